@@ -103,7 +103,7 @@ describe('an order by phone', () => {
     for (const parcel of parcels ?? []) expect(['Wird gepackt', 'Versandbereit']).toContain(parcel.status)
   })
 
-  test('is followed live in the language of the connection', async () => {
+  test('is updated live in the language of the connection', async () => {
     const { order } = await place({ idempotencyKey: 'live' })
     await using subscriber = subscribe<{ orderChanged: OrderScreen }>({
       url: platform.urls['bff-mobile'],
@@ -115,7 +115,7 @@ describe('an order by phone', () => {
     expect(await subscriber.next()).toEqual({ orderChanged: { status: 'Bestätigt' } })
   })
 
-  test('can be cancelled, and says so', async () => {
+  test('can be cancelled, and shows that', async () => {
     const { order } = await place({ idempotencyKey: 'to-cancel' })
     const cancel = `mutation ($id: ID!) { cancelOrder(idempotencyKey: "cancel", orderId: $id) {
       order { id status tone } refusal { code } } }`
@@ -128,7 +128,7 @@ describe('an order by phone', () => {
     expect(again.data.cancelOrder).toEqual(cancelled)
   })
 
-  test('that is on its way cannot be cancelled any more', async () => {
+  test('that is on its way can no longer be cancelled', async () => {
     const input = checkoutInput({
       idempotencyKey: 'shipped',
       sku: 'pen',
@@ -157,7 +157,7 @@ describe('a checkout by phone that is refused', () => {
     ['an unknown product', { lines: [{ sku: 'nothing', quantity: 1 }] }, { skus: ['nothing'] }],
     ['more than there is', { lines: [{ sku: 'gone', quantity: 1 }] }, { skus: ['gone'] }],
     ['a card that is declined', { cardToken: 'tok_decline' }, { skus: [] }],
-  ])('says why: %s', async (name, input, refusal) => {
+  ])('gives the reason: %s', async (name, input, refusal) => {
     const outcome = await place({ idempotencyKey: name, ...input })
     expect(outcome.refusal).toMatchObject({
       code: expect.stringMatching(/^[A-Z_]+$/),
@@ -183,7 +183,7 @@ describe('the catalogue on a phone', () => {
     expect(found.items).toMatchObject([{ sku: 'gone', stock: 'Ausverkauft', canOrder: false }])
   })
 
-  test('knows one product, or none', async () => {
+  test('returns one product, or null', async () => {
     const query = 'query ($sku: ID!) { product(sku: $sku) { title price canOrder } }'
     const known = await send<object>(query, { sku: 'pen' })
     expect(known.data).toEqual({ product: { title: 'Product pen', price: '$3.00', canOrder: true } })
@@ -191,11 +191,11 @@ describe('the catalogue on a phone', () => {
   })
 })
 
-test('the profile is the caller’s own', async () => {
+test('the profile belongs to the caller', async () => {
   expect((await send<object>('{ me { id name } }')).data).toEqual({ me: { id: shopper.id, name: 'Ada' } })
 })
 
-test.each([0, -1, 51, 'null'])('a page of %s is refused', async first => {
+test.each([0, -1, 51, 'null'])('a page of size %s is refused', async first => {
   for (const list of ['orders', 'products']) {
     const { errors } = await send(`{ ${list}(first: ${first}) { next } }`)
     expect(errors).toMatchObject([

@@ -64,7 +64,7 @@ const namesOf = (requests: Awaited<ReturnType<RecordedBff['during']>>['requests'
   requests.map(request => request.map(({ name }) => name))
 
 describe('a screen', () => {
-  test('costs one request when it is cold, and none when it is warm, for whoever asks', async () => {
+  test('costs one request when it is not cached, and none when it is, for any caller', async () => {
     const fresh = await startRecordedBff(platform, [], 'bff-mobile')
     await using _ = fresh
     const browser = fresh.browser(shopper.token)
@@ -83,7 +83,7 @@ describe('a screen', () => {
     expect(warm.result[0]).toEqual(warm.result[1])
   })
 
-  test('that is cached is not shown to whom it does not belong', async () => {
+  test('that is cached is not shown to another customer', async () => {
     const [id = ''] = ids
     expect(await screenOf(ada, id)).toMatchObject({ id })
     const foreign = await edge.during(async () => screenOf(eve, id))
@@ -95,7 +95,7 @@ describe('a screen', () => {
     expect((await eve.data<{ orders: OrderCards }>(LIST)).orders.items).toEqual([])
   })
 
-  test('shows a command at once, also to an app that sends no consistency token', async () => {
+  test('shows the result of a command at once, also to an app that sends no consistency token', async () => {
     const send = createSender(() => `${edge.url}/graphql`)
     const plain = async <T>(query: string, variables = {}) =>
       (await send<T>('bff-mobile', shopper.token, query, variables)).data
@@ -152,8 +152,8 @@ describe('the list of 20 orders', () => {
   }
 })
 
-describe('a screen of which a part cannot be loaded', () => {
-  test('stands with notices in the language of the user, and is whole again', async () => {
+describe('a screen with a section that cannot be loaded', () => {
+  test('is served with notices in the language of the user, and is complete later', async () => {
     const send = createSender(() => `${edge.url}/graphql`)
     const id = ids[7] ?? '' // nobody has read it yet
     const inGerman = async () =>

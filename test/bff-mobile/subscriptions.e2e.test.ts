@@ -60,8 +60,8 @@ const followAll = (who: Shopper, variables: object) =>
 
 const isCancelled = ({ type }: { readonly type: string }) => type === 'OrderCancelled'
 
-describe('one order', () => {
-  test('is told as it is, then with what happens to it, in the language of the connection', async () => {
+describe('a subscription to one order', () => {
+  test('begins with the present order, then yields its changes, in the language of the connection', async () => {
     const id = await place(ada)
     await using subscriber = followOne(ada, { id }, 'pt-BR')
     const { orderChanges: present } = await subscriber.next()
@@ -77,7 +77,7 @@ describe('one order', () => {
     for (const event of events) expect(event).toMatchObject({ orderId: id, cursor: expect.any(String) })
   })
 
-  test('goes on behind the cursor of a change, or of an event', async () => {
+  test('resumes from the cursor of a change, or of an event', async () => {
     const id = await place(ada)
     await using first = followOne(ada, { id })
     const { orderChanges: present } = await first.next()
@@ -101,16 +101,16 @@ describe('one order', () => {
   })
 
   test.each([
-    ["somebody else's", () => place(eve), /not yours/],
-    ['one that there is not', async () => newId('order'), /not yours/],
-    ['what is no id', async () => 'W123', /should be an id/],
-  ])('is not %s', async (_what, idOf, message) => {
+    ["another customer's order", () => place(eve), /not yours/],
+    ['an order that does not exist', async () => newId('order'), /not yours/],
+    ['a malformed id', async () => 'W123', /should be an id/],
+  ])('is refused for %s', async (_what, idOf, message) => {
     const id = await idOf()
     await using subscriber = followOne(ada, { id })
     await expect(subscriber.next()).rejects.toThrow(message)
   })
 
-  test('is seen by staff', async () => {
+  test('is open to staff', async () => {
     const id = await place(ada)
     await using subscriber = followOne({ id: 'sam', token: await platform.token('support') }, { id })
     expect((await subscriber.next()).orderChanges.order.id).toBe(id)
@@ -127,8 +127,8 @@ describe('one order', () => {
   })
 })
 
-describe("a customer's orders", () => {
-  test('are told newest first, then with what happens to any of them, and to no other', async () => {
+describe("a subscription to a customer's orders", () => {
+  test('begins with the newest orders, then yields the changes of all of them, and of no others', async () => {
     const ids = [await place(eve), await place(eve)]
     const foreign = await place(ada)
     await using subscriber = followAll(eve, { first: 2 })
@@ -149,7 +149,7 @@ describe("a customer's orders", () => {
       expect(new Set(cards.map(({ id }) => id))).toEqual(new Set(events.map(({ orderId }) => orderId)))
   })
 
-  test('are of customers only, 0 to 50 to begin with', async () => {
+  test('is for customers only, and begins with 0 to 50 orders', async () => {
     await using none = followAll(ada, { first: 0 })
     expect((await none.next()).myOrderChanges.orders).toEqual([])
     await using staff = followAll({ id: 'sam', token: await platform.token('support') }, {})

@@ -43,7 +43,7 @@ async function buy(browser: GraphSession, input: Parameters<typeof checkoutInput
 }
 
 describe('a customer', () => {
-  test('registers, and is known by the token from then on', async () => {
+  test('registers, and is identified by the token from then on', async () => {
     const id = newId('customer')
     const browser = openGraphSession(platform, 'bff-web', await platform.token('customer', id))
     const me = '{ me { id name email } }'
@@ -73,7 +73,7 @@ describe('the catalogue', () => {
     return catalogue.nodes.map(product => product.sku)
   }
 
-  test('is open to everybody, page by page, each product once', async () => {
+  test('is visible to everybody, page by page, each product once', async () => {
     const browser = openGraphSession(platform, 'bff-web')
     const seen: string[] = []
     let after: string | null | undefined
@@ -98,7 +98,7 @@ describe('the catalogue', () => {
     expect(await skusOf({ filter })).toEqual(skus)
   })
 
-  test('refuses a page of no size, and a cursor that is none', async () => {
+  test('refuses a page of size 0 and an invalid cursor', async () => {
     const browser = openGraphSession(platform, 'bff-web')
     expect(await browser.codeOf(QUERY, { first: 101 })).toBe('BAD_USER_INPUT')
     expect(await browser.codeOf(QUERY, { after: 'nonsense' })).toBe('BAD_USER_INPUT')
@@ -116,7 +116,7 @@ describe("a product's page", () => {
   const pageOf = async (browser: GraphSession, variables: object) =>
     (await browser.data<{ productPage: ProductPage | null }>(QUERY, variables)).productPage
 
-  test('has what shipping costs to a country, in the currency of the product', async () => {
+  test('has the shipping costs to a country, in the currency of the product', async () => {
     const browser = openGraphSession(platform, 'bff-web')
     const german = await pageOf(browser, { sku: 'tea-cup', country: 'DE' })
     expect(german).toMatchObject({
@@ -132,7 +132,7 @@ describe("a product's page", () => {
     expect(antarctic?.shippingEstimate).toBeNull()
   })
 
-  test('shows stock by warehouse to staff, and is null for a product that is not', async () => {
+  test('shows stock by warehouse to staff, and is null for a product that does not exist', async () => {
     const ops = openGraphSession(platform, 'bff-web', await platform.token('ops'))
     expect((await pageOf(ops, { sku: 'tea-cup' }))?.stock).toEqual([
       { warehouse: { code: 'BER-1' }, onHand: 5, reserved: 0, available: 5 },
@@ -146,7 +146,7 @@ describe('a shipping quote', () => {
   const QUERY = `query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) {
     ... on ShippingQuote { fee { amount currency } days validUntil } ... on Refusal { code message } } }`
 
-  test('costs more and is faster by express, and holds for a while', async () => {
+  test('costs more and is faster by express, and is valid for a while', async () => {
     const browser = openGraphSession(platform, 'bff-web')
     const quote = async (option: string) =>
       (
@@ -161,7 +161,7 @@ describe('a shipping quote', () => {
     expect(Date.parse(standard.validUntil)).toBeGreaterThan(Date.now())
   })
 
-  test('is refused where no carrier goes', async () => {
+  test('is refused for a country without a carrier', async () => {
     const input = { country: 'AQ', weightGrams: 1500, currency: 'EUR' }
     expect(await openGraphSession(platform, 'bff-web').data(QUERY, { input })).toEqual({
       shippingQuote: { code: expect.stringMatching(/^[A-Z_]+$/), message: expect.stringMatching(/\.$/) },
@@ -215,7 +215,7 @@ describe('the list of orders', () => {
     expect((await listed(grace, filter)).map(order => order.reference)).toEqual(references)
   })
 
-  test('is filtered by when orders were placed: from one instant on, before another', async () => {
+  test('is filtered by the time of placing, from one instant on and before another', async () => {
     const [, second, third] = (await listed(grace)).toReversed()
     const filter = { placedFrom: second?.placedAt, placedTo: third?.placedAt }
     expect((await listed(grace, filter)).map(order => order.id)).toEqual([second?.id])
@@ -232,7 +232,7 @@ describe('the list of orders', () => {
     expect(new Set(await names({ text: 'grace' }))).toEqual(new Set(['Grace Hopper']))
   })
 
-  test('is for nobody without a token', async () => {
+  test('is refused without a token', async () => {
     expect(await openGraphSession(platform, 'bff-web').codeOf(QUERY)).toBe('UNAUTHENTICATED')
   })
 })
@@ -242,7 +242,7 @@ describe('an order as of a past instant', () => {
     orderAsOf(id: $id, at: $at) { version status lines { sku quantity unitPrice { amount } } total { currency } } }`
   const PAGE = 'query ($id: ID!) { orderPage(id: $id) { placedAt status timeline { at type } } }'
 
-  test('is what it was then', async () => {
+  test('shows its state at that time', async () => {
     const alan = await shopperNamed('Alan')
     const id = await buy(alan, { idempotencyKey: 'history', sku: 'tea-pot' })
     const { orderPage } = await alan.data<{ orderPage: OrderPage }>(PAGE, { id })
@@ -262,7 +262,7 @@ describe('an order as of a past instant', () => {
     expect(before).toMatchObject({ status: 'PLACED', version: 1, lines })
   })
 
-  test('of somebody else is none, and a time that is none is refused', async () => {
+  test('of another customer is null, and an invalid time is refused', async () => {
     const id = await buy(await shopperNamed('Barbara'), { idempotencyKey: 'hers', sku: 'tea-pot' })
     const stranger = await shopperNamed('Stranger')
     const at = new Date().toISOString()

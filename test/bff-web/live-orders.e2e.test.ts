@@ -52,7 +52,7 @@ const RANKS = ['PLACED', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'COMPLETED']
 const rankOf = ({ status }: Pick<OrderPage, 'status'>) => RANKS.indexOf(status)
 
 describe('subscribers to an order', () => {
-  test('see it go forward and never back, and read nothing older than what they were told', async () => {
+  test('see its status move forward only, and read nothing older than what they received', async () => {
     const id = await buy('forward', 0)
     const page = 'query ($id: ID!) { orderPage(id: $id) { status } }'
     const watch = async () => {
@@ -70,7 +70,7 @@ describe('subscribers to an order', () => {
     await Promise.all([watch(), watch(), watch()])
   })
 
-  test('cost one read of the gateway a change together, however many they are', async () => {
+  test('share one read of the gateway for each change, however many there are', async () => {
     const id = await buy('crowd')
     await using clients = new AsyncDisposableStack()
     const crowd = Array.from({ length: 15 }, () => clients.use(follow(id)))
@@ -99,7 +99,7 @@ describe('subscribers to an order', () => {
     expect(reads).toBeLessThanOrEqual(3) // a last event of the delivery may still be among them
   })
 
-  test('may be staff, and are nobody without a token', async () => {
+  test('may be staff, and are refused without a token', async () => {
     const id = await buy('staff')
     await using support = follow(id, await platform.token('support'))
     expect((await support.next()).orderUpdated.status).toMatch(/^[A-Z]+$/)

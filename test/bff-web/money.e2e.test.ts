@@ -41,7 +41,7 @@ describe("a product's page", () => {
   const PAGE = `query ($country: String) { productPage(sku: "kettle", country: $country) {
     shippingEstimate { fee { amount } } } }`
 
-  test('shows the fee that an order of one unit is charged, by its size, and that a quote for it has', async () => {
+  test('shows the shipping fee that an order and a quote of one unit have, by its size', async () => {
     const ada = await shopperNamed('Ada')
     const { shippingEstimate } = (await ada.data<{ productPage: ProductPage }>(PAGE, { country: 'US' }))
       .productPage
@@ -57,7 +57,7 @@ describe("a product's page", () => {
   })
 
   test.each(['UK', 'ZZ', 'EU', 'us'])(
-    'refuses %s for a country as a quote and a checkout do',
+    'refuses %s as a country, like a quote and a checkout',
     async country => {
       const ada = await shopperNamed('Ada')
       const page = 'query ($country: String) { productPage(sku: "kettle", country: $country) { sku } }'
@@ -86,7 +86,7 @@ describe('the tenders of a checkout', () => {
       })
     ).checkout
 
-  test('may be a voucher that covers all beside a card, which is not used', async () => {
+  test('may be a voucher that covers everything and a card that is not used', async () => {
     const ada = await shopperNamed('Ada')
     const { order } = await pay(ada, 'gift', voucher('25.94'), card)
     const page = `query ($id: ID!) { orderPage(id: $id) {
@@ -101,7 +101,7 @@ describe('the tenders of a checkout', () => {
       })
   })
 
-  test('that do not make up the total are refused with what to change', async () => {
+  test('that do not add up to the total are refused with what to change', async () => {
     const ada = await shopperNamed('Ada')
     const refused = { __typename: 'TenderMismatch', code: 'TENDER_MISMATCH' }
     expect(await pay(ada, 'nothing')).toMatchObject({
@@ -114,7 +114,7 @@ describe('the tenders of a checkout', () => {
     })
   })
 
-  test('may be none when staff gives the order away', async () => {
+  test('may be omitted when staff give the order away', async () => {
     const { id } = await registerShopper(platform, 'Ada')
     const ops = openGraphSession(platform, 'bff-web', await platform.token('ops'))
     const gift = { customerId: id, adjustments: [{ label: 'Gift', amount: voucher('-25.94').amount }] }

@@ -72,7 +72,7 @@ const typesOf = (changes: readonly OrdersChange[] | readonly OrderChange[]) =>
   changes.flatMap(({ events }) => events.map(({ type }) => type))
 
 describe('the changes of an order', () => {
-  test('begin with the order as it is, and go on with what happens to it', async () => {
+  test('begin with the present order, and go on with its events', async () => {
     const id = await buy('present')
     await using client = watchOne(id)
     const { orderChanges: present } = await client.next()
@@ -93,7 +93,7 @@ describe('the changes of an order', () => {
     expect(seen.at(-1)?.cursor).toBe(seen.at(-1)?.events.at(-1)?.cursor)
   })
 
-  test('go on behind a cursor with exactly what was missed', async () => {
+  test('resume from a cursor with exactly the missed events', async () => {
     const id = await buy('missed')
     const first = watchOne(id)
     const { orderChanges: present } = await first.next()
@@ -127,7 +127,7 @@ describe('the changes of an order', () => {
     expect(changes.flatMap(change => change.events).filter(event => known.includes(event.id))).toEqual([])
   })
 
-  test('are for those who may see the order, and its own cursors', async () => {
+  test('are visible only to those who may see the order, and accept only its own cursors', async () => {
     const id = await buy('private')
     // Others than the one who placed it see it once the event has come here.
     await vi.waitFor(
@@ -150,7 +150,7 @@ describe('the changes of an order', () => {
 })
 
 describe("the changes of a customer's orders", () => {
-  test("begin with the newest, and are of nobody else's orders", async () => {
+  test("begin with the newest orders, and contain no other customer's", async () => {
     const bought = [await buy('one'), await buy('two')]
     await using client = mine(shopper.token)
     const { changes: present } = await client.next()
@@ -171,7 +171,7 @@ describe("the changes of a customer's orders", () => {
     expect(typesOf(seen.map(({ changes }) => changes))).toContain('OrderPlaced')
   })
 
-  test('go on behind a cursor', async () => {
+  test('resume from a cursor', async () => {
     const first = mine(shopper.token)
     const { changes: present } = await first.next()
     await first[Symbol.asyncDispose]()
@@ -184,7 +184,7 @@ describe("the changes of a customer's orders", () => {
     expect(new Set(seen.map(({ changes }) => changes.kind))).toEqual(new Set(['CHANGED']))
   })
 
-  test('are for customers, and begin with 0 to 50', async () => {
+  test('are for customers only, and begin with 0 to 50 orders', async () => {
     await using support = mine(supportToken)
     await expect(support.next()).rejects.toThrow(/role customer/)
     await using many = watchMany('myOrderChanges(after: $after, first: 51)', shopper.token)
@@ -195,7 +195,7 @@ describe("the changes of a customer's orders", () => {
 })
 
 describe('the feed of operations', () => {
-  test('has the orders of all customers, for staff', async () => {
+  test('shows the orders of all customers to staff', async () => {
     await using client = watchMany('operationsFeed(after: $after)', supportToken)
     expect((await client.next()).changes).toMatchObject({ kind: 'PRESENT', orders: [], events: [] })
     const other = openGraphSession(platform, 'bff-web', stranger.token)

@@ -42,7 +42,7 @@ const orderPage = async (query = ORDER) =>
   (await customer.data<{ orderPage: OrderPage }>(query, { id })).orderPage
 const notice = (section: string) => ({ section, code: 'UNAVAILABLE', message: expect.stringMatching(/\.$/) })
 
-test('pages stand without a service that is down, say what is missing, and are whole when it is back', async () => {
+test('pages are served without a service that is down, say what is missing, and are complete when it is back', async () => {
   await edge.stop('shipping')
   expect(await orderPage()).toMatchObject({
     status: 'CONFIRMED',
@@ -84,7 +84,7 @@ test('pages stand without a service that is down, say what is missing, and are w
     .toMatchObject({ productPage: { shippingEstimate: { days: expect.any(Number) }, notices: [] } })
 })
 
-test('without inventory an order keeps its lines, and the dashboard its other parts', async () => {
+test('without inventory an order still has its lines, and the dashboard its other sections', async () => {
   await edge.stop('inventory')
   // What was cached before is still true, and still served: a page that nobody has read yet is not.
   const unread = ORDER.replace('payments { status }', '').replace('shipments { status }', '')
@@ -112,7 +112,7 @@ test('without inventory an order keeps its lines, and the dashboard its other pa
   expect(await customer.codeOf('{ productPage(sku: "hat") { sku } }')).toBe('UNAVAILABLE')
 })
 
-test('without orders the pages of orders are unavailable, and say so; what is cached is served on', async () => {
+test('without orders, order pages are unavailable, and cached pages are still served', async () => {
   const cached = '{ me { id } }'
   const me = await customer.data(cached)
   await edge.stop('orders')

@@ -75,7 +75,7 @@ const WHOLE = `query ($id: ID!) { orderPage(id: $id) {
   returns { id } notices { section code message } } }`
 
 describe('a cold page', () => {
-  test('of an order costs one request, whatever is selected and under however many names', async () => {
+  test('of an order costs one request, whatever is selected and under however many aliases', async () => {
     const fresh = await startRecordedBff(platform)
     await using _ = fresh
     const browser = fresh.browser(shopper.token)
@@ -101,7 +101,7 @@ describe('a cold page', () => {
     )
   })
 
-  test('of a product costs one request, and a second one for what shipping it costs', async () => {
+  test('of a product costs one request, and a second one for its shipping costs', async () => {
     await using fresh = await startRecordedBff(platform)
     const browser = fresh.browser()
     const page = '{ productPage(sku: "cap") { title available } }'
@@ -111,7 +111,7 @@ describe('a cold page', () => {
     expect((await fresh.during(() => browser.data(whole))).requests).toEqual([])
   })
 
-  test('of operations costs one request for all of its parts', async () => {
+  test('of the operations dashboard costs one request for all of its sections', async () => {
     await using fresh = await startRecordedBff(platform)
     const browser = fresh.browser(await platform.token('ops'))
     const page = `{ operations { orderTotals { byStatus { count } } inventoryTotals { onHand } lowStock { sku }
@@ -140,7 +140,7 @@ describe('a cold page', () => {
     ])
   })
 
-  test('of operations asks only for the parts that are selected', async () => {
+  test('of the operations dashboard fetches only the selected sections', async () => {
     await using fresh = await startRecordedBff(platform)
     const browser = fresh.browser(await platform.token('ops'))
     const { requests } = await fresh.during(() =>
@@ -151,7 +151,7 @@ describe('a cold page', () => {
 })
 
 describe('a page that is cached', () => {
-  test('is read once for all who may see it, and by nobody else', async () => {
+  test('is loaded once for all who may see it, and shown to nobody else', async () => {
     const mine = await customer.data<{ orderPage: OrderPage }>(WHOLE, { id: orderId })
     expect(mine.orderPage).toMatchObject({ customer: { id: shopper.id }, notices: [] })
     const { requests } = await edge.during(async () => {
@@ -163,7 +163,7 @@ describe('a page that is cached', () => {
     expect(requests).toEqual([])
   })
 
-  test('of a product shows stock by warehouse to staff alone, whoever came first', async () => {
+  test('of a product shows stock by warehouse to staff only, whoever loaded it', async () => {
     const query = 'query ($sku: ID!) { productPage(sku: $sku) { sku stock { onHand } } }'
     const stock = [{ onHand: expect.any(Number) }]
     for (const [sku, order] of [
@@ -176,7 +176,7 @@ describe('a page that is cached', () => {
         })
   })
 
-  test('is the list of the caller, not that of who asked before', async () => {
+  test("is the caller's own list, not that of the previous caller", async () => {
     const query = '{ orders { nodes { id customer { id } } } me { id } }'
     type Listed = { orders: { nodes: { id: string; customer: { id: string } }[] }; me: { id: string } | null }
     const own = await customer.data<Listed>(query)
@@ -189,7 +189,7 @@ describe('a page that is cached', () => {
     expect(requests).toEqual([])
   })
 
-  test('never lists others, whatever the filter asks for', async () => {
+  test("never lists other customers' orders, whatever the filter says", async () => {
     const query = 'query ($filter: OrderFilter) { orders(filter: $filter) { nodes { id } } }'
     const filter = { customerId: shopper.id }
     expect(await support.data(query, { filter })).toMatchObject({ orders: { nodes: [{}, {}] } })
@@ -197,7 +197,7 @@ describe('a page that is cached', () => {
     expect(await other.codeOf(query, { filter: { customerId: 'nobody' } })).toBe('BAD_USER_INPUT')
   })
 
-  test('of an order as of a past instant is read once a minute later, and shown to its owner only', async () => {
+  test('of an order as of a past instant is loaded once when a minute old, and shown to its owner only', async () => {
     const query = 'query ($id: ID!, $at: DateTime!) { orderAsOf(id: $id, at: $at) { status } }'
     const asked = { id: orderId, at: new Date().toISOString() }
     const names = async (browser: GraphSession, expected: object | null) => {
@@ -218,21 +218,21 @@ describe('a page that is cached', () => {
   })
 })
 
-describe('what cannot be', () => {
+describe('invalid input', () => {
   test.each([
-    ['an id that is none', 'query { orderPage(id: "nonsense") { id } }', 'BAD_USER_INPUT'],
+    ['a malformed id', 'query { orderPage(id: "nonsense") { id } }', 'BAD_USER_INPUT'],
     [
-      'an id of something else',
+      'an id of another kind',
       'query { orderPage(id: "cus_0190a5b2-0000-7000-8000-000000000000") { id } }',
       'BAD_USER_INPUT',
     ],
     [
-      'an instant of no order',
+      'an instant without a valid order',
       'query { orderAsOf(id: "x", at: "2020-01-01T00:00:00Z") { id } }',
       'BAD_USER_INPUT',
     ],
     [
-      'a country that is none',
+      'a country that does not exist',
       'query { productPage(sku: "cap", country: "Mars") { sku } }',
       'BAD_USER_INPUT',
     ],
@@ -243,7 +243,7 @@ describe('what cannot be', () => {
     if (!query.includes('productPage')) expect(await nobody.codeOf(query)).toBe('UNAUTHENTICATED')
   })
 
-  test('an order or a product that is not there is null', async () => {
+  test('a missing order or product is null', async () => {
     expect(await customer.data(WHOLE, { id: 'ord_0190a5b2-0000-7000-8000-000000000000' })).toEqual({
       orderPage: null,
     })
@@ -251,7 +251,7 @@ describe('what cannot be', () => {
     expect(await nobody.data('{ productPage(sku: "nothing") { sku } }')).toEqual({ productPage: null })
   })
 
-  test('a list of no size is refused', async () => {
+  test('a list of size 0 and an invalid cursor are refused', async () => {
     expect(await customer.codeOf('{ orders(first: 0) { nodes { id } } }')).toBe('BAD_USER_INPUT')
     expect(await customer.codeOf('{ orders(after: "junk") { nodes { id } } }')).toBe('BAD_USER_INPUT')
   })

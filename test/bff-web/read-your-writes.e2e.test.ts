@@ -51,7 +51,7 @@ const PAGE =
 const pageOf = async (id: string) => (await ask<{ orderPage: OrderPage | null }>(PAGE, { id })).orderPage
 
 describe('straight after', () => {
-  test('registering, the profile is there, and as it was changed', async () => {
+  test('registering, the profile exists and shows each change', async () => {
     const id = newId('customer')
     const as = await platform.token('customer', id)
     const register = 'mutation ($input: RegisterCustomerInput!) { registerCustomer(input: $input) { name } }'
@@ -66,7 +66,7 @@ describe('straight after', () => {
     }
   })
 
-  test('checkout, the order is listed and has its page', async () => {
+  test('a checkout, the order is listed and has its page', async () => {
     for (const round of [1, 2, 3, 4, 5]) {
       await ask(LIST)
       const id = await buy({ idempotencyKey: `listed-${round}`, settleWithinMs: 0 })
@@ -76,7 +76,7 @@ describe('straight after', () => {
     }
   })
 
-  test('cancelling, the list and the page say so', async () => {
+  test('a cancellation, the list and the page show it', async () => {
     const id = await buy({ idempotencyKey: 'to-cancel', deliveryInstructions: 'SANDBOX_HOLD' })
     await Promise.all([ask(LIST), pageOf(id)])
     const cancel =
@@ -88,7 +88,7 @@ describe('straight after', () => {
     expect(page?.status).toBe('CANCELLED')
   })
 
-  test('asking for a return, and its decision, the page shows it', async () => {
+  test('a return request and its decision, the page shows them', async () => {
     const id = await buy({ idempotencyKey: 'to-return', quantity: 2 })
     await expect.poll(async () => (await pageOf(id))?.status, { timeout: 10_000 }).toBe('COMPLETED')
     const request = `mutation ($input: RequestReturnInput!) { requestReturn(input: $input) {
@@ -134,7 +134,7 @@ describe('staff straight after changing a product', () => {
   const price = 'mutation ($input: ChangePriceInput!) { changePrice(input: $input) { __typename } }'
   const adjust = 'mutation ($input: AdjustStockInput!) { adjustStock(input: $input) { __typename } }'
 
-  test('see it on its page without another read, and in the catalogue', async () => {
+  test('see the change on its page without another read, and in the catalogue', async () => {
     const sku = 'kite'
     expect(await shown(sku)).toBeNull()
     await listed()

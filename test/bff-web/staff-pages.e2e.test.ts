@@ -88,7 +88,7 @@ describe('a return', () => {
       input: { idempotencyKey, orderId, lines: [{ sku: 'boots', quantity }], reason: 'too small' },
     })
 
-  test('is refused before delivery, and for more than was delivered', async () => {
+  test('is refused before delivery, and for more units than were delivered', async () => {
     const held = await buy({ idempotencyKey: 'held', sku: 'boots', deliveryInstructions: 'SANDBOX_HOLD' })
     const input = {
       idempotencyKey: 'early',
@@ -104,7 +104,7 @@ describe('a return', () => {
     })
   })
 
-  test('is decided by staff alone', async () => {
+  test('is decided by staff only', async () => {
     const { requestReturn } = await request('rejected', 1)
     const input = { idempotencyKey: 'decide', orderId, returnId: requestReturn.return.id }
     for (const decide of [RECEIVE, REJECT]) expect(await customer.codeOf(decide, { input })).toBe('FORBIDDEN')
@@ -155,7 +155,7 @@ describe('dispatching a shipment', () => {
   const DISPATCH = `mutation ($input: DispatchShipmentInput!) { dispatchShipment(input: $input) { __typename
     ... on ShipmentChanged { shipment { id status } } ... on Refusal { code } } }`
 
-  test('is for ops, sets the order going, and can be repeated', async () => {
+  test('is for ops, moves the order on, and can be repeated', async () => {
     await addProduct(platform, { sku: 'piano', price: '900.00', stock: { 'BER-1': 2 } })
     const id = await buy({ idempotencyKey: 'piano', sku: 'piano', deliveryInstructions: 'SANDBOX_HOLD' })
     const held = await once(id, page => page.shipments?.[0]?.status === 'LABELLED')
@@ -192,7 +192,7 @@ describe('the catalogue', () => {
     await buy({ idempotencyKey: 'lamp', sku: 'lamp', quantity: 3, deliveryInstructions: 'SANDBOX_HOLD' })
   })
 
-  test('is changed by ops alone', async () => {
+  test('is changed by ops only', async () => {
     const input = { idempotencyKey: 'price', sku: 'lamp', price: { amount: '1.00', currency: 'USD' } }
     for (const browser of [customer, support]) {
       expect(await browser.codeOf(PRICE, { input })).toBe('FORBIDDEN')
@@ -201,7 +201,7 @@ describe('the catalogue', () => {
     expect(await openGraphSession(platform, 'bff-web').codeOf(PRICE, { input })).toBe('UNAUTHENTICATED')
   })
 
-  test('has the new price at once, for the next order and no earlier one', async () => {
+  test('has the new price at once, for later orders and no earlier one', async () => {
     const input = { idempotencyKey: 'price', sku: 'lamp', price: { amount: '44.00', currency: 'USD' } }
     expect(await ops.data(PRICE, { input })).toMatchObject({
       changePrice: { __typename: 'ProductChanged', product: { price: { amount: '44.00' } } },
@@ -218,7 +218,7 @@ describe('the catalogue', () => {
     expect(before).toMatchObject({ orders: { nodes: [{ lines: [{ sku: 'lamp' }] }] } })
   })
 
-  test('takes stock in and out, and never below what is reserved', async () => {
+  test('allows stock changes, but never below the reserved quantity', async () => {
     expect(await ops.data(ADJUST, adjust('in', 5))).toMatchObject({
       adjustStock: { __typename: 'ProductChanged', product: { available: 6 } },
     })
@@ -235,7 +235,7 @@ describe('the catalogue', () => {
     expect(await ops.codeOf(ADJUST, { input: { ...adjust('in', 6).input } })).toBe('CONFLICT')
   })
 
-  test('takes a SKU once', async () => {
+  test('accepts a SKU once', async () => {
     const input = {
       idempotencyKey: 'lamp again',
       sku: 'lamp',
@@ -259,7 +259,7 @@ describe('the operations dashboard', () => {
     notices { section }
   } }`
 
-  test('adds up, for support and ops', async () => {
+  test('shows consistent totals to support and ops', async () => {
     await addProduct(platform, { sku: 'sold-out', price: '1.00', stock: {} })
     // Other callers' commands show in the totals a moment later.
     await vi.waitFor(async () => {
@@ -283,7 +283,7 @@ describe('the operations dashboard', () => {
     await support.data(QUERY)
   })
 
-  test('and the list of fulfilments are closed to customers', async () => {
+  test('is closed to customers, like the list of fulfilments', async () => {
     const fulfilments = '{ fulfilments(first: 5) { order { id number } phase pending stuck updatedAt } }'
     expect(await customer.codeOf(QUERY)).toBe('FORBIDDEN')
     expect(await customer.codeOf(fulfilments)).toBe('FORBIDDEN')

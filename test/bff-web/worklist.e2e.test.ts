@@ -59,7 +59,7 @@ function dashboardOnce(expected: object): Promise<void> {
   }, WAIT)
 }
 
-test('a refused capture is on the dashboard with its order and total, and a retry takes it off', async () => {
+test('a refused capture is on the dashboard with its order and total until a retry succeeds', async () => {
   const { id: movementId, orderId, ...shown } = await refusedCapture('tok_capture_declined')
   expect(shown).toMatchObject({
     ...{ kind: 'CAPTURE', status: 'OPEN', code: 'declined', tries: 1 },
@@ -81,7 +81,7 @@ test('a refused capture is on the dashboard with its order and total, and a retr
   await dashboardOnce({ refusedMovements: [], refusedMovementTotals: [] })
 })
 
-test('one that is written off is kept with its note, and is among the closed ones', async () => {
+test('a refused capture that is written off keeps its note, and is listed among the closed ones', async () => {
   const { id: movementId, orderId } = await refusedCapture('tok_capture_declined_9')
   const input = { idempotencyKey: 'write-off', orderId, movementId, note: 'paid in cash' }
   expect(await ops.data(WRITE_OFF, { input })).toMatchObject({

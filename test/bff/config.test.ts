@@ -11,32 +11,36 @@ const ENVIRONMENT = {
 }
 const read = (env: Record<string, string>) => readBffConfig('bff-web', { ...ENVIRONMENT, ...env })
 
-test('the gateway is where GATEWAY_URL says, at several places too', () => {
+test('GATEWAY_URL names the addresses of the gateway', () => {
   const GATEWAY_URL = 'http://a/graphql|http://b/graphql#weight=2'
   expect(read({ GATEWAY_URL }).gatewayUrl).toBe(GATEWAY_URL)
 })
 
-test('the gateway goes by its name where DISCOVERY_URL is set and GATEWAY_URL is not', () => {
+test('the gateway is looked up by name when DISCOVERY_URL is set and GATEWAY_URL is not', () => {
   const { gatewayUrl, discovery } = read({ DISCOVERY_URL: 'consul://10.0.0.5', CONSUL_HTTP_TOKEN: 'secret' })
   expect(gatewayUrl).toBe('service://gateway/graphql')
   expect(discovery).toEqual({ url: 'consul://10.0.0.5', token: 'secret', weight: 1 })
 })
 
 test.each([
-  ['nothing says where the gateway is', {}, /GATEWAY_URL: is not set; should hold .*DISCOVERY_URL/],
+  ['no variable names the gateway', {}, /GATEWAY_URL: is not set; should hold .*DISCOVERY_URL/],
   [
     'a name cannot be looked up',
     { GATEWAY_URL: 'service://gateway/graphql' },
     /GATEWAY_URL: .*DISCOVERY_URL says/,
   ],
-  ['an address is none', { GATEWAY_URL: 'gateway:4020' }, /GATEWAY_URL: holds "gateway:4020"; should hold/],
-  ['nobody knows where services are', { DISCOVERY_URL: 'zookeeper://a' }, /DISCOVERY_URL: .*consul:\/\//],
-  ['a weight is none', { GATEWAY_URL: 'http://a/', ADVERTISE_WEIGHT: '0' }, /ADVERTISE_WEIGHT: holds "0"/],
-])('where %s, the variable is named', (_what, env, said) => {
+  [
+    'an address is invalid',
+    { GATEWAY_URL: 'gateway:4020' },
+    /GATEWAY_URL: holds "gateway:4020"; should hold/,
+  ],
+  ['the registry is unknown', { DISCOVERY_URL: 'zookeeper://a' }, /DISCOVERY_URL: .*consul:\/\//],
+  ['a weight is invalid', { GATEWAY_URL: 'http://a/', ADVERTISE_WEIGHT: '0' }, /ADVERTISE_WEIGHT: holds "0"/],
+])('an error names the variable when %s', (_what, env, said) => {
   expect(() => read(env)).toThrow(said)
 })
 
-test('a token of Consul is not shown', () => {
+test('the Consul token is not shown', () => {
   expect(() => read({ DISCOVERY_URL: 'nowhere', CONSUL_HTTP_TOKEN: 'hidden' })).toThrow(
     expect.objectContaining({ message: expect.not.stringContaining('hidden') }),
   )

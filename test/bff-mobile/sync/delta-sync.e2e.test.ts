@@ -57,8 +57,8 @@ async function settled(phone: SyncClient): Promise<void> {
   await expect.poll(async () => (await phone.sync()).flatMap(({ changed }) => changed)).toEqual([])
 }
 
-describe('a copy', () => {
-  test('is filled page by page, shows a command at once, and then gets only what changed', async () => {
+describe('a local copy', () => {
+  test('is filled page by page, shows a command at once, and then gets only changes', async () => {
     const { phone } = await newPhone({ 'accept-language': 'de' })
     const ids = [await place(phone), await place(phone), await place(phone)]
     const pages = await phone.sync(2)
@@ -76,7 +76,7 @@ describe('a copy', () => {
     expect(listed.data.orders.items).toEqual([...phone.copy.values()].sort((a, b) => (a.id < b.id ? 1 : -1)))
   })
 
-  test('is of the caller alone', async () => {
+  test("contains only the caller's orders", async () => {
     const { phone } = await newPhone()
     const other = await newPhone()
     await place(other.phone)
@@ -86,7 +86,7 @@ describe('a copy', () => {
     await expect(phone.sync()).rejects.toThrow(/^BAD_USER_INPUT: .*another/)
   })
 
-  test('goes on live from its cursor, of all orders or of one, without a gap', async () => {
+  test('continues live from its cursor, for all orders or for one, without a gap', async () => {
     const { shopper, phone } = await newPhone()
     const id = await place(phone)
     await phone.sync()
@@ -118,16 +118,16 @@ describe('a copy', () => {
 
 const isCancelled = ({ type }: { readonly type: string }) => type === 'OrderCancelled'
 
-describe('a cursor that cannot be used', () => {
+describe('a refused sync', () => {
   test.each([
     ['junk', 'junk', () => 'junk'],
     ['one of a subscription', 'changesSince', (id: string) => encodeCursor({ customer: id }, { orders: 1 })],
     [
-      'one from beyond the end',
+      'one past the end',
       'unknown',
       (id: string) => encodeSyncCursor(id, { positions: { orders: 1_000_000_000 }, prunedTo: 1 }),
     ],
-  ])('is refused: %s', async (_what, why, make) => {
+  ])('names the reason for the cursor: %s', async (_what, why, make) => {
     const { shopper, phone } = await newPhone()
     phone.rewind(make(shopper.id))
     await expect(phone.sync()).rejects.toThrow(
@@ -135,7 +135,7 @@ describe('a cursor that cannot be used', () => {
     )
   })
 
-  test('is not asked for by staff, nobody, or in pages of no or too many', async () => {
+  test('has the code for staff, anonymous callers and invalid page sizes', async () => {
     const codeOf = async (token: string | undefined, first = 1) => {
       const query = `{ changesSince(first: ${first}) { cursor } }`
       return (await platform.send('bff-mobile', token, query)).errors?.[0]?.extensions.code
@@ -147,7 +147,7 @@ describe('a cursor that cannot be used', () => {
   })
 })
 
-describe('a copy of 10,000 orders', () => {
+describe('a local copy of 10,000 orders', () => {
   const RECENT = 9_850
   /** Finished long ago: never in the list. */
   const ANCIENT = 115
@@ -192,7 +192,7 @@ describe('a copy of 10,000 orders', () => {
     return { ...must(evolve(absent, placedEvent({ orderId: newId('order'), customer, placedAt }))), status }
   }
 
-  test('is filled with each order once, and is then up to date with one small answer', async () => {
+  test('is filled with each order once, and is then up to date after one small response', async () => {
     const pages = await phone.sync(100)
     expect(phone.copy.size).toBe(RECENT + LATE + 1)
     expect(pages.flatMap(({ removed }) => removed)).toEqual([])
@@ -204,7 +204,7 @@ describe('a copy of 10,000 orders', () => {
     expect(Buffer.byteLength(JSON.stringify(again))).toBeLessThan(300)
   })
 
-  test('drops what became too old since, and begins anew when that is more than 100', async () => {
+  test('drops orders that became too old, and is filled anew when that is more than 100', async () => {
     const now = Math.floor(Date.now() / 1000)
     const { positions } = decodeSyncCursor(shopper.id, phone.cursor ?? '', now)
     const before = (days: number) =>

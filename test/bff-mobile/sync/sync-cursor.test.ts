@@ -25,7 +25,7 @@ const refusal = (cursor: string, customer = ADA) => {
 }
 
 describe('the cursor of changesSince', () => {
-  test('brings back what it was made of, in a short text that fits into a URL', () => {
+  test('decodes to what it was made of, and is a short URL-safe text', () => {
     const position = fc.nat({ max: 2 ** 31 })
     fc.assert(
       fc.property(position, position, fc.boolean(), (orders, ago, isFilling) => {
@@ -53,12 +53,12 @@ describe('the cursor of changesSince', () => {
     expect(refusal(cursor)).toMatchObject({ code: 'BAD_USER_INPUT' })
   })
 
-  test("is refused when it is another customer's", () => {
+  test('is refused when it belongs to another customer', () => {
     expect(refusal(text)).toBeUndefined()
     expect(refusal(text, EVE)).toMatchObject({ code: 'BAD_USER_INPUT' })
   })
 
-  test('serves a subscription to all orders, and to one of them', () => {
+  test('starts a subscription to all orders, or to one of them', () => {
     const all = liveCursor(text, { customer: ADA }, ADA)
     expect(decodeCursor({ customer: ADA }, all)).toEqual(positions)
     const one = liveCursor(text, { order: ORDER }, ADA)

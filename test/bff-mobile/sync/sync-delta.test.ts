@@ -46,7 +46,7 @@ function step(
   return { changed: changed.map(({ id }) => id), ...rest }
 }
 
-describe('what a copy changes', () => {
+describe('a sync delta', () => {
   const nodes = [
     order('recent', 'COMPLETED', 399),
     order('old', 'COMPLETED', 401),
@@ -56,26 +56,26 @@ describe('what a copy changes', () => {
     order('edge', 'COMPLETED', LISTED_DAYS),
   ]
 
-  test('is what belongs to the list; what ended after its time leaves it', () => {
+  test('contains the orders of the list, and removes those that ended after their time', () => {
     expect(step({ nodes })).toMatchObject({
       changed: ['recent', 'old-under-way', 'edge'],
       removed: ['old', 'old-cancelled', 'old-returned'],
     })
   })
 
-  test('is nothing that was never listed, when it begins anew', () => {
+  test('contains no order that was never listed, when the copy begins anew', () => {
     expect(step({ nodes }, { from: undefined })).toMatchObject({
       changed: ['recent', 'old-under-way', 'edge'],
       removed: [],
     })
   })
 
-  test('drops what left the list by age, but not what the same answer shows as listed', () => {
+  test('removes orders that left the list by age, but none that the same response lists', () => {
     const removed = step({ nodes: [order('a', 'SHIPPED', 401)] }, {}, ['a', 'b']).removed
     expect(removed).toEqual(['b'])
   })
 
-  test('while it is filled drops only what may have been given on an earlier page', () => {
+  test('removes only orders that an earlier page may have contained, while the copy is filled', () => {
     const filling = { ...from, fillingSince: NOW - 60 }
     const pages = [order('ancient', 'COMPLETED', 500, NOW - 5 * DAY), order('just-ended', 'COMPLETED', 500)]
     expect(step({ nodes: pages }, { from: filling }).removed).toEqual(['just-ended'])
@@ -83,25 +83,25 @@ describe('what a copy changes', () => {
   })
 })
 
-describe('where a copy stands afterwards', () => {
-  test('is behind what the view showed and the bus had told', () => {
+describe('the cursor after a delta', () => {
+  test('is not past what the view showed and the bus had delivered', () => {
     expect(step({ position: '45' }).next).toEqual({ positions: { ...received, orders: 45 }, prunedTo: NOW })
   })
 
-  test('is not past the bus, on which live changes go on', () => {
+  test('is not past the bus, from which live changes continue', () => {
     expect(step({ position: '60' }).next.positions.orders).toBe(50)
   })
 
-  test('is past the bus while there are more pages, so that every page goes on', () => {
+  test('is past the bus while there are more pages, so that every page makes progress', () => {
     expect(step({ position: '60', hasMore: true }).next.positions.orders).toBe(60)
   })
 
-  test('never goes back, also on a process that has received less', () => {
+  test('never moves back, even on a process that has received less', () => {
     const { next } = step({ position: '9' }, { received: { orders: 3 } })
     expect(next.positions).toEqual(from.positions)
   })
 
-  test('remembers since when it is filled until the last page', () => {
+  test('keeps the start of the fill until the last page', () => {
     const first = step({ hasMore: true }, { from: undefined }).next
     expect(first.fillingSince).toBe(NOW)
     const second = step({ hasMore: true }, { from: first, nowS: NOW + 5 }).next

@@ -25,11 +25,11 @@ describe('negotiateLocale', () => {
     ['de_DE', 'en-US'],
     [`${'xx,'.repeat(19)}de`, 'de'],
     [`${'xx,'.repeat(20)}de`, 'en-US'],
-  ])('of %j is %s', (header, locale) => {
+  ])('turns %j into %s', (header, locale) => {
     expect(negotiateLocale(header)).toBe(locale)
   })
 
-  test('never throws, and always gives a locale that there are texts for', () => {
+  test('never throws, and always returns a locale with translations', () => {
     const part = fc.oneof(
       fc.constantFrom('de', 'pt-BR', 'en-GB', 'xx', '*', ';q=', ';q=0.5', ',', ' ', '-', 'u-nu-thai'),
       fc.string({ maxLength: 8 }),
@@ -59,11 +59,11 @@ describe('money', () => {
     ['en-US', '1234', 'JPY', '¥1,234'],
     ['en-US', '0.00', 'USD', '$0.00'],
     ['de', '-12.50', 'EUR', '-12,50 €'],
-  ])('in %s of %s %s is %s', (locale, amount, currency, text) => {
+  ])('in %s: %s %s is written %s', (locale, amount, currency, text) => {
     expect(plain(localizationFor(locale).money({ amount, currency }))).toBe(text)
   })
 
-  test('keeps every digit, however many there are', () => {
+  test('keeps every digit of any amount', () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: 0n, max: 10n ** 30n }),
@@ -84,7 +84,7 @@ describe('dates', () => {
     ['en-GB', '21 Nov 2026'],
     ['de', '21.11.2026'],
     ['pt-BR', '21 de nov. de 2026'],
-  ])('in %s are like %s, by UTC wherever the server stands', (locale, text) => {
+  ])('in %s are written like %s, in UTC wherever the server runs', (locale, text) => {
     expect(localizationFor(locale).date('2026-11-21T00:00:00.000Z', 'UTC')).toBe(text)
     expect(localizationFor(locale).date('2026-11-21T23:59:59.999Z', 'UTC')).toBe(text)
   })
@@ -95,12 +95,12 @@ describe('dates', () => {
     ['America/Los_Angeles', 'Nov 30, 2026'],
     ['+09:00', 'Dec 1, 2026'],
     ['-11:00', 'Nov 30, 2026'],
-  ])('in the time zone %s are days of it', (timeZone, text) => {
+  ])('in the time zone %s are the days of that zone', (timeZone, text) => {
     expect(localizationFor('en-US').date('2026-11-30T15:44:40.531Z', timeZone)).toBe(text)
   })
 
   test.each(['', 'Tokyo', 'Europe/Berlin ', '+25:00', '\0', 'x'.repeat(5_000)])(
-    'in the time zone %j are refused by its name',
+    'in the time zone %j are refused with its name',
     timeZone => {
       const date = () => localizationFor('en-US').date('2026-11-30T15:44:40.531Z', timeZone)
       expect(date).toThrow(CallerError)
@@ -125,7 +125,7 @@ const keysOf = <Key extends string>(record: Readonly<Record<Key, unknown>>) => O
 describe.each(['en-US', 'de', 'pt-BR'])('in %s', locale => {
   const texts = localizationFor(locale)
 
-  test('every status has its text, and none is the code', () => {
+  test('every status has a text, and none is the code', () => {
     const all = [
       ...Object.values(texts.translations.order),
       ...keysOf(SHIPMENT_STATUSES).map(status => texts.translations.shipment[status]),
@@ -134,7 +134,7 @@ describe.each(['en-US', 'de', 'pt-BR'])('in %s', locale => {
   })
 })
 
-test('languages differ from each other in what they say', () => {
+test('languages have different texts', () => {
   const said = ['en-US', 'de', 'pt-BR'].map(locale => localizationFor(locale).translations.order.ON_ITS_WAY)
   expect(said).toEqual(['On its way', 'Unterwegs', 'A caminho'])
 })

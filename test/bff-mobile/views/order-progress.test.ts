@@ -157,7 +157,7 @@ const CLAIMS: Readonly<
   PAYMENT_OWED: f => f.isPaymentOwed,
 }
 
-test('no text contradicts a fact, and none is kept back, whatever happened', () => {
+test('no text contradicts a fact, and none omits one, whatever happened', () => {
   let count = 0
   for (const parts of everyOrder()) {
     count++
@@ -185,7 +185,7 @@ test('no text contradicts a fact, and none is kept back, whatever happened', () 
 describe.each(['en-US', 'de', 'pt-BR'])('in %s', locale => {
   const texts = localizationFor(locale)
 
-  test('every part of every text differs from the others, and is no code', () => {
+  test('each part of a status text is distinct, and is not a code', () => {
     const said = new Map<string, string>()
     for (const parts of everyOrder()) {
       const situation = orderProgress(factsOf(parts))

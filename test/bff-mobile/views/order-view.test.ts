@@ -63,7 +63,7 @@ const headline = (order: Partial<WholeOrder>, texts = english, timeZone = 'UTC')
   headlineText(orderScreen({ ...ORDER, ...order }, {}, texts).headline, texts, timeZone)
 
 describe("an order's screen", () => {
-  test('is text, ready to be shown', () => {
+  test('consists of texts that are ready to be shown', () => {
     expect(orderScreen(ORDER, {}, english)).toEqual({
       id: 'ord_1',
       number: 'W-1',
@@ -88,7 +88,7 @@ describe("an order's screen", () => {
     })
   })
 
-  test('of an order that was lost and refunded neither says Delivered nor paid', () => {
+  test('of an order that was lost and refunded says neither Delivered nor paid', () => {
     const screen = orderScreen(
       {
         ...ORDER,
@@ -170,7 +170,7 @@ describe("an order's screen", () => {
   })
 
   test.each(['DELIVERED', 'LOST', 'CANCELLED', 'REFUSED'] as const)(
-    'expects no parcel any more that is %s',
+    'shows no expected date for a parcel that is %s',
     status => {
       const { parcels } = orderScreen({ ...ORDER, shipments: [shipment(status, LATE)] }, {}, english)
       expect(parcels?.[0]?.expectedAt).toBeNull()
@@ -178,34 +178,34 @@ describe("an order's screen", () => {
   )
 
   test.each<[string, Partial<WholeOrder>, string]>([
-    ['how it stands, while nothing is on its way', {}, 'Confirmed'],
+    ['its status, while nothing is on its way', {}, 'Confirmed'],
     [
-      'that a payment is waited for',
+      'an order that waits for its payment',
       { status: 'PLACED', awaitingApproval: true },
       'Waiting for your payment',
     ],
     [
-      'when the last parcel comes',
+      'the day of the last parcel',
       { status: 'SHIPPED', shipments: [shipment('IN_TRANSIT', LATE), shipment('LABELLED', EARLY)] },
       'Expected Nov 26, 2026',
     ],
     [
-      'only what is still to come',
+      'parcels that are still to come, only',
       { status: 'SHIPPED', shipments: [shipment('DELIVERED', LATE), shipment('IN_TRANSIT', EARLY)] },
       'Expected Nov 24, 2026',
     ],
     [
-      'no day for a parcel that is lost',
+      'a lost parcel, without a day',
       { status: 'SHIPPED', ...sent({}), shipments: [shipment('LOST', LATE)] },
       'On its way',
     ],
     [
-      'no day for parcels that were refused or cancelled',
+      'refused or cancelled parcels, without a day',
       { shipments: [shipment('CANCELLED', LATE), shipment('REFUSED', LATE)] },
       'Confirmed',
     ],
     [
-      'why it does not come',
+      'a cancelled order, with the reason',
       {
         status: 'CANCELLED',
         cancellation: { reason: 'OUT_OF_STOCK' },
@@ -213,11 +213,11 @@ describe("an order's screen", () => {
       },
       'Cancelled: sold out',
     ],
-  ])('has for a headline %s', (_what, order, text) => {
+  ])('has a headline for %s', (_what, order, text) => {
     expect(headline(order)).toBe(text)
   })
 
-  test('has for a headline a day of the time zone that is asked for', () => {
+  test('has a headline with a day in the requested time zone', () => {
     const shipments = [shipment('IN_TRANSIT', '2026-11-26T22:30:00.000Z')]
     const order = { status: 'SHIPPED' as const, ...sent({}), shipments }
     expect(headline(order)).toBe('Expected Nov 26, 2026')
@@ -225,7 +225,7 @@ describe("an order's screen", () => {
     expect(headline(order, english, 'Asia/Tokyo')).toBe('Expected Nov 27, 2026')
   })
 
-  test('tells in each language why it does not come', () => {
+  test('says in each language why the order does not come', () => {
     const cancelled = { cancellation: { reason: 'PAYMENT_DECLINED' as const } }
     const texts = ['en', 'de', 'pt'].map(locale => headline(cancelled, localizationFor(locale)))
     expect(new Set(texts).size).toBe(3)
@@ -233,10 +233,10 @@ describe("an order's screen", () => {
   })
 })
 
-describe('a screen of which a part is missing', () => {
+describe('a screen with a missing section', () => {
   const partial = { ...ORDER, payments: null, shipments: null }
 
-  test('stands, and says what is missing in the language of the user', () => {
+  test('is served, and says what is missing in the language of the user', () => {
     const screen = orderScreen(partial, { PAYMENTS: 'INTERNAL' }, german)
     expect(screen).toMatchObject({ total: german.money(ORDER.total), paid: null, parcels: null })
     expect(screen.notices).toEqual([
@@ -246,7 +246,7 @@ describe('a screen of which a part is missing', () => {
     expect(german.translations.notice.PAYMENTS).not.toBe(english.translations.notice.PAYMENTS)
   })
 
-  test('has no notice of what is there', () => {
+  test('has no notice for sections that are present', () => {
     const screen = orderScreen({ ...ORDER, shipments: null }, { SHIPMENTS: 'UNAVAILABLE' }, english)
     expect(screen.notices.map(({ section }) => section)).toEqual(['SHIPMENTS'])
     expect(headline({ shipments: null })).toBe('Confirmed')
@@ -258,7 +258,7 @@ describe("an order's card", () => {
     [3, 'Mug and 2 more', 'Mug und 2 weitere'],
     [1, 'Mug', 'Mug'],
     [0, '', ''],
-  ])('with %s lines is titled %j', (count, inEnglish, inGerman) => {
+  ])('with %s lines has the title %j', (count, inEnglish, inGerman) => {
     const order = { ...ORDER, lines: ORDER.lines.slice(0, count) }
     expect(orderCard(order, english).title).toBe(inEnglish)
     expect(orderCard(order, german).title).toBe(inGerman)

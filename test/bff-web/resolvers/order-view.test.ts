@@ -39,7 +39,7 @@ const order: Parameters<typeof orderView>[0] = {
 }
 const away = { message: 'shipping is not available', extensions: { code: 'UNAVAILABLE' } }
 
-test('a whole page has no notices', () => {
+test('a complete page has no notices', () => {
   expect(orderView(order, [])).toEqual({ ...order, notices: [] })
 })
 
@@ -48,18 +48,18 @@ test.each([
   ['shipments', ['order', 'shipments', 0, 'tracking'], 'SHIPMENTS'],
   ['payments', ['order', 'payments'], 'PAYMENTS'],
   ['reservation', ['order', 'reservation', 'allocations', 1, 'sku'], 'RESERVATION'],
-] as const)('%s that failed at %j are left empty, with a notice', (field, path, section) => {
+] as const)('failed %s at %j become null, with a notice', (field, path, section) => {
   const view = orderView(order, [{ ...away, path }])
   expect(view[field]).toBeNull()
   expect(view.notices).toEqual([{ section, code: 'UNAVAILABLE', message: expect.stringMatching(/\.$/) }])
 })
 
-test('many products that failed are one notice', () => {
+test('several failed products share one notice', () => {
   const errors = [0, 1, 2].map(line => ({ ...away, path: ['order', 'lines', line, 'product', 'title'] }))
   expect(orderView(order, errors).notices).toMatchObject([{ section: 'PRODUCTS' }])
 })
 
-test('a fault inside of a section is told of without its details', () => {
+test('an internal error in a section is reported without its details', () => {
   const fault = { message: 'secret', path: ['order', 'payments'], extensions: { code: 'INTERNAL' } }
   const { notices } = orderView(order, [fault])
   expect(notices).toMatchObject([{ section: 'PAYMENTS', code: 'INTERNAL' }])
@@ -74,7 +74,7 @@ test.each([
   expect(() => orderView(order, [{ ...away, ...(path && { path }) }])).toThrow(/not available/)
 })
 
-test('what the caller did wrong fails the page', () => {
+test('a mistake of the caller fails the page', () => {
   const mistake = {
     message: 'first is wrong',
     path: ['order', 'shipments'],

@@ -49,7 +49,7 @@ test.each([
   ['@skip(if: $no)', true],
   ['@skip(if: $yes)', false],
   ['@include(if: $yes) @skip(if: $yes)', false],
-])('a section counts with %s as it does in the answer', async (directives, expected) => {
+])('a section with %s counts as it does in the response', async (directives, expected) => {
   const fragment = 'fragment Payments on Page { payments { id } }'
   const forms = [
     [`payments ${directives} { id }`, ''],
@@ -63,13 +63,13 @@ test.each([
   }
 })
 
-test('a field below a section is found through every mention of the section', async () => {
+test('a field of a section is found through every mention of the section', async () => {
   const source = '{ page { lines { sku } lines { ...Line } } } fragment Line on Line { product { sku } }'
   expect(await selected(source, ['lines', 'product'])).toEqual([true])
   expect(await selected('{ page { lines { sku } } }', ['lines', 'product'])).toEqual([false])
 })
 
-test('fragments that spread one another many times over are looked through once', async () => {
+test('fragments that spread one another many times are searched once', async () => {
   const depth = 40
   const fragments = Array.from(
     { length: depth },

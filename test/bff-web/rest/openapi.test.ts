@@ -14,17 +14,17 @@ const text = await readFile(OPENAPI_FILE, 'utf8')
 const sdl = await readFile(new URL('../../../schema/bff-web.graphql', import.meta.url), 'utf8')
 const schema = buildSchema(sdl)
 
-it('is an OpenAPI 3.1 document', async () => {
+it('the document is valid OpenAPI 3.1', async () => {
   const validator = new Validator()
   expect(await validator.validate(JSON.parse(text))).toEqual({ valid: true })
   expect(validator.version).toBe('3.1')
 })
 
-it('is what the routes, their operations and the SDL make of it', async () => {
+it('the document is up to date with the routes, their operations and the SDL', async () => {
   expect(text === (await openApiText()), 'stale: run `npm run openapi`').toBe(true)
 })
 
-it('refers to nothing that is not in it, and holds nothing that is not referred to', () => {
+it('every reference resolves, and every component is referenced', () => {
   const { components } = JSON.parse(text) as { components: Record<string, object> }
   const there = Object.entries(components)
     .filter(([kind]) => kind !== 'securitySchemes')
@@ -33,7 +33,7 @@ it('refers to nothing that is not in it, and holds nothing that is not referred 
   expect([...new Set(referred)].sort()).toEqual(there.sort())
 })
 
-it('names the routes that are served, and no others', async () => {
+it('the document names all served routes, and no others', async () => {
   const { logger } = recordingLogger()
   const http = createHttpServer({ name: 'bff-web', logger })
   const served: string[] = []
@@ -54,7 +54,7 @@ it('names the routes that are served, and no others', async () => {
   expect(described.sort()).toEqual(served.sort())
 })
 
-it('knows a status for each refusal that a checkout may be answered with', () => {
+it('every refusal of a checkout has a status', () => {
   const result = schema.getType('CheckoutResult')
   const members = isUnionType(result) ? result.getTypes().map(({ name }) => name) : []
   expect(Object.keys(CHECKOUT_REFUSALS).sort()).toEqual(
@@ -62,7 +62,7 @@ it('knows a status for each refusal that a checkout may be answered with', () =>
   )
 })
 
-it('is served to anybody, with an ETag', async () => {
+it('the document is served to anybody, with an ETag', async () => {
   await using rest = await serveRest()
   const answer = await fetch(`${rest.url}/api/v1/openapi.json`)
   expect(await answer.text()).toBe(text)

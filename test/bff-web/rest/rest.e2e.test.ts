@@ -83,7 +83,7 @@ describe('an order', () => {
     expect(after).toMatchObject({ status: 200, body: { status: 'CANCELLED' } })
   })
 
-  test('that stock or card do not allow is refused, with what the client needs to act on it', async () => {
+  test('that fails for stock or card is refused, with what the client needs to act on it', async () => {
     const ask = clientOf(ada.token)
     const tooMany = await ask<Problem>('POST', '/api/v1/orders', { body: order(50), headers: key('rest-3') })
     const shortages = [{ sku: 'jug', requested: 50, available: expect.any(Number) }]
@@ -108,7 +108,7 @@ describe('an order', () => {
     expect(tooBig).toMatchObject({ status: 400, body: { code: 'BAD_USER_INPUT' } })
   })
 
-  test('of somebody else is none, to read and to cancel; staff see it', async () => {
+  test('of another customer can be neither read nor cancelled, and staff see it', async () => {
     const placed = await clientOf(ada.token)<Order>('POST', '/api/v1/orders', {
       body: order(1),
       headers: key('rest-7'),
@@ -131,7 +131,7 @@ describe('an order', () => {
 })
 
 describe('lists', () => {
-  test('show a customer its own orders, page by page, at once after it placed one', async () => {
+  test('show a customer its own orders, page by page, right after it placed one', async () => {
     const ask = clientOf(ben.token)
     const placed = await ask<Order>('POST', '/api/v1/orders', {
       body: order(1, { reference: 'PO-77' }),
@@ -144,7 +144,7 @@ describe('lists', () => {
     expect((await ask('GET', `/api/v1/orders/customer/${ada.id}`)).status).toBe(403)
   })
 
-  test('search by words, states and days; customers find their own, staff all', async () => {
+  test('are searched by words, states and days; customers find their own orders, staff all', async () => {
     const day = new Date(Date.now() - 86_400_000).toISOString()
     const search = `/api/v1/orders/search?text=PO-77&status=CONFIRMED,SHIPPED&placedFrom=${day}&first=10`
     const ask = clientOf(ben.token)

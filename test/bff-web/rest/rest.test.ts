@@ -25,7 +25,7 @@ async function problemOf(answer: Response): Promise<Problem> {
 }
 
 describe('placing an order', () => {
-  it('answers 201 with the order and where it is, and hands body and key to the graph', async () => {
+  it('answers 201 with the order and its location, and passes body and key to the graph', async () => {
     const inputs: unknown[] = []
     await using rest = await serveRest({
       Mutation: {
@@ -69,7 +69,7 @@ describe('placing an order', () => {
     })
   })
 
-  it('answers 202 and where the order is while it is not decided', async () => {
+  it("answers 202 with the order's location while it is not decided", async () => {
     const order = { ...SUMMARY, status: 'PLACED' }
     await using rest = await placing(() => ({ __typename: 'OrderPending', message: 'Wait.', order }))
     const answer = await rest.ask('POST', '/orders', { body: BODY })
@@ -97,7 +97,7 @@ describe('placing an order', () => {
     expect((await problemOf(missing)).detail).toContain('is missing')
   })
 
-  it('says of each place in the body what does not fit', async () => {
+  it('reports each invalid place in the body', async () => {
     await using rest = await placing(() => undefined)
     const body = { ...BODY, lines: [{ sku: 'mug', quantity: 'two' }], colour: 'red', idempotencyKey: 'k' }
     const problem = await problemOf(await rest.ask('POST', '/orders', { body }))
@@ -114,7 +114,7 @@ describe('placing an order', () => {
     }
   })
 
-  it('takes no more than the server takes of any body', async () => {
+  it('has the size limit of any body', async () => {
     await using rest = await placing(() => undefined)
     const answer = await rest.ask('POST', '/orders', { body: { ...BODY, reference: 'x'.repeat(300_000) } })
     expect((await problemOf(answer)).status).toBe(413)
@@ -132,7 +132,7 @@ describe('cancelling an order', () => {
   }
   const answering = (result: object) => serveRest({ Mutation: { cancelOrder: () => result } })
 
-  it('answers 200 when it is cancelled, and 202 while that is under way', async () => {
+  it('answers 200 when the order is cancelled, and 202 while that is under way', async () => {
     await using done = await answering({ __typename: 'OrderCancellation', order: cancelled })
     const answer = await done.ask('POST', '/orders/ord_1/cancel')
     expect(answer.status).toBe(200)
@@ -142,7 +142,7 @@ describe('cancelling an order', () => {
     expect((await underWay.ask('POST', '/orders/ord_1/cancel', { body: {} })).status).toBe(202)
   })
 
-  it('names the order by the path alone', async () => {
+  it('takes the order from the path only', async () => {
     const inputs: unknown[] = []
     await using rest = await serveRest({
       Mutation: {
@@ -172,7 +172,7 @@ describe('cancelling an order', () => {
 })
 
 describe('reading', () => {
-  it('gives the whole order with its notices, and 304 while it is the same', async () => {
+  it('returns the whole order with its notices, and 304 while it is unchanged', async () => {
     let page = PAGE
     await using rest = await serveRest({ Query: { orderPage: () => page } })
     const answer = await rest.ask('GET', '/orders/ord_1')
@@ -193,7 +193,7 @@ describe('reading', () => {
     expect(changed.status).toBe(200)
   })
 
-  it('packs a long answer as the client takes it', async () => {
+  it('compresses a long response as the client accepts', async () => {
     const page = { ...PAGE, lines: PAGE.lines.map(line => ({ ...line, title: 'A'.repeat(2_000) })) }
     await using rest = await serveRest({ Query: { orderPage: () => page } })
     const answer = await rest.ask('GET', '/orders/ord_1', { headers: { 'accept-encoding': 'br' } })
@@ -201,7 +201,7 @@ describe('reading', () => {
     expect(await answer.json()).toMatchObject({ lines: [{ title: 'A'.repeat(2_000) }] })
   })
 
-  it('answers 404 for an order that is not there or not the caller’s', async () => {
+  it('answers 404 for an order that does not exist or is not the caller’s', async () => {
     await using rest = await serveRest({ Query: { orderPage: () => null } })
     expect(await problemOf(await rest.ask('GET', '/orders/ord_2'))).toMatchObject({
       status: 404,
@@ -209,7 +209,7 @@ describe('reading', () => {
     })
   })
 
-  it('hands what the caller has seen, its language and its request to the graph', async () => {
+  it('passes consistency token, language and request id to the graph', async () => {
     const contexts: object[] = []
     await using rest = await serveRest({
       Query: {
@@ -246,7 +246,7 @@ describe('lists', () => {
     return { asked, rest: await serveRest({ Query: { orders } }) }
   }
 
-  it('search by what the query says', async () => {
+  it('are filtered by the query parameters', async () => {
     const { asked, rest } = await listing()
     await using _ = rest
     const query =
@@ -269,7 +269,7 @@ describe('lists', () => {
     ['2026-01-01T01:00:00.5+01:00', '2026-01-01T00:00:00.500Z'],
     ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
     ['0000-01-01T00:00:00Z', '0000-01-01T00:00:00.000Z'],
-  ])('understand an instant as people write it: %s', async (written, read) => {
+  ])('accept the usual ways to write an instant: %s', async (written, read) => {
     const { asked, rest } = await listing()
     await using _ = rest
     expect((await rest.ask('GET', `/orders/search?placedTo=${written}`)).status).toBe(200)
@@ -298,7 +298,7 @@ describe('lists', () => {
     ['after=', 'after', 'should be 1 to 500 characters'],
     ['__proto__=1', '__proto__', 'is not known'],
     ['constructor=1', 'constructor', 'is not known'],
-  ])('refuse ?%s, and say why', async (query, parameter, why) => {
+  ])('refuse ?%s with the reason', async (query, parameter, why) => {
     const { asked, rest } = await listing()
     await using _ = rest
     const problem = await problemOf(await rest.ask('GET', `/orders/search?${query}`))
@@ -308,14 +308,14 @@ describe('lists', () => {
     expect(asked).toEqual([])
   })
 
-  it('name every parameter that does not fit, not only the first', async () => {
+  it('name every invalid parameter, not only the first', async () => {
     const { rest } = await listing()
     await using _ = rest
     const { errors } = await problemOf(await rest.ask('GET', '/orders/search?first=x&status=y&z=1'))
     expect(errors?.map(error => 'parameter' in error && error.parameter)).toEqual(['first', 'status', 'z'])
   })
 
-  it('of a customer are for that customer and for staff', async () => {
+  it('of a customer are visible to that customer and to staff', async () => {
     const { asked, rest } = await listing()
     await using _ = rest
     const own = await rest.ask('GET', '/orders/customer/cus_1?first=3')
@@ -338,7 +338,7 @@ describe('every route', () => {
     ['GET', '/orders/search'],
   ] as const
 
-  it.each(ROUTES)('%s %s answers 401 to a caller without a token that holds', async (method, path) => {
+  it.each(ROUTES)('%s %s answers 401 to a caller without a valid token', async (method, path) => {
     await using rest = await serveRest()
     for (const authorization of ['', 'Bearer nonsense', 'Basic dXNlcg==']) {
       const answer = await rest.ask(method, path, {
@@ -365,7 +365,7 @@ describe('every route', () => {
     expect(answer.headers.has('retry-after')).toBe(status === 429 || status === 503)
   })
 
-  it('keeps faults of ours to the log, with the request id that the caller gets', async () => {
+  it('logs internal errors under the request id that the caller gets', async () => {
     await using rest = await serveRest({
       Query: {
         orderPage: () => {
@@ -400,7 +400,7 @@ describe('every route', () => {
     expect(done).toEqual([])
   })
 
-  it('says 405 and what would do for another method, and 404 where there is nothing', async () => {
+  it('answers 405 with the allowed methods for another method, and 404 for an unknown path', async () => {
     await using rest = await serveRest()
     const put = await rest.ask('PUT', '/orders/ord_1')
     expect((await problemOf(put)).status).toBe(405)

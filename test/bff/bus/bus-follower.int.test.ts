@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 const { logger } = recordingLogger()
 
-test('holding resolves once all is heard that was there, and tells a little of the past first', async () => {
+test('holding resolves once all existing messages are received, and first delivers some recent ones', async () => {
   await using bus = await openPostgresEventBus({ url: await freshDatabase() })
   await bus.publish('orders', events(1, 50))
   await using follower = createBusFollower({ bus, logger, history: 20 })
@@ -31,7 +31,7 @@ test('holding resolves once all is heard that was there, and tells a little of t
   expect(follower.heard()).toMatchObject({ orders: 50, payment: 3 })
 })
 
-test('where the past is no longer kept, following begins with the oldest message that is', async () => {
+test('following begins with the oldest message that is kept when older ones are deleted', async () => {
   await using bus = await openPostgresEventBus({
     url: await freshDatabase(),
     retentionMs: 1,
@@ -46,7 +46,7 @@ test('where the past is no longer kept, following begins with the oldest message
   expect(follower.from()).toMatchObject({ orders: 50 })
 })
 
-test('following ends when nobody has touched it for a while, says so, and begins again', async () => {
+test('following ends when nobody has used it for a while, reports that, and can begin again', async () => {
   await using bus = await openPostgresEventBus({ url: await freshDatabase() })
   await using follower = createBusFollower({ bus, logger, lingerMs: 1, checkMs: 10 })
   const ended = Promise.withResolvers<void>()
@@ -73,7 +73,7 @@ function troubled(bus: EventBus): EventBus & { trouble: 'none' | 'away' | 'silen
 }
 
 test.each(['away', 'silent'] as const)(
-  'a bus that is %s for a moment is a gap, until all is heard again',
+  'a bus that is %s for a moment causes a gap until all messages are received again',
   async trouble => {
     await using open = await openPostgresEventBus({ url })
     const bus = troubled(open)
@@ -90,7 +90,7 @@ test.each(['away', 'silent'] as const)(
   },
 )
 
-test('a bus that cannot be followed is an error to who holds, and is tried again', async () => {
+test('holding rejects when the bus cannot be followed, and following is retried', async () => {
   await using open = await openPostgresEventBus({ url })
   const bus = troubled(open)
   bus.trouble = 'away'

@@ -18,7 +18,7 @@ describe('a message is about the order', () => {
   })
 })
 
-test('a message is about the customer that its data names, if any', () => {
+test('a message is about the customer in its data, if any', () => {
   expect(customerIdOf({ data: { customerId: 'cus_1' } })).toBe('cus_1')
   expect(customerIdOf({ data: { customerId: 7 } })).toBeUndefined()
   expect(customerIdOf({ data: { customerId: '' } })).toBeUndefined()

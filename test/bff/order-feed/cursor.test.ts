@@ -22,7 +22,7 @@ function refusalOf(of: Scope, text: string): unknown {
 }
 
 describe('a cursor', () => {
-  test('holds its positions, in less than 64 characters of a URL', () => {
+  test('holds its positions in less than 64 URL-safe characters', () => {
     fc.assert(
       fc.property(scope, vector, (of, positions) => {
         const text = encodeCursor(of, positions)
@@ -32,24 +32,24 @@ describe('a cursor', () => {
     )
   })
 
-  test('is short while positions are', () => {
+  test('is short while its positions are small', () => {
     const positions = { orders: 90_000, inventory: 80_000, payment: 70_000, shipping: 60_000 }
     expect(encodeCursor({ order: newId('order') }, positions).length).toBeLessThan(30)
   })
 
-  test('takes a topic that is left out for one that is at its beginning', () => {
+  test('treats a missing topic as one at its beginning', () => {
     const none = { orders: 0, inventory: 0, payment: 0, shipping: 0 }
     expect(decodeCursor({ all: true }, encodeCursor({ all: true }, {}))).toEqual(none)
   })
 
-  test('holds for its own scope only', () => {
+  test('is valid for its own scope only', () => {
     const ours = { customer: 'cus_1' }
     const text = encodeCursor(ours, { orders: 7 })
     for (const other of [{ customer: 'cus_2' }, { order: 'cus_1' }, { all: true }] as const)
       expect(refusalOf(other, text)).toMatchObject(refusal('foreign'))
   })
 
-  test('is refused as junk when it is anything else', () => {
+  test('is refused as malformed when it is anything else', () => {
     const good = encodeCursor({ all: true }, { orders: 7, payment: 400 })
     const cases = [
       '',
@@ -70,7 +70,7 @@ describe('a cursor', () => {
     )
   })
 
-  test('is refused as junk when one character of it is changed', () => {
+  test('is refused as malformed when one of its characters is changed', () => {
     const good = encodeCursor({ all: true }, { orders: 7, payment: 400 })
     for (let index = 0; index < good.length; index++) {
       const other = good[index] === 'b' ? 'c' : 'b'

@@ -207,14 +207,14 @@ async function live(all: readonly Step[], weather: Weather): Promise<void> {
 
 const slowness = fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 20 })
 
-test('every subscriber gets each event of its scope exactly once, in order per service, and the newest state, however it breaks off, resumes and lags', async () => {
+test('every subscriber gets each event of its scope exactly once, in order per service, and the newest state, through any disconnects, resumes and delays', async () => {
   await fc.assert(
     fc.asyncProperty(steps, slowness, (all, slow) => live(all, { slowness: slow, faults: [false] })),
     { numRuns: 60, endOnFailure: true },
   )
 }, 60_000)
 
-test('and so while some reads fail', async () => {
+test('every subscriber gets the same while some reads fail', async () => {
   const faults = fc.array(fc.boolean(), { minLength: 4, maxLength: 20 }).map(list => [...list, false])
   await fc.assert(
     fc.asyncProperty(steps, slowness, faults, (all, slow, failing) =>

@@ -32,7 +32,7 @@ test.each<[string, (index: number) => Scope]>([
   expect(waiting).toHaveLength(20_000)
 })
 
-test('those who do not read, and a gateway that is away, take no memory for what happens meanwhile', async () => {
+test('subscribers that do not read, and a gateway that is down, take no memory for events meanwhile', async () => {
   let isAway = true
   await using setup = openFeed({
     answering: id => (isAway ? new Error('the gateway is away') : answering(id)),

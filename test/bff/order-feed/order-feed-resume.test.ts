@@ -6,7 +6,7 @@ import { ALL, answering, idsOf, MAX, next, openFeed, orderOf, started, ZOE } fro
 import { publishAbout, turn } from './in-memory-bus.ts'
 
 describe('a cursor is', () => {
-  test('refused when it is junk, of another scope, or of events that the bus does not have', async () => {
+  test('refused when it is malformed, of another scope, or past the end of the bus', async () => {
     await using setup = openFeed({ answering })
     publishAbout(setup.bus, 'orders', ZOE)
     const refused = (cursor: string) => ({ code: 'BAD_USER_INPUT', details: { cursor } })
@@ -19,7 +19,7 @@ describe('a cursor is', () => {
     expect(setup.follower.holders()).toBe(0)
   })
 
-  test('taken when another process has heard more than this one', async () => {
+  test('accepted when another process has received more than this one', async () => {
     await using setup = openFeed({ answering })
     await started(await setup.watch(ALL))
     publishAbout(setup.bus, 'orders', ZOE)
@@ -31,7 +31,7 @@ describe('a cursor is', () => {
     expect(idsOf(await change)).toEqual(['orders-2'])
   })
 
-  test('taken while others are told more', async () => {
+  test('accepted while other subscribers get more', async () => {
     await using setup = openFeed()
     const other = await started(await setup.watch({ order: ZOE.id }))
     publishAbout(setup.bus, 'shipping', MAX)
@@ -49,7 +49,7 @@ describe('a cursor is', () => {
     expect(idsOf(await resumed)).toEqual(['orders-1'])
   })
 
-  test('too old when its events are deleted: the present state instead, then what follows', async () => {
+  test('too old when its events are deleted: the subscriber gets the present state, then what follows', async () => {
     await using setup = openFeed({ answering })
     for (let count = 0; count < 3; count++) publishAbout(setup.bus, 'orders', ZOE)
     setup.bus.trim('orders', 2)
@@ -61,7 +61,7 @@ describe('a cursor is', () => {
     expect(idsOf(await change)).toEqual(['orders-4'])
   })
 
-  test('too old when more would have to be looked through than is allowed, without looking', async () => {
+  test('too old when more messages would have to be searched than is allowed, without searching', async () => {
     await using setup = openFeed({ answering, limits: { lookThrough: 10 } })
     for (let count = 0; count < 6; count++) {
       publishAbout(setup.bus, 'orders', ZOE)
@@ -75,8 +75,8 @@ describe('a cursor is', () => {
   })
 })
 
-describe('who resumes here after another process that had heard more', () => {
-  test('gets no older state than it had there, at the price of one read more', async () => {
+describe('a subscriber that resumes here after another process that had received more', () => {
+  test('gets no older state than it had there, at the cost of one more read', async () => {
     await using setup = openFeed({ answering })
     const other = await started(await setup.watch(ALL))
     publishAbout(setup.bus, 'payment', ZOE)
@@ -94,7 +94,7 @@ describe('who resumes here after another process that had heard more', () => {
     ])
   })
 
-  test('shares the next read with those who need less', async () => {
+  test('shares the next read with subscribers that require less', async () => {
     await using setup = openFeed()
     await started(await setup.watch(ALL))
     publishAbout(setup.bus, 'payment', ZOE)
@@ -114,7 +114,7 @@ describe('who resumes here after another process that had heard more', () => {
   })
 })
 
-describe('who watches an order that is quiet while much happens elsewhere', () => {
+describe('a subscriber to a quiet order while many others change', () => {
   const scope: Scope = { order: ZOE.id }
   const limits = { window: 4, lookThrough: 400 }
 
@@ -123,7 +123,7 @@ describe('who watches an order that is quiet while much happens elsewhere', () =
     setup.follower.hearAll()
   }
 
-  test('gets a cursor that is not older than need be', async () => {
+  test('gets a cursor that is no older than necessary', async () => {
     await using setup = openFeed({ answering, limits })
     await started(await setup.watch(scope))
     rush(setup)
@@ -150,7 +150,7 @@ describe('who watches an order that is quiet while much happens elsewhere', () =
     ])
   })
 
-  test('misses nothing when the bus is not followed for a while', async () => {
+  test('misses no event when the bus is not followed for a while', async () => {
     await using setup = openFeed({ answering, limits })
     const stream = await started(await setup.watch(scope))
     rush(setup)
@@ -160,7 +160,7 @@ describe('who watches an order that is quiet while much happens elsewhere', () =
     expect(await change).toMatchObject({ kind: 'CHANGED', events: [{ id: 'orders-1' }] })
   })
 
-  test('is told so, and goes on from the present, when too much happened by the time', async () => {
+  test('gets RESTARTED, and goes on from the present, when too much has happened meanwhile', async () => {
     await using setup = openFeed({ answering, limits })
     const stream = await started(await setup.watch(scope, undefined, async () => [orderOf(ZOE)]))
     const change = next(stream)
@@ -172,7 +172,7 @@ describe('who watches an order that is quiet while much happens elsewhere', () =
     expect(await next(stream)).toMatchObject({ kind: 'CHANGED', events: [{ id: 'orders-1' }] })
   })
 
-  test('is shown out when they may not have the present any more', async () => {
+  test('is ended when it may no longer read the present state', async () => {
     await using setup = openFeed({ answering, limits })
     let isAllowed = true
     const stream = await started(

@@ -77,7 +77,7 @@ async function next(stream: AsyncIterator<Change<Order>>): Promise<Change<Order>
   return result.value
 }
 
-test('subscribers of two processes, cut off at random while orders change, get each event exactly once and in order', async () => {
+test('subscribers of two processes, disconnected at random while orders change, get each event exactly once and in order', async () => {
   const url = await freshDatabase()
   await using bus = await openPostgresEventBus({ url })
   await using one = await openProcess(url, { window: 5 })
@@ -143,7 +143,7 @@ test('subscribers of two processes, cut off at random while orders change, get e
       )
 })
 
-test('a cursor whose events are deleted on the bus is too old, and says so', async () => {
+test('a cursor whose events are deleted on the bus is too old, and the change says so', async () => {
   const url = await freshDatabase()
   await using bus = await openPostgresEventBus({ url, retentionMs: 60_000, trimEveryMs: 20 })
   const publisher = createPublisher(bus)

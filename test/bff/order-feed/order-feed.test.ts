@@ -6,7 +6,7 @@ import { ALL, answering, idsOf, MAX, next, openFeed, orderOf, started, ZOE } fro
 import { publishAbout, type TestOrder, turn } from './in-memory-bus.ts'
 
 describe('an order feed', () => {
-  test('begins with the present state, read after it began to listen', async () => {
+  test('begins with the present state, read after it started to listen', async () => {
     await using setup = openFeed({ answering })
     const stream = await setup.watch({ order: ZOE.id }, undefined, async () => {
       publishAbout(setup.bus, 'orders', ZOE)
@@ -17,7 +17,7 @@ describe('an order feed', () => {
     expect(idsOf(await next(stream))).toEqual(['orders-1'])
   })
 
-  test('reads a changed order once, with what was heard, and hands the same change to all of a scope', async () => {
+  test('reads a changed order once, with all received positions, and gives the same change to all subscribers of a scope', async () => {
     await using setup = openFeed()
     const scopes: Scope[] = [{ order: ZOE.id }, { customer: ZOE.customer }, ALL]
     const watchers = await Promise.all(
@@ -40,7 +40,7 @@ describe('an order feed', () => {
     expect(setup.reads).toHaveLength(2)
   })
 
-  test('shares one read between all that changes while another is under way', async () => {
+  test('shares one read between all changes during another read', async () => {
     await using setup = openFeed()
     const stream = await started(await setup.watch(ALL))
     const change = next(stream)
@@ -65,7 +65,7 @@ describe('an order feed', () => {
     expect(setup.reads).toHaveLength(2)
   })
 
-  test('gives a slow subscriber all that it missed in one change, with the newest state', async () => {
+  test('gives a slow subscriber all missed events in one change, with the newest state', async () => {
     let events = 0
     await using setup = openFeed({ answering: () => orderOf(ZOE, events) })
     const slow = await started(await setup.watch(ALL))
@@ -89,7 +89,7 @@ describe('an order feed', () => {
     expect(one).toBe(other)
   })
 
-  test('hands the last change to one who was busy when it came, and the same lists to all who missed the same', async () => {
+  test('gives the last change to a subscriber that was busy, and the same lists to all that missed the same events', async () => {
     await using setup = openFeed({ answering })
     const streams = await Promise.all(Array.from({ length: 5 }, async () => started(await setup.watch(ALL))))
     const [first, ...busy] = streams
@@ -107,7 +107,7 @@ describe('an order feed', () => {
     }
   })
 
-  test('gives each what it missed itself, when one missed more than another', async () => {
+  test('gives each subscriber its own missed events, when one missed more than another', async () => {
     await using setup = openFeed({ answering })
     const slow = await started(await setup.watch(ALL))
     const quick = await started(await setup.watch(ALL))
@@ -122,7 +122,7 @@ describe('an order feed', () => {
     expect(idsOf(await next(busy))).toEqual(['orders-2'])
   })
 
-  test('tells at most 200 events in a change, and the rest in the next', async () => {
+  test('puts at most 200 events into a change, and the rest into the next', async () => {
     await using setup = openFeed({ answering })
     const live = await started(await setup.watch(ALL))
     const begin = encodeCursor(ALL, {})
@@ -137,7 +137,7 @@ describe('an order feed', () => {
     }
   })
 
-  test('tells a customer of their own orders only, also when just the order itself knows whose it is', async () => {
+  test('gives customers only their own orders, also when only the order itself names its customer', async () => {
     await using setup = openFeed({ answering })
     const stream = await started(await setup.watch({ customer: ZOE.customer }))
     publishAbout(setup.bus, 'orders', MAX, true)
@@ -150,7 +150,7 @@ describe('an order feed', () => {
     expect(told.toSorted()).toEqual(['inventory-1', 'shipping-1'])
   })
 
-  test('tells a customer of what is heard while it is read whose an order is, at whichever moment, with one read each', async () => {
+  test("gives a customer the events that arrive while the order's customer is read, at any moment, with one read each", async () => {
     for (let moment = 0; moment < 16; moment++) {
       await using setup = openFeed()
       const stream = await started(await setup.watch({ customer: ZOE.customer }))
@@ -173,7 +173,7 @@ describe('an order feed', () => {
     }
   })
 
-  test('reads an order of a customer once for an event that was heard before an earlier one of another order', async () => {
+  test("reads a customer's order once for an event that was received before an earlier one of another order", async () => {
     await using setup = openFeed()
     const stream = await started(await setup.watch({ customer: ZOE.customer }))
     const change = next(stream)
@@ -189,7 +189,7 @@ describe('an order feed', () => {
     expect(setup.reads.map(({ id }) => id)).toEqual([ZOE.id, MAX.id])
   })
 
-  test('lists in memory, and on the bus what is older, for one who resumes on a process that was just started', async () => {
+  test('lists events from memory, and older ones from the bus, for a subscriber that resumes on a new process', async () => {
     await using setup = openFeed({ answering, limits: { window: 8 } })
     for (let count = 0; count < 30; count++) {
       publishAbout(setup.bus, 'orders', count % 2 ? ZOE : MAX)
@@ -205,8 +205,8 @@ describe('an order feed', () => {
   })
 })
 
-describe('whoever watches', () => {
-  test('is refused what they may not read, cursor or not', async () => {
+describe('a subscriber', () => {
+  test('is refused an order that it may not read, with or without a cursor', async () => {
     await using setup = openFeed({ answering })
     const present = async () => {
       throw new CallerError('NOT_FOUND', 'there is no such order')
@@ -219,7 +219,7 @@ describe('whoever watches', () => {
     expect(setup.follower.holders()).toBe(0)
   })
 
-  test('is told later of an order that cannot be read now, and misses nothing', async () => {
+  test('gets an order that cannot be read now later, and misses no event', async () => {
     await using setup = openFeed()
     const stream = await started(await setup.watch(ALL))
     const change = next(stream)
@@ -238,7 +238,7 @@ describe('whoever watches', () => {
     expect(told).toEqual(['orders-1', 'orders-2'])
   })
 
-  test('misses nothing in an outage, however long, not even events of orders whose owner must be read', async () => {
+  test('misses no event in an outage of any length, not even of orders whose customer must be read', async () => {
     let isAway = true
     await using setup = openFeed({
       answering: id => (isAway ? new Error('the gateway is away') : answering(id)),
@@ -253,7 +253,7 @@ describe('whoever watches', () => {
     expect(idsOf(await change)).toEqual(['shipping-1'])
   })
 
-  test('of an order gets its page, though it was read for a list before', async () => {
+  test('to an order gets its page, even when it was read for a list before', async () => {
     await using setup = openFeed({ answering })
     const list = await started(await setup.watch(ALL))
     const change = next(list)
@@ -265,7 +265,7 @@ describe('whoever watches', () => {
     expect(setup.reads.map(({ detail }) => detail)).toEqual(['summary', 'page'])
   })
 
-  test('is not held up for ever by one order that cannot be read while others can', async () => {
+  test('is not blocked for ever by one order that cannot be read while others can', async () => {
     await using setup = openFeed({
       answering: id => (id === ZOE.id ? new Error('this order is broken') : orderOf(MAX)),
       limits: { longestPauseMs: 5 },
@@ -280,7 +280,7 @@ describe('whoever watches', () => {
     })
   })
 
-  test('misses nothing when the bus was not followed for a while', async () => {
+  test('misses no event when the bus was not followed for a while', async () => {
     await using setup = openFeed({ answering })
     const scopes: Scope[] = [ALL, { order: ZOE.id }, { customer: ZOE.customer }]
     const streams = await Promise.all(scopes.map(async scope => started(await setup.watch(scope))))
@@ -290,7 +290,7 @@ describe('whoever watches', () => {
     for (const change of await told) expect(idsOf(change)).toEqual(['orders-1', 'orders-2', 'orders-3'])
   })
 
-  test('misses nothing when missed events cannot be read from the bus for a while', async () => {
+  test('misses no event when missed events cannot be read from the bus for a while', async () => {
     await using setup = openFeed({ answering })
     const stream = await started(await setup.watch(ALL))
     const change = next(stream)
@@ -302,7 +302,7 @@ describe('whoever watches', () => {
     expect(idsOf(await change)).toEqual(['orders-1'])
   })
 
-  test('ends when the feed is closed, and leaves nothing behind when it goes', async () => {
+  test('ends when the feed is closed, and frees its memory when it leaves', async () => {
     const setup = openFeed({ answering })
     const stream = await started(await setup.watch(ALL))
     const gone = await started(await setup.watch({ order: ZOE.id }))

@@ -11,7 +11,7 @@ function tags(topic: string, stream: string, type: string, data: JsonObject = {}
   return tagsOf(message).toSorted()
 }
 
-test('an order that is placed touches itself, its customer’s orders and all orders', () => {
+test('placing an order changes the tags of the order, its customer’s orders and all orders', () => {
   const data = { orderId: ORDER, customer: { id: CUSTOMER, name: 'N', email: 'e' } }
   expect(tags('orders', `order-${ORDER}`, 'OrderPlaced', data)).toEqual([
     'operations',
@@ -21,19 +21,19 @@ test('an order that is placed touches itself, its customer’s orders and all or
   ])
 })
 
-test('so does each of its later events', () => {
+test('each later event of an order changes the same tags', () => {
   const data = { orderId: ORDER, customerId: CUSTOMER }
   expect(tags('orders', `order-${ORDER}`, 'OrderConfirmed', data)).toContain(`orders-of:${CUSTOMER}`)
 })
 
-test('a customer’s event touches what shows the customer, and no order', () => {
+test('a customer’s event changes the tags of the customer, and of no order', () => {
   expect(tags('orders', `customer-${CUSTOMER}`, 'CustomerChanged')).toEqual([
     `customer:${CUSTOMER}`,
     'operations',
   ])
 })
 
-test('stock that is reserved touches the product, the catalogue and the order', () => {
+test('reserving stock changes the tags of the product, the catalogue and the order', () => {
   const data = { orderId: ORDER, customerId: CUSTOMER, sku: 'MUG-1' }
   expect(tags('inventory', 'stock-MUG-1', 'StockReserved', data)).toEqual([
     'catalogue',
@@ -46,6 +46,6 @@ test('stock that is reserved touches the product, the catalogue and the order', 
 test.each([
   ['payment', `payment-${siblingId('payment', ORDER)}`],
   ['shipping', `shipment-${newId('shipment')}`],
-])('an event of %s touches the order, whose lists do not show it', (topic, stream) => {
+])('an event of %s changes the tag of the order, and of no list', (topic, stream) => {
   expect(tags(topic, stream, 'Happened', { orderId: ORDER })).toEqual(['operations', `order:${ORDER}`])
 })

@@ -26,7 +26,7 @@ function setUp() {
   return { operation, end: () => ends.splice(0).map(end => end()) }
 }
 
-it('lets a caller have eight operations ahead of the bus, each with as many reads as it likes', async () => {
+it('a caller may have eight operations ahead of the bus, each with any number of reads', async () => {
   const { operation, end } = setUp()
   const eight = Array.from({ length: 8 }, () => operation('ann'))
   const reads = eight.flatMap(({ read }) => [read(), read(), read()])
@@ -42,14 +42,14 @@ it('lets a caller have eight operations ahead of the bus, each with as many read
   expect(await next).toEqual(AHEAD)
 })
 
-it('does not count reads of what the bus has told', async () => {
+it('reads that the bus has caught up with do not count', async () => {
   const { operation, end } = setUp()
   const within = Array.from({ length: 50 }, () => operation('ann', { orders: 5 }).read())
   end()
   expect(await Promise.all(within)).toEqual(Array(50).fill({ orders: 5 }))
 })
 
-it('lets all callers have 256 operations ahead of the bus together', async () => {
+it('all callers together may have 256 operations ahead of the bus', async () => {
   const { operation, end } = setUp()
   const all = Array.from({ length: 300 }, (_, index) => operation(`caller ${index}`).read())
   end()

@@ -9,7 +9,7 @@ function pageAfter(after: string | undefined): readonly string[] {
   return IDS.slice(start, start + 64)
 }
 
-test('until the ids are read, everything may exist; then what is there, and hardly anything else', async () => {
+test('every id may exist until the ids are read, and then only the read ones, with few false positives', async () => {
   await using known = createIdFilter({ loadPage: async after => pageAfter(after), ...recordingLogger() })
   const filling = known.fill()
   expect([known.isFilled(), known.mayExist('made up')]).toEqual([false, true])
@@ -19,7 +19,7 @@ test('until the ids are read, everything may exist; then what is there, and hard
   expect(IDS.filter(id => known.mayExist(`${id}x`)).length).toBeLessThan(30)
 })
 
-test('knows what came to be while the ids were read, and later', async () => {
+test('the filter contains ids that were created while the ids were read, and later', async () => {
   const asked = Promise.withResolvers<void>()
   const page = Promise.withResolvers<readonly string[]>()
   await using known = createIdFilter({
@@ -38,7 +38,7 @@ test('knows what came to be while the ids were read, and later', async () => {
   expect(['ord_during', 'ord_later', 'ord_never'].map(known.mayExist)).toEqual([true, true, false])
 })
 
-test('reads on after a failure, from where it was', async () => {
+test('the filter continues after a failure from where it was', async () => {
   const recording = recordingLogger()
   const asked: (string | undefined)[] = []
   await using known = createIdFilter({
@@ -56,7 +56,7 @@ test('reads on after a failure, from where it was', async () => {
   expect(recording.lines.join()).toContain('any id may exist')
 })
 
-test('forgets what it knew when it is filled anew, and leaves the fill before', async () => {
+test('a new fill replaces the contents, and ends the previous fill', async () => {
   let ids: readonly string[] = ['ord_old']
   const held = Promise.withResolvers<void>()
   let hold = false
@@ -84,7 +84,7 @@ test('forgets what it knew when it is filled anew, and leaves the fill before', 
   ])
 })
 
-test('grows far past its first capacity without taking many strangers for its own', async () => {
+test('the filter grows far past its first capacity with few false positives', async () => {
   await using known = createIdFilter({ capacity: 16, loadPage: async () => [], ...recordingLogger() })
   await known.fill()
   for (const id of IDS) known.add(id)

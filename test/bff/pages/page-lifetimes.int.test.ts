@@ -41,7 +41,7 @@ async function startGateway() {
   return { state, url: `http://127.0.0.1:${port}/graphql`, [Symbol.asyncDispose]: stop }
 }
 
-test('pages that are read from now on are kept for as long as the live settings say', async () => {
+test('pages that are loaded after a change are cached for as long as the live settings say', async () => {
   await using open = new AsyncDisposableStack()
   const { logger } = recordingLogger()
   const folder = open.use(await temporaryFolder())

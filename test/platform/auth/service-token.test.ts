@@ -11,7 +11,7 @@ afterEach(() => {
 })
 
 describe('a service token', () => {
-  it('is signed by the embedded issuer, and the same until it nears its end', async () => {
+  it('is signed by the embedded issuer, and renewed only shortly before it expires', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     await using folder = await temporaryFolder()
     const issuer = await openEmbeddedIssuer(folder.path)
@@ -23,7 +23,7 @@ describe('a service token', () => {
     expect(await serviceToken()).not.toBe(first)
   })
 
-  it('follows a mounted file that is replaced', async () => {
+  it('is read again when its mounted file is replaced', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     await using folder = await temporaryFolder()
     const issuer = await openEmbeddedIssuer(folder.path)
@@ -39,7 +39,7 @@ describe('a service token', () => {
     expect(await serviceToken()).toBe(after)
   })
 
-  it('names the file that it cannot use, and tries again the next time', async () => {
+  it('names the file that cannot be used, and is read again the next time', async () => {
     await using folder = await temporaryFolder()
     const file = path.join(folder.path, 'token')
     const serviceToken = createServiceToken({ file })

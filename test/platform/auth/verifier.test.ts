@@ -76,7 +76,7 @@ describe('claims of a token that the issuer signed', () => {
     ['the longest subject', { sub: 'x'.repeat(255) }],
     ['scopes in a text and names in a list', { scope: 'read write', realm: { roles: ['a', 'b'] } }],
     ['claims that are null', { scope: null, realm: null }],
-  ])('are taken with %s', async (_what, claims) => {
+  ])('are accepted with %s', async (_what, claims) => {
     await using setup = await setUp()
     const verifier = createVerifier({ ...setup.issuer, nameClaims: ['scope', 'realm.roles'] })
     const token = await signAnything(setup, claims)
@@ -88,7 +88,7 @@ describe('claims of a token that the issuer signed', () => {
 })
 
 describe('a verifier', () => {
-  it('says who a token stands for, and until when', async () => {
+  it('returns the subject and role of a token, and its expiry', async () => {
     await using setup = await setUp()
     const verifier = createVerifier(setup.issuer)
     const token = await setup.issuer.sign({ role: 'support', subject: 'sue', ttlSeconds: 60 })
@@ -97,7 +97,7 @@ describe('a verifier', () => {
     expect(expiresAt - Date.now()).toBeGreaterThan(50_000)
   })
 
-  it('refuses an expired token, also one that it had verified before', async () => {
+  it('refuses an expired token, including one that it had verified before', async () => {
     await using setup = await setUp()
     let now = new Date()
     const verifier = createVerifier({ ...setup.issuer, now: () => now })
@@ -123,7 +123,7 @@ describe('a verifier', () => {
     await expect(verifier.verify(signed)).rejects.toMatchObject(unauthenticated(/foreign.*signed/))
   })
 
-  it('refuses what is no token, is unsigned, or has no role that is known', async () => {
+  it('refuses a malformed token, an unsigned one, and one without a known role', async () => {
     await using setup = await setUp()
     const verifier = createVerifier(setup.issuer)
     const unsigned = new UnsecuredJWT({ role: 'ops' })
@@ -136,7 +136,7 @@ describe('a verifier', () => {
       await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   })
 
-  it('answers UNAVAILABLE, not UNAUTHENTICATED, while the keys are out of reach', async () => {
+  it('throws UNAVAILABLE, not UNAUTHENTICATED, while the keys cannot be reached', async () => {
     const verifier = createVerifier({
       jwks: pathToFileURL('/nowhere/jwks.json'),
       issuer: 'waybill-development',
@@ -147,7 +147,7 @@ describe('a verifier', () => {
     await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
-  it('takes a key set from a URL too', async () => {
+  it('also takes a key set from a URL', async () => {
     await using setup = await setUp()
     const keys = await readFile(fileURLToPath(setup.issuer.jwks), 'utf8')
     const server = createServer((_request, response) => response.end(keys)).listen(0, '127.0.0.1')
@@ -163,14 +163,14 @@ describe('a verifier', () => {
 })
 
 describe('the embedded issuer', () => {
-  it('keeps its key between openings, so that tokens go on working', async () => {
+  it('keeps its key between openings, so that tokens stay valid', async () => {
     await using setup = await setUp()
     const token = await setup.issuer.sign({ role: 'customer', subject: 'cus_1' })
     const again = await openEmbeddedIssuer(setup.folder.path)
     expect(await createVerifier(again).verify(token)).toEqual({ subject: 'cus_1', role: 'customer' })
   })
 
-  it('ends up with one key when several processes open it at once', async () => {
+  it('has one key when several processes open it at once', async () => {
     await using folder = await temporaryFolder()
     const race = async (round: number) => {
       const directory = path.join(folder.path, `auth-${round}`)
@@ -182,7 +182,7 @@ describe('the embedded issuer', () => {
     for (let round = 0; round < 10; round++) await race(round)
   })
 
-  it('names the file when its key is damaged, and never replaces it by itself', async () => {
+  it('names the file when its key is damaged, and does not replace it', async () => {
     await using setup = await setUp()
     await writeFile(path.join(setup.folder.path, 'issuer-key.json'), '{')
     await expect(openEmbeddedIssuer(setup.folder.path)).rejects.toMatchObject({
@@ -191,7 +191,7 @@ describe('the embedded issuer', () => {
     })
   })
 
-  it('publishes the public half only', async () => {
+  it('publishes only the public key', async () => {
     await using setup = await setUp()
     const { keys } = JSON.parse(await readFile(fileURLToPath(setup.issuer.jwks), 'utf8'))
     expect(keys).toHaveLength(1)

@@ -3,7 +3,7 @@ import { createBloomFilter } from '#platform/cache/bloom-filter.ts'
 
 const CAPACITY = 20_000
 
-test('knows all that was added, and takes few strangers for its own when it is full', () => {
+test('a full filter contains every added id and has few false positives', () => {
   const filter = createBloomFilter({ capacity: CAPACITY, falsePositives: 0.01 })
   const id = (index: number) => `ord_01920000-0000-7000-8000-${index.toString(16).padStart(12, '0')}`
   for (let index = 0; index < CAPACITY; index++) filter.add(id(index))
@@ -15,7 +15,7 @@ test('knows all that was added, and takes few strangers for its own when it is f
   expect(filter.bytes).toBeLessThan(CAPACITY * 1.3)
 })
 
-test('knows nothing at first, and takes what comes twice once', () => {
+test('a filter is empty at first, and counts a repeated id once', () => {
   const filter = createBloomFilter({ capacity: 10, falsePositives: 0.01 })
   expect(filter.mayHave('')).toBe(false)
   filter.add('')

@@ -15,7 +15,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
     })
     afterEach(() => rig[Symbol.asyncDispose]())
 
-    test('loads once for all who ask meanwhile, and not again', async () => {
+    test('loads once for all concurrent callers, and not again', async () => {
       const load = gate<string>()
       const waiting = [cache.get('k', load.load, LONG), cache.get('k', never, LONG)]
       await load.begun
@@ -26,7 +26,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       expect(lease?.current).toBe(true)
     })
 
-    test('keeps nothing until it follows, and nothing from the moment that it is deafened', async () => {
+    test('keeps nothing until it is resumed, and nothing after it is suspended', async () => {
       await using other = await openRig()
       const source = sourceOf({ value: 1 })
       other.cache.suspend()
@@ -42,7 +42,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       expect(source.count()).toBe(4)
     })
 
-    test('drops what has a tag that changed, and nothing else', async () => {
+    test('drops the values with a changed tag, and nothing else', async () => {
       const [changed, item, untouched] = [
         sourceOf({ value: 1 }),
         sourceOf({ value: 2 }),
@@ -83,7 +83,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       }
       for (const [how, change] of Object.entries(changes))
         for (const tag of ['a', 'of-value'])
-          test(`of tag "${tag}" ${how} fills nothing, and answers nobody who asks later`, async () => {
+          test(`of tag "${tag}" ${how} fills nothing, and answers no later caller`, async () => {
             const late = gate<string>()
             const early = cache.get('k', late.load, { ...LONG, tags })
             await late.begun
@@ -97,7 +97,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
             expect((await cache.get('k', never, { ...LONG, tags })).value).toBe('new')
           })
 
-      test('is kept when it surely contains the change', async () => {
+      test('is kept when it certainly contains the change', async () => {
         const load = gate<string>()
         const waiting = cache.get('k', load.load, LONG)
         await load.begun
@@ -108,14 +108,14 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       })
     })
 
-    describe('for a caller who must see a position', () => {
-      test('serves what lacks none of its changes up to there, as far as is heard', async () => {
+    describe('for a caller that requires a position', () => {
+      test('serves a value that contains every received change up to it', async () => {
         await cache.get('k', sourceOf({ value: 1 }).load, LONG)
         cache.applyEvent('orders', 7, ['something else'])
         expect((await cache.get('k', never, { ...LONG, required: { orders: 7 } })).value).toBe(1)
       })
 
-      test('loads again what may lack it, and then serves that to everybody', async () => {
+      test('loads a value that may lack it again, and then serves the new one to everybody', async () => {
         const { lease } = await cache.get('k', sourceOf({ value: 'old' }).load, LONG)
         const required = { orders: 7 }
         const source = sourceOf({ value: 'new', at: required })
@@ -137,7 +137,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
         expect((await cache.get('k', never, LONG)).value).toBe('new')
       })
 
-      test('loads again for each who waited for a load that turned out to lack it', async () => {
+      test('loads again for each caller that waited for a load that turned out to lack it', async () => {
         const lacking = gate<string>()
         const required = { orders: 7 }
         const first = cache.get('k', lacking.load, { ...LONG, required })
@@ -149,7 +149,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
         expect([(await first).value, (await second).value]).toEqual(['old', 'new'])
       })
 
-      test('throws rather than serve what may lack it', async () => {
+      test('throws rather than serve a value that may lack it', async () => {
         await cache.get('k', sourceOf({ value: 'old' }).load, LONG)
         const failing = cache.get('k', () => Promise.reject(new Error('away')), {
           ...LONG,
@@ -208,7 +208,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
         await expect.poll(async () => (await cache.get('k', never, options)).value).toBe('new')
       })
 
-      test('serves a stale value while it cannot be renewed, until that is too old as well', async () => {
+      test('serves a stale value while renewal fails, until that value is too old as well', async () => {
         await cache.get('k', sourceOf({ value: 'old' }).load, options)
         const failing = () => Promise.reject(new Error('away'))
         for (const ms of [1_050, 200, 200]) {
@@ -240,7 +240,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       })
     })
 
-    test('gives a failure to all who wait for the load, and loads again for the next', async () => {
+    test('rejects for all callers that wait for a failed load, and loads again for the next', async () => {
       const load = gate<string>()
       const waiting = [cache.get('k', load.load, LONG), cache.get('k', never, LONG)]
       const outcomes = Promise.allSettled(waiting)
@@ -250,7 +250,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       expect((await cache.get('k', sourceOf({ value: 'one' }).load, LONG)).value).toBe('one')
     })
 
-    test('hands on what is not to be kept, has too many tags or is too large, and keeps it nowhere', async () => {
+    test('returns a value that must not be kept, has too many tags or is too large, without keeping it', async () => {
       const tags = { always: Array.from({ length: 301 }, (_, index) => `t${index}`) }
       const source = sourceOf<unknown>({ value: 'partial', keep: false })
       const answers = [
@@ -267,7 +267,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       expect(source.count()).toBe(6)
     })
 
-    test('keeps to its bytes: the leases of what had to go are not current', async () => {
+    test('stays within its bytes, and ends the leases of evicted values', async () => {
       await using small = await openRig(50_000)
       const answers = []
       for (let index = 0; index < 100; index++)
@@ -280,7 +280,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       expect(answers.filter(({ lease }) => lease?.current)).toEqual([])
     })
 
-    test('tells whether a lease still serves', async () => {
+    test('says whether a lease is still current', async () => {
       const { lease } = await cache.get('k', sourceOf({ value: 1, at: { orders: 3 } }).load, LONG)
       if (!lease) throw new Error('the value was not kept')
       expect(cache.isServable(lease, { orders: 3 })).toBe(true)
@@ -291,7 +291,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       expect(cache.isServable(lease, {})).toBe(false)
     })
 
-    test('trusts what it loaded before a gap only if nothing can have changed in it', async () => {
+    test('trusts a value loaded before a gap only if nothing can have changed during the gap', async () => {
       cache.applyEvent('orders', 5, [])
       const [unbroken, broken] = [gate<number>(), gate<number>()]
       const first = cache.get('unbroken', unbroken.load, LONG)
@@ -308,7 +308,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       expect((await second).lease).toBeUndefined()
     })
 
-    test('gives back values as they were loaded', async () => {
+    test('returns values as they were loaded', async () => {
       const value = {
         text: 'Grüße 🚚 \u0000',
         list: [1, -1, 1.5, 2 ** 40, Number.MAX_SAFE_INTEGER, true, null, ''],

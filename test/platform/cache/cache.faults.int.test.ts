@@ -91,7 +91,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
       await expect.poll(sourceElsewhere).toBe('remote')
     })
 
-  test('every get is answered when it is full, and what it holds is still served; then it is filled again', async () => {
+  test('every get is answered while it is full, its values are still served, and it is filled again later', async () => {
     await using redis = await startRedis({ 'maxmemory-policy': 'noeviction' })
     await using rig = await openRig(redis.url)
     const { cache } = rig
@@ -115,7 +115,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
       .toBe(':1\r\n')
   })
 
-  test('a cache opens at once without it, and uses it when it comes', async () => {
+  test('a cache opens at once without Redis, and uses it once it is up', async () => {
     await using redis = await startRedis()
     await redis.kill()
     await using rig = await openRig(redis.url)
@@ -126,7 +126,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     await until(cache, 'up')
   })
 
-  test('a Redis that refuses the password is away, and the log says why, without the password', async () => {
+  test('a Redis that refuses the password counts as down, and the log says why without the password', async () => {
     await using redis = await startRedis({ requirepass: 'right-password' })
     const { logger, lines } = recordingLogger()
     const url = (password: string) => redis.url.replace('//', `//:${password}@`)
@@ -139,7 +139,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     expect(let_in.remoteState()).toBe('up')
   })
 
-  test('a cluster serves as tier 2, and so does what is left of it', async () => {
+  test('a cluster serves as tier 2, and so do the nodes that are left of it', async () => {
     const folders = [
       await mkdtemp(path.join(tmpdir(), 'waybill-a-')),
       await mkdtemp(path.join(tmpdir(), 'waybill-b-')),

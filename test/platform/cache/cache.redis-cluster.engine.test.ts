@@ -17,7 +17,7 @@ describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped:
 
   describeCache('keeps the contract of every cache: it', maxBytes => openRig(cluster.url, maxBytes))
 
-  test('serves to one process what another has loaded, from whichever node has it', async () => {
+  test('serves one process a value that another has loaded, from whichever node holds it', async () => {
     await using rig = await openRig(cluster.url)
     const two = await rig.another()
     const keys = Array.from({ length: 30 }, (_, index) => `k${index}`)
@@ -30,7 +30,7 @@ describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped:
     expect(held).not.toContain(':0\r\n')
   })
 
-  test('serves nothing that lacks a change that was heard, whatever the order of what processes do', async () => {
+  test("serves no value without a received change, in any order of the processes' steps", async () => {
     await fc.assert(
       fc.asyncProperty(steps, async taken => {
         expect((await play(taken, cluster.url)).faults).toEqual([])
@@ -39,7 +39,7 @@ describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped:
     )
   })
 
-  test('answers every get while a master is killed, and is whole again when its replica has taken over', async () => {
+  test('answers every get while a master is killed, and uses all slots again once its replica has taken over', async () => {
     await using rig = await openRig(cluster.url)
     const { cache } = rig
     for (let index = 0; index < 30; index++)

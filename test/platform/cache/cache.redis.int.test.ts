@@ -27,7 +27,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     return { rig, one: rig.cache, two: await rig.another(), [Symbol.asyncDispose]: rig[Symbol.asyncDispose] }
   }
 
-  test('serves to one process what another has loaded, as fresh as it was there', async () => {
+  test('serves one process a value that another has loaded, as fresh as it was there', async () => {
     await using opened = await open()
     const { rig, one, two } = opened
     await one.get('k', sourceOf({ value: 'shared' }).load, LONG)
@@ -55,7 +55,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     await expect.poll(async () => (await two.get('k', never, LONG)).value).toBe('new')
   })
 
-  test('has one process load what two want at once', async () => {
+  test('lets one process load a value that two request at once', async () => {
     await using opened = await open()
     const { one, two } = opened
     const load = gate<string>()
@@ -66,7 +66,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     expect([(await first).source, (await second).source]).toEqual(['load', 'remote'])
   })
 
-  test('does not wait for a process until it has finished its load', async () => {
+  test('does not wait without limit for another process to finish its load', async () => {
     await using opened = await open()
     const { one, two } = opened
     const stuck = gate<string>()
@@ -77,7 +77,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     await first
   })
 
-  test('gives the turn to load to another process when a load fails', async () => {
+  test('lets another process load when a load fails', async () => {
     await using opened = await open()
     const { one, two } = opened
     const failing = gate<string>()
@@ -89,7 +89,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     expect(await second).toMatchObject({ value: 'own', source: 'load' })
   })
 
-  test('does not trust what another process loaded before a change that was heard here', async () => {
+  test('does not trust a value that another process loaded before a change that was received here', async () => {
     await using opened = await open()
     const { rig, one, two } = opened
     await one.get('k', sourceOf({ value: 'old' }).load, LONG)
@@ -104,7 +104,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     expect(await one.get('k', never, LONG)).toMatchObject({ value: 'new', source: 'remote' })
   })
 
-  test('trusts nothing from before it followed, unless that can be seen not to have changed', async () => {
+  test('trusts no value from before it was active, unless that has provably not changed', async () => {
     await using opened = await open()
     const { rig, one } = opened
     one.applyEvent('orders', 5, ['b'])
@@ -132,7 +132,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     expect((await two.get('k', sourceOf({ value: 'own' }).load, LONG)).source).toBe('load')
   })
 
-  test('shows a caller of another process what it must see', async () => {
+  test('serves a caller of another process the positions that it requires', async () => {
     await using opened = await open()
     const { rig, one, two } = opened
     await one.get('k', sourceOf({ value: 'old' }).load, LONG)
@@ -146,7 +146,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
       .toBe('new')
   })
 
-  test('shares what was put', async () => {
+  test('shares a value that was put', async () => {
     await using opened = await open()
     const { rig, one, two } = opened
     one.put('k', 'put', { ...LONG, at: { orders: 1 } })
@@ -154,7 +154,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     expect((await two.get('k', never, LONG)).value).toBe('put')
   })
 
-  test('takes what it cannot read for a miss, and writes over it', async () => {
+  test('treats an unreadable value as a miss, and overwrites it', async () => {
     await using opened = await open()
     const { rig, one, two } = opened
     const address = `waybill:{${rig.name}:k}`
@@ -182,7 +182,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
       expect(await two.get(key, never, LONG)).toMatchObject({ value: key, source: 'remote' })
   })
 
-  test('lets Redis forget each value when its time is over', async () => {
+  test('lets Redis expire each value when its time is over', async () => {
     await using opened = await open()
     await opened.one.get('k', sourceOf({ value: 1 }).load, { ...LONG, staleMs: 1_000 })
     const left = await redis.command('PTTL', await shared(opened.rig, 'k'))

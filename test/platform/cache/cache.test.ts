@@ -7,7 +7,7 @@ import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 describeCache('a cache without tier 2', maxBytes => openRig(undefined, maxBytes))
 
-test('a cache that has not followed yet keeps nothing, and hears nothing', async () => {
+test('a cache that was never resumed keeps nothing and ignores changes', async () => {
   await using cache = await openCache({ name: 'new', logger: recordingLogger().logger })
   const source = sourceOf({ value: 1 })
   cache.applyEvent('orders', 9, ['a'])
@@ -15,7 +15,7 @@ test('a cache that has not followed yet keeps nothing, and hears nothing', async
   expect(cache.observed()).toEqual({})
 })
 
-test('a tier 2 that is not Redis is refused, without its password', async () => {
+test('a URL of tier 2 that is not Redis is refused without showing its password', async () => {
   const { logger } = recordingLogger()
   const opening = openCache({ name: 'x', logger, url: 'memcached://u:secret@cache.example' })
   await expect(opening).rejects.toMatchObject({
@@ -24,7 +24,7 @@ test('a tier 2 that is not Redis is refused, without its password', async () => 
   })
 })
 
-test('counts what it does', async () => {
+test('the metrics count hits, misses, loads and drops', async () => {
   await using rig = await openRig(undefined, 50_000)
   const { cache, clock, name } = rig
   const failing = () => Promise.reject(new Error('away'))

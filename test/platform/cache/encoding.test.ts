@@ -14,7 +14,7 @@ const ORDER = {
   bornAt: 1_790_000_000_000,
 }
 
-test('gives back what went in, whatever it is', () => {
+test('any value is decoded as it was encoded', () => {
   const json = fc.jsonValue().filter(value => !JSON.stringify(value).includes('"__proto__"'))
   const value = fc.oneof(
     json,
@@ -37,17 +37,17 @@ test('gives back what went in, whatever it is', () => {
   )
 })
 
-test('tells "not there" from null, and leaves undefined members out', () => {
+test('"not there" differs from null, and undefined members are left out', () => {
   expect(decode(encode({ ...ORDER, value: undefined }))?.value).toBeUndefined()
   expect(decode(encode({ ...ORDER, value: null }))?.value).toBeNull()
   expect(decode(encode({ ...ORDER, value: { a: 1, b: undefined } }))?.value).toEqual({ a: 1 })
 })
 
-test('takes much less room than JSON when the value is large', () => {
+test('a large value takes much less room than its JSON', () => {
   expect(encode(ORDER).byteLength).toBeLessThan(JSON.stringify(ORDER).length / 4)
 })
 
-test('takes whatever it did not write for unreadable', () => {
+test('bytes that the encoder did not write are unreadable', () => {
   const whole = encode(ORDER)
   const junk = [
     new Uint8Array(),

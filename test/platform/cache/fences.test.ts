@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createFences } from '#platform/cache/fences.ts'
 
-test('admits what contains the last change of each of its tags', () => {
+test('fences admit a value that contains the last change of each of its tags', () => {
   const fences = createFences()
   fences.raise('a', { orders: 5 })
   fences.raise('a', { stock: 3 })
@@ -12,7 +12,7 @@ test('admits what contains the last change of each of its tags', () => {
   expect(fences.admits(['a', 'b'], { orders: 8, stock: 3 })).toBe(false)
 })
 
-test('admits nothing after a restart that does not contain its floor', () => {
+test('after a restart, fences admit only values that contain the floor', () => {
   const fences = createFences()
   fences.raise('a', { orders: 5 })
   fences.restart({ orders: 4 })
@@ -20,7 +20,7 @@ test('admits nothing after a restart that does not contain its floor', () => {
   expect(fences.admits(['a'], { orders: 3 })).toBe(false)
 })
 
-test('tells what changed after a moment', () => {
+test('fences say which tags changed after a moment', () => {
   const fences = createFences()
   fences.raise('a', { orders: 5 })
   const moment = fences.moment()
@@ -35,7 +35,7 @@ const topic = fc.constantFrom('orders', 'stock')
 const tag = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f')
 const change = fc.record({ tag, topic })
 
-test('never admits a value that lacks a change, however few tags it remembers', () => {
+test('fences never admit a value without a change, however few tags they remember', () => {
   const property = fc.property(
     fc.array(change, { maxLength: 40 }),
     fc.integer({ min: 1, max: 6 }),

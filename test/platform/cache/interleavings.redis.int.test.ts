@@ -12,7 +12,7 @@ describe.skipIf(missing)(`two processes with one Redis${missing ? ` (skipped: ${
   })
   afterAll(() => redis[Symbol.asyncDispose]())
 
-  test('serve nothing that lacks a change that they heard, whatever the order of what they do', async () => {
+  test('serve no value without a change that they received, in any order of their steps', async () => {
     const sources: Record<string, number> = {}
     await fc.assert(
       fc.asyncProperty(steps, async taken => {

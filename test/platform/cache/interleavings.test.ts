@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PAST_ITS_TIME, play, steps } from '#test/platform/cache/simulation.ts'
 
-test('whatever the order of loads, changes and commands, nothing is served that lacks a change that was heard', async () => {
+test('no value without a received change is served, in any order of loads, changes and commands', async () => {
   const sources: Record<string, number> = {}
   await fc.assert(
     fc.asyncProperty(steps, async taken => {

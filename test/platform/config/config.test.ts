@@ -36,7 +36,7 @@ describe('readConfig', () => {
     expect(message).toMatch(/LOG_LEVEL: holds "loud"; .*"debug"/)
   })
 
-  it('says of a cross-field check what the check says', () => {
+  it('reports the message of a cross-field check', () => {
     const either = schema.partial().refine(env => env.PORT !== 1, { path: ['PORT'], message: 'take another' })
     expect(() => readConfig(either, { PORT: '1' })).toThrow('PORT: holds "1"; take another')
   })

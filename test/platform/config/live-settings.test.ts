@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest'
 import { liveSettingsSchema, openLiveSettings } from '#platform/config/live-settings.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 
-test('the log level follows the file; a bad value is refused, and none at all gives the own level back', async () => {
+test('the log level follows the file, a bad value is refused, and no value restores the configured level', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-settings-'))
   const file = path.join(folder, 'settings.json')
   const lines: string[] = []

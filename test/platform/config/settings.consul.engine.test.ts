@@ -41,7 +41,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
   describe('settings in Consul', () => {
     settingsContract(keepInConsul)
 
-    test('stay while Consul is away, health says so, and are followed again once it is back', async () => {
+    test('stay while Consul is down, health says so, and are watched again once it is back', async () => {
       await using key = await keepInConsul()
       await key.put('{"limit": 1}')
       const { logger, seen } = recordingLogger()
@@ -57,7 +57,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       await vi.waitFor(() => expect(settings.current()).toEqual({ limit: 2 }), WAIT)
     })
 
-    test('of a Consul that is not there are waited for, then given up', async () => {
+    test('of an unreachable Consul are waited for, and the start then fails', async () => {
       const { logger, seen } = recordingLogger()
       const url = `consul://127.0.0.1:${await freePort()}/waybill/orders`
       await expect(openSettings({ url, schema, logger, startTimeoutMs: 300 })).rejects.toMatchObject({

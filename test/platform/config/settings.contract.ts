@@ -18,7 +18,7 @@ const schema = z.strictObject({ limit: z.number().int().positive().default(10) }
 export function settingsContract(keep: () => Promise<Kept>): void {
   const open = (url: string, logger = recordingLogger().logger) => openSettings({ url, schema, logger })
 
-  test('are read, and followed as they change', async () => {
+  test('are read, and reloaded as they change', async () => {
     await using kept = await keep()
     await kept.put('{"limit": 1}')
     await using settings = await open(kept.url)
@@ -37,7 +37,7 @@ export function settingsContract(keep: () => Promise<Kept>): void {
     ['has an unknown name', '{"limits": 3}', /"limits"/],
     ['is gone', undefined, /cannot be read|does not exist/],
   ])(
-    'a value that %s is refused by its name, and the one before stays until a good one comes',
+    'a value that %s is refused by its name, and the previous one stays until a valid one comes',
     async (_what, bad, said) => {
       await using kept = await keep()
       await kept.put('{"limit": 1}')
@@ -63,10 +63,10 @@ export function settingsContract(keep: () => Promise<Kept>): void {
   )
 
   test.each([
-    ['that are not there', undefined],
+    ['that do not exist', undefined],
     ['that are not JSON', '{'],
-    ['that do not fit', '{"limit": 0}'],
-  ])('nothing starts with settings %s', async (_what, text) => {
+    ['that are out of range', '{"limit": 0}'],
+  ])('a service does not start with settings %s', async (_what, text) => {
     await using kept = await keep()
     await kept.put(text)
     await expect(open(kept.url)).rejects.toMatchObject({

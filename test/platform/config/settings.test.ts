@@ -28,7 +28,7 @@ async function keepInFile(): Promise<Kept> {
 describe('settings in a file', () => {
   settingsContract(keepInFile)
 
-  test('are followed when the file is written in place, too', async () => {
+  test('are reloaded when the file is written in place, too', async () => {
     await using kept = await keepInFile()
     await kept.put('{"limit": 1}')
     const schema = z.object({ limit: z.number() })
@@ -39,7 +39,7 @@ describe('settings in a file', () => {
   })
 })
 
-test('settings that are kept nowhere are the defaults', async () => {
+test('settings without a URL are the defaults', async () => {
   const schema = z.object({ limit: z.number().default(10) })
   await using settings = await openSettings({ schema, logger })
   expect(settings.current()).toEqual({ limit: 10 })

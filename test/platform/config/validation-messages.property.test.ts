@@ -54,7 +54,7 @@ function expectOurWords(lines: readonly string[]): void {
 }
 
 describe.each(SERVICE_NAMES)('%s', service => {
-  test.each([...variablesOf(service)])('says in its own words what is wrong with %s', name => {
+  test.each([...variablesOf(service)])('describes what is wrong with %s in its own words', name => {
     fc.assert(
       fc.property(anyText, value => {
         expectOurWords(saidOf(() => checkEnvironment(service, { [name]: value })))
@@ -69,7 +69,7 @@ describe('npm start', () => {
   const env = { get: (_: object, name: string) => void asked.add(name) }
   readStartSettings(new Proxy<Record<string, string>>({}, env))
 
-  test.each([...asked])('says in its own words what is wrong with %s', name => {
+  test.each([...asked])('describes what is wrong with %s in its own words', name => {
     fc.assert(
       fc.property(anyText, value => {
         expectOurWords(saidOf(() => readStartSettings({ [name]: value })))
@@ -79,14 +79,14 @@ describe('npm start', () => {
   })
 })
 
-test('says in its own words what is wrong with the address for traces', async () => {
+test('an invalid trace endpoint is described in our own words', async () => {
   for (const endpoint of ['x', 'ftp://here', 'http://'])
     await expect(startTracing({ service: 'any', endpoint })).rejects.toThrow(
       `OTEL_EXPORTER_OTLP_ENDPOINT: holds "${endpoint}"; should hold a URL such as http://127.0.0.1:4318`,
     )
 })
 
-test('says in its own words what is wrong with any part of the settings of the gateway', () => {
+test("any invalid part of the gateway's settings is described in our own words", () => {
   const sections = [
     'limits',
     'everySubgraph',

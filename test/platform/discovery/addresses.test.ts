@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { graphqlUrl, readAddresses } from '#platform/discovery/addresses.ts'
 
-test('an address is an instance of weight 1', () => {
+test('an address stands for one instance of weight 1', () => {
   expect(readAddresses('http://a:4101/graphql?x=1')).toEqual({
     kind: 'instances',
     instances: [{ url: 'http://a:4101/graphql?x=1', weight: 1 }],
   })
 })
 
-test('several have | between them, and weights where they say so', () => {
+test('several addresses are separated by |, and may have weights', () => {
   expect(readAddresses('http://a/graphql#weight=2.5 | https://b/graphql')).toEqual({
     kind: 'instances',
     instances: [
@@ -18,7 +18,7 @@ test('several have | between them, and weights where they say so', () => {
   })
 })
 
-test('a name is looked up, at the path and the port that stand with it', () => {
+test('a name is looked up, with the path and the port that follow it', () => {
   expect(readAddresses('service://orders/graphql?x=1')).toEqual({
     kind: 'service',
     service: { name: 'orders', port: undefined, path: '/graphql?x=1' },
@@ -36,7 +36,7 @@ test.each([
   ['a weight of nothing', 'http://a/#weight=0'],
   ['a fragment that is no weight', 'http://a/#top'],
   ['no name', 'service:///graphql'],
-])('%s is refused, and the variable says what it should hold', (_what, text) => {
+])('%s is refused, and the error says what the variable should hold', (_what, text) => {
   expect(readAddresses(text)).toBeUndefined()
   expect(graphqlUrl.safeParse(text).success).toBe(false)
 })

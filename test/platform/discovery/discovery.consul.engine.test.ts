@@ -96,8 +96,8 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     return running
   }
 
-  describe('a service that is announced', () => {
-    test('is found once its check passes, left out while it fails, and gone when it stops', async () => {
+  describe('a registered service', () => {
+    test('is found once its check passes, omitted while the check fails, and gone when it stops', async () => {
       await using discovery = await open()
       await using one = await startService('announced', 'one', 3)
       const other = await startService('announced', 'other')
@@ -119,7 +119,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       await stopping
     })
 
-    test('is announced again when Consul has forgotten it', async () => {
+    test('is registered again when Consul has forgotten it', async () => {
       await using discovery = await open()
       await using one = await startService('forgotten', 'one')
       const followed = discovery.watch('service://forgotten/graphql')
@@ -130,7 +130,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       await vi.waitFor(() => expect(again.current()).toHaveLength(1), WAIT)
     })
 
-    test('no call to it fails while one of its instances stops', async () => {
+    test('gets no failed call while one of its instances stops', async () => {
       await using discovery = await open()
       await using _one = await startService('called', 'one')
       const other = await startService('called', 'other')
@@ -164,7 +164,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
   })
 
   describe('while Consul', () => {
-    test('is killed, the last known instances stay, health says so, and all is current after its restart', async () => {
+    test('is killed, the last known instances stay, health says so, and a restart makes them current', async () => {
       const { logger, seen } = recordingLogger()
       await using discovery = await open(logger)
       await using one = await startService('outlived', 'one')
@@ -187,7 +187,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       expect(two.url).not.toBe(one.url)
     })
 
-    test('answers nothing, health says so within a quarter of a minute, and is well again after', async () => {
+    test('does not respond, health says so within 15 seconds, and recovers afterwards', async () => {
       await using discovery = await open()
       await tell(
         '/v1/agent/service/register',
@@ -205,8 +205,8 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     })
   })
 
-  describe('a Consul that is not there at the start', () => {
-    test('is waited for, then given up, by its name and its variable', async () => {
+  describe('a Consul that is unreachable at the start', () => {
+    test('is waited for, and the start then fails with its name and its variable', async () => {
       const { logger, lines } = recordingLogger()
       const url = `consul://127.0.0.1:${await freePort()}`
       await expect(openDiscovery({ url }, { logger, startTimeoutMs: 300 })).rejects.toMatchObject({
@@ -216,7 +216,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       expect(lines.join('')).toMatch(/waiting for Consul at .*DISCOVERY_URL names, 0.3 s at most/)
     })
 
-    test('is used as soon as it is there', async () => {
+    test('is used as soon as it is reachable', async () => {
       await consul.faults.kill()
       const { logger, seen } = recordingLogger()
       const opening = openDiscovery({ url: consul.url }, { logger, startTimeoutMs: 60_000 })
@@ -226,7 +226,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     })
   })
 
-  describe('a Consul that lets nobody do anything without a token', () => {
+  describe('a Consul that denies everything without a token', () => {
     let guarded: RunningConsul
     beforeAll(async () => {
       guarded = await startConsul({ acl: true })
@@ -254,26 +254,23 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     test.each([
       ['no token', undefined, /CONSUL_HTTP_TOKEN is not set/],
       [
-        'a wrong one',
+        'a wrong token',
         '11111111-2222-3333-4444-555555555555',
         /the token in CONSUL_HTTP_TOKEN may not do this/,
       ],
-    ])(
-      'says of %s that it is denied, names both variables, and does not wait for long',
-      async (_what, token, said) => {
-        const { logger, lines } = recordingLogger()
-        await using discovery = await connect(token, logger)
-        const announcing = discovery.register(presence)
-        await expect(announcing).rejects.toMatchObject({
-          code: 'CONSUL_DENIED',
-          message: expect.stringMatching(said),
-        })
-        await expect(announcing).rejects.toThrow('DISCOVERY_URL')
-        if (token) expect(lines.join('')).not.toContain(token)
-      },
-    )
+    ])('makes the start fail soon with both variables when %s is denied', async (_what, token, said) => {
+      const { logger, lines } = recordingLogger()
+      await using discovery = await connect(token, logger)
+      const announcing = discovery.register(presence)
+      await expect(announcing).rejects.toMatchObject({
+        code: 'CONSUL_DENIED',
+        message: expect.stringMatching(said),
+      })
+      await expect(announcing).rejects.toThrow('DISCOVERY_URL')
+      if (token) expect(lines.join('')).not.toContain(token)
+    })
 
-    test('says of a token that may not see a service that it is denied, as long as it is', async () => {
+    test('makes health fail while a token may not see a service', async () => {
       await using allowed = await connect(guarded.token)
       await using _announced = await allowed.register(presence)
       await using discovery = await connect(await tokenFor('node_prefix "" { policy = "read" }'))
@@ -283,14 +280,14 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       expect(followed.current()).toEqual([])
     })
 
-    test('is used with one that may', async () => {
+    test('is used with a token that may', async () => {
       await using discovery = await connect(guarded.token)
       await using _announced = await discovery.register(presence)
       expect(discovery.health()).toMatchObject({ ok: true })
     })
   })
 
-  test("Consul's own DNS tells the same", async () => {
+  test('the DNS of Consul returns the same instances', async () => {
     await tell(
       '/v1/agent/service/register',
       definition('by-dns', { host: '127.0.0.1', port: 4101, weight: 3 }),

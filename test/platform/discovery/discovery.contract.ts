@@ -17,7 +17,7 @@ const TWO: readonly Placed[] = [
 const urlsOf = (instances: readonly Instance[]) => instances.map(({ url }) => url)
 
 export function discoveryContract(open: () => Promise<DiscoveryUnderTest>): void {
-  test('a service is at all its instances, with their weights, at the path that was said', async () => {
+  test('a service has all its instances, with their weights, at the given path', async () => {
     await using under = await open()
     const followed = under.discovery.watch(await under.place('orders', TWO))
     await followed.resolved
@@ -27,7 +27,7 @@ export function discoveryContract(open: () => Promise<DiscoveryUnderTest>): void
     ])
   })
 
-  test('addresses are taken as they are', async () => {
+  test('addresses need no lookup', async () => {
     await using under = await open()
     const followed = under.discovery.watch('https://a/graphql|http://b:1/graphql#weight=2')
     expect(followed.isFixed).toBe(true)
@@ -37,14 +37,14 @@ export function discoveryContract(open: () => Promise<DiscoveryUnderTest>): void
     ])
   })
 
-  test('what says no place is refused', async () => {
+  test('text without an address or a name is refused', async () => {
     await using under = await open()
     expect(() => under.discovery.watch('orders:4101')).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('orders:4101') }),
     )
   })
 
-  test('health says that what is known is current', async () => {
+  test('health says that the known instances are current', async () => {
     await using under = await open()
     await under.discovery.watch(await under.place('orders', TWO)).resolved
     expect(under.discovery.health()).toMatchObject({ ok: true })
@@ -58,7 +58,7 @@ export function namedDiscoveryContract(open: () => Promise<DiscoveryUnderTest>):
     vi.waitFor(() => expect(urlsOf(followed.current())).toEqual(urls), { timeout: 20_000 })
 
   describe('a service that is looked up', () => {
-    test('is followed as its instances come and go, and listeners hear of it', async () => {
+    test('is watched as its instances come and go, and listeners are notified', async () => {
       await using under = await open()
       const address = await under.place('orders', TWO)
       const followed = under.discovery.watch(address)
@@ -75,13 +75,13 @@ export function namedDiscoveryContract(open: () => Promise<DiscoveryUnderTest>):
       expect(heard).not.toHaveBeenCalled()
     })
 
-    test('is followed once, however often it is asked for', async () => {
+    test('is watched once, however often it is opened', async () => {
       await using under = await open()
       const address = await under.place('orders', TWO)
       expect(under.discovery.watch(address)).toBe(under.discovery.watch(address))
     })
 
-    test('stays where it was last while none of its instances is known to be well', async () => {
+    test('keeps its last instances while none is known to be healthy', async () => {
       await using under = await open()
       const followed = under.discovery.watch(await under.place('orders', TWO.slice(0, 1)))
       const other = under.discovery.watch(await under.place('payment', TWO))
@@ -92,7 +92,7 @@ export function namedDiscoveryContract(open: () => Promise<DiscoveryUnderTest>):
       expect(urlsOf(followed.current())).toEqual(['http://127.0.0.1:4101/graphql'])
     })
 
-    test('is known to be nowhere when nobody has heard of it', async () => {
+    test('has no instances when the registry does not know it', async () => {
       await using under = await open()
       const followed = under.discovery.watch('service://nobody/graphql')
       await followed.resolved

@@ -35,7 +35,7 @@ describe('discovery by DNS', () => {
   discoveryContract(open)
   namedDiscoveryContract(open)
 
-  test('a service with a port is at its addresses', async () => {
+  test('a service with a port has one instance for each address', async () => {
     await using under = await open()
     under.server.records.set('orders.test', { a: ['127.0.0.3', '127.0.0.4'] })
     const followed = under.discovery.watch('service://orders:4101/graphql')
@@ -46,7 +46,7 @@ describe('discovery by DNS', () => {
     ])
   })
 
-  test('of SRV records those of the first priority count', async () => {
+  test('only the SRV records of the first priority are used', async () => {
     await using under = await open()
     const { records } = under.server
     records.set('near', { a: ['127.0.0.5'] }).set('far', { a: ['127.0.0.6'] })
@@ -60,7 +60,7 @@ describe('discovery by DNS', () => {
     expect(followed.current()).toEqual([{ url: 'http://127.0.0.5:1/graphql', weight: 1 }])
   })
 
-  test('SRV names begin as the URL says', async () => {
+  test('SRV names begin with the prefix in the URL', async () => {
     await using server = await startDnsServer()
     const url = `dns://${server.address}/test?srv=_http._tcp`
     const { logger } = recordingLogger()
@@ -69,7 +69,7 @@ describe('discovery by DNS', () => {
     expect(server.asked).toContain('SRV _http._tcp.orders.test')
   })
 
-  test('while the server is silent the last known instances stay, health says so, and it recovers', async () => {
+  test('the last known instances stay while the server is silent, health says so, and it recovers', async () => {
     await using under = await open()
     const address = await under.place('orders', [{ host: '127.0.0.1', port: 1, weight: 1 }])
     const followed = under.discovery.watch(address)
@@ -82,7 +82,7 @@ describe('discovery by DNS', () => {
     await vi.waitFor(() => expect(under.discovery.health()).toMatchObject({ ok: true }), { timeout: 20_000 })
   })
 
-  test('a server that is not there is waited for, then given up, by its name and its variable', async () => {
+  test('the start waits for an unreachable server, then fails with its name and its variable', async () => {
     await using server = await startDnsServer()
     server.silent = true
     const { logger, seen } = recordingLogger()

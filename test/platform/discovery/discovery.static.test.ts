@@ -10,7 +10,7 @@ describe('discovery by addresses', () => {
     async [Symbol.asyncDispose]() {},
   }))
 
-  test('looks nothing up, and says what is missing for that', () => {
+  test('looks no name up, and says which variable that needs', () => {
     expect(() => openStaticDiscovery().watch('service://orders/graphql')).toThrow(/needs DISCOVERY_URL/)
   })
 })

@@ -8,7 +8,7 @@ function started(checked: boolean) {
 }
 
 describe('an instance without checks', () => {
-  test('goes after failures in a row, not after as many in all', () => {
+  test('is marked down after consecutive failures, not after as many in total', () => {
     const { health, changes } = started(false)
     health.failed(0)
     health.failed(0)
@@ -21,7 +21,7 @@ describe('an instance without checks', () => {
     expect(changes).toEqual([false])
   })
 
-  test('is tried by one query at a time once it was away long enough, and comes back when that succeeds', () => {
+  test('is probed by one query at a time after its pause, and comes back when that succeeds', () => {
     const { health, changes } = started(false)
     for (let failure = 0; failure < 3; failure++) health.failed(0)
     expect(health.mayProbe(999)).toBe(false)
@@ -39,7 +39,7 @@ describe('an instance without checks', () => {
 })
 
 describe('an instance with checks', () => {
-  test('comes back by a check and by nothing else', () => {
+  test('comes back through a check and nothing else', () => {
     const { health } = started(true)
     for (let failure = 0; failure < 3; failure++) health.failed(0)
     expect(health.mayProbe(5000)).toBe(false)
@@ -49,7 +49,7 @@ describe('an instance with checks', () => {
     expect(health.isUp()).toBe(true)
   })
 
-  test('goes when checks fail in a row, though its requests succeed', () => {
+  test('is marked down when consecutive checks fail, though its requests succeed', () => {
     const { health } = started(true)
     for (let check = 0; check < 3; check++) {
       expect(health.isUp()).toBe(true)

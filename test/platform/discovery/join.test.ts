@@ -29,14 +29,14 @@ async function join(host: string, settings: Partial<DiscoverySettings>) {
   return { announced, events, ready, port }
 }
 
-test('a service is announced where it listens, and taken away before its server closes', async () => {
+test('a service is registered at the address where it listens, and removed before its server closes', async () => {
   const { announced, events, ready } = await join('10.1.2.3', { url: URL_OF_CONSUL, weight: 3 })
   expect(announced).toEqual([{ service: 'orders', host: '10.1.2.3', port: 4101, weight: 3 }])
   expect(events).toEqual(['taken away', 'closed'])
   expect(ready).toMatchObject({ dependencies: { discovery: { ok: true } } })
 })
 
-test('ADVERTISE_HOST comes first', async () => {
+test('ADVERTISE_HOST takes precedence over the address where the service listens', async () => {
   const { announced } = await join('0.0.0.0', { url: URL_OF_CONSUL, advertiseHost: 'orders-1.shop' })
   expect(announced).toMatchObject([{ host: 'orders-1.shop' }])
 })
@@ -48,7 +48,7 @@ test.skipIf(!OUTSIDE)('one that listens on all addresses is announced at one tha
   }
 })
 
-test('without DISCOVERY_URL nothing is announced, and health says nothing of it', async () => {
+test('without DISCOVERY_URL nothing is registered, and health does not mention discovery', async () => {
   const { announced, ready } = await join('10.1.2.3', {})
   expect(announced).toEqual([])
   expect(ready).not.toHaveProperty('dependencies.discovery')

@@ -15,7 +15,7 @@ function countingVerifier(lastsMs = 60_000) {
 }
 
 describe('a connection', () => {
-  test('that shows the same token again is not checked again', async () => {
+  test('that sends the same token again is not verified again', async () => {
     const verifier = countingVerifier()
     const socket = {}
     for (let time = 0; time < 3; time++)
@@ -23,7 +23,7 @@ describe('a connection', () => {
     expect(verifier.asked).toEqual(['ada'])
   })
 
-  test('that shows another token is who that stands for, and nobody without one', async () => {
+  test("that sends another token gets that token's viewer, and is anonymous without one", async () => {
     const verifier = countingVerifier()
     const socket = {}
     for (const name of ['ada', 'bob', 'ada'])
@@ -35,7 +35,7 @@ describe('a connection', () => {
     expect(verifier.asked).toEqual(['ada', 'bob', 'ada'])
   })
 
-  test('is checked again once its token has expired', async () => {
+  test('is verified again once its token has expired', async () => {
     const verifier = countingVerifier(-1)
     const socket = {}
     await identifyCaller(verifier, 'Bearer ada', socket)
@@ -43,7 +43,7 @@ describe('a connection', () => {
     expect(verifier.asked).toEqual(['ada', 'ada'])
   })
 
-  test('is refused each time with a token that does not hold', async () => {
+  test('is refused each time with an invalid token', async () => {
     const verifier = countingVerifier()
     const socket = {}
     for (const authorization of ['Bearer bad', 'Bearer bad', 'Basic YTpi'])

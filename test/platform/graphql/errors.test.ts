@@ -39,7 +39,7 @@ describe('formatError', () => {
     expect(lines[0]).toContain('ECONNREFUSED')
   })
 
-  it('blames documents and variables on whoever wrote them', () => {
+  it("reports faults of documents and variables as the caller's", () => {
     for (const code of ['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'BAD_USER_INPUT', 'BAD_REQUEST'])
       expect(format(new GraphQLError('wrong', { extensions: { code } })).formatted).toEqual({
         message: 'wrong',
@@ -47,7 +47,7 @@ describe('formatError', () => {
       })
   })
 
-  it('blames a list of errors that graphql-js cuts off on whoever wrote them, too', () => {
+  it("reports a list of errors that graphql-js cuts off as the caller's, too", () => {
     const schema = buildSchema('type Query { n(i: I): Int } input I { a: Int }')
     const i = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`unknown${index}`, 1]))
     const document = parse('query($i: I) { n(i: $i) }')
@@ -61,7 +61,7 @@ describe('formatError', () => {
     }
   })
 
-  it('passes errors of another service with their code, without what is ours to know', () => {
+  it('passes on errors of another service with their code, without internal details', () => {
     const remote = new GraphQLError('not yours', {
       extensions: { code: 'FORBIDDEN', serviceName: 'payment', stacktrace: ['at x'], owner: 'cus_1' },
     })
@@ -79,7 +79,7 @@ describe('formatError', () => {
     expect(lines).toEqual([])
   })
 
-  it('leaves the persisted-query protocol alone', () => {
+  it('does not change errors of the persisted-query protocol', () => {
     const missing = new GraphQLError('PersistedQueryNotFound', {
       extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' },
     })

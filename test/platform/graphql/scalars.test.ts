@@ -4,7 +4,7 @@ import { CURRENCIES, MAX_MINOR } from '#platform/domain/money.ts'
 import { moneyIn, moneyOut, scalars } from '#platform/graphql/scalars.ts'
 
 describe('Decimal', () => {
-  it('is text both ways', () => {
+  it('is a string both ways', () => {
     expect(scalars.Decimal.parseValue('19.99')).toBe('19.99')
     expect(scalars.Decimal.serialize('-0.5')).toBe('-0.5')
   })
@@ -15,7 +15,7 @@ describe('Decimal', () => {
 })
 
 describe('Currency', () => {
-  it('is a code that is traded', () => {
+  it('is the code of a currency in use', () => {
     expect(scalars.Currency.parseValue('EUR')).toBe('EUR')
     for (const value of ['eur', 'XXX', 'toString', 978])
       expect(() => scalars.Currency.parseValue(value)).toThrow()
@@ -23,7 +23,7 @@ describe('Currency', () => {
 })
 
 describe('DateTime', () => {
-  it('is a UTC instant inside, whatever its zone outside', () => {
+  it('is a UTC instant inside, whatever the time zone of the input', () => {
     expect(scalars.DateTime.parseValue('2026-01-31T13:00:00+01:00')).toBe('2026-01-31T12:00:00.000Z')
     expect(scalars.DateTime.serialize(new Date(0))).toBe('1970-01-01T00:00:00.000Z')
   })
@@ -36,7 +36,7 @@ describe('DateTime', () => {
   )
 })
 
-describe('DateTime says why it refuses', () => {
+describe('DateTime explains why it refuses a value', () => {
   it.each([
     ['2026-02-30T12:00:00Z', 'February 2026 has no day 30'],
     ['2025-02-29T12:00:00Z', 'February 2025 has no day 29'],
@@ -44,12 +44,12 @@ describe('DateTime says why it refuses', () => {
     ['2026-01-31T12:00:00 01:00', 'is written %2B'],
     ['9999-12-31T23:59:59-05:00', 'outside of the years 0 to 9999'],
     ['0000-01-01T00:00:00+01:00', 'outside of the years 0 to 9999'],
-  ])('%s: %s', (value, why) => {
+  ])('of %s: %s', (value, why) => {
     expect(() => scalars.DateTime.parseValue(value)).toThrow(why)
     expect(() => scalars.DateTime.parseValue(value)).toThrow(JSON.stringify(value))
   })
 
-  it('what it takes sorts by time, to the end of time', () => {
+  it('accepted values sort by time as strings', () => {
     const edge = fc.constantFrom('0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '2024-02-29T23:59:59Z')
     const some = fc.date({ min: new Date('0000-01-02'), max: new Date('9999-12-30'), noInvalidDate: true })
     const instant = fc.oneof(
@@ -68,7 +68,7 @@ describe('DateTime says why it refuses', () => {
 })
 
 describe('money', () => {
-  it('goes out and comes in again unchanged', () => {
+  it('is serialised and parsed again unchanged', () => {
     const money = fc.record({
       minor: fc.integer({ min: -MAX_MINOR, max: MAX_MINOR }),
       currency: fc.constantFrom(...Object.keys(CURRENCIES)),

@@ -47,7 +47,7 @@ async function upgrade(shop: Shop, headers: Readonly<Record<string, string>>): P
   return String(bytes).split('\r\n', 1)[0] ?? ''
 }
 
-describe('a page of an origin that is named', () => {
+describe('a page of an allowed origin', () => {
   let shop: Shop
   beforeAll(async () => {
     shop = await serve([SHOP, 'localhost'])
@@ -55,7 +55,7 @@ describe('a page of an origin that is named', () => {
   afterAll(() => shop?.[Symbol.asyncDispose]())
 
   test.each([SHOP, 'http://localhost:5173', 'http://127.0.0.1:3000', 'http://[::1]:1', 'https://localhost'])(
-    '%s may read answers and what they tell in headers, with credentials',
+    '%s may read responses and their exposed headers, with credentials',
     async origin => {
       const answer = await fetch(`${shop.url}/things/1`, { headers: { origin } })
       expect(allowed(answer)).toEqual({
@@ -76,7 +76,7 @@ describe('a page of an origin that is named', () => {
     }
   })
 
-  it('has its preflight answered with what the path takes, to be remembered for two hours', async () => {
+  it("gets a preflight response with the path's methods and headers, cacheable for two hours", async () => {
     const answer = await preflight(`${shop.url}/things`, SHOP)
     expect(answer.status).toBe(204)
     expect(allowed(answer)).toMatchObject({
@@ -90,7 +90,7 @@ describe('a page of an origin that is named', () => {
     expect(allowed(other)).toMatchObject({ 'access-control-allow-methods': 'GET, HEAD' })
   })
 
-  it('is told nothing of paths that are not for other origins', async () => {
+  it('gets no CORS headers for paths that are not for other origins', async () => {
     for (const path of ['/page', '/metrics', '/health/ready', '/nothing']) {
       expect(allowed(await fetch(`${shop.url}${path}`, { headers: { origin: SHOP } }))).toEqual({})
       expect(allowed(await preflight(`${shop.url}${path}`, SHOP))).toEqual({})
@@ -119,7 +119,7 @@ describe('a page of another origin', () => {
     'http://localhost.stranger.example',
     'http://stranger.example/http://localhost:1',
     'file://localhost',
-  ])('%s is let in nowhere', async origin => {
+  ])('%s is allowed nowhere', async origin => {
     const answer = await fetch(`${shop.url}/things/1`, { headers: { origin } })
     expect([answer.status, allowed(answer)]).toEqual([200, {}])
     const asked = await preflight(`${shop.url}/things`, origin)
@@ -129,7 +129,7 @@ describe('a page of another origin', () => {
 })
 
 describe('a socket', () => {
-  it('is for pages of the server itself and for programs, where no origin is named', async () => {
+  it('accepts pages of the server itself, and programs that send no origin', async () => {
     await using shop = await serve()
     const own = `127.0.0.1:${shop.port}`
     for (const headers of [{}, { origin: `http://${own}` }, { origin: `https://${own}` }])
@@ -139,7 +139,7 @@ describe('a socket', () => {
   })
 })
 
-it('lets everybody in with *, without credentials', async () => {
+it('* allows every origin, without credentials', async () => {
   await using shop = await serve(['*'])
   const answer = await fetch(`${shop.url}/things/1`, { headers: { origin: STRANGER } })
   expect(allowed(answer)).toMatchObject({ 'access-control-allow-origin': '*' })
@@ -151,7 +151,7 @@ it('lets everybody in with *, without credentials', async () => {
 })
 
 describe('the setting', () => {
-  it('is this machine in development and nobody in production, when left out', () => {
+  it('defaults to this machine in development and to no origin in production', () => {
     expect(originsOf(undefined, { development: true })).toEqual(['localhost'])
     expect(originsOf(undefined, { development: false })).toEqual([])
     expect(originsOf(corsOrigins.parse('none'), { development: true })).toEqual([])
@@ -170,7 +170,7 @@ describe('the setting', () => {
     'https://shop.example:443',
     'ftp://shop.example',
     `${SHOP},,`,
-  ])('refuses %s, which no browser would send', text => {
+  ])('refuses %s, which no browser sends', text => {
     expect(() => readBffConfig('bff-web', { CORS_ORIGINS: text })).toThrow(
       /CORS_ORIGINS: holds ".*"; should hold origins with commas between/,
     )

@@ -26,7 +26,7 @@ describe('requests', () => {
     expect((await fetch(`${server.url}/nothing`)).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  it('fail with the code, message and status of a CallerError', async () => {
+  it('get the code, message and status of a CallerError', async () => {
     await using server = await serve(http => {
       http.app.get('/conflict', async () => {
         throw new CallerError('CONFLICT', 'used before', { key: 'k' })
@@ -39,7 +39,7 @@ describe('requests', () => {
     })
   })
 
-  it('hide what went wrong inside, and log it under the request id', async () => {
+  it('get no details of an internal error, which is logged under the request id', async () => {
     await using server = await serve(http => {
       http.app.get('/broken', async () => {
         throw new Error('relation "secret" does not exist')
@@ -53,7 +53,7 @@ describe('requests', () => {
     expect(await server.seen('relation')).toContain('req-7')
   })
 
-  it('have a bounded body', async () => {
+  it('have a size limit for the body', async () => {
     await using server = await serve(http => void http.app.post('/echo', async request => request.body), {
       bodyLimit: 100,
     })
@@ -66,7 +66,7 @@ describe('requests', () => {
     expect((await post('{')).status).toBe(400)
   })
 
-  it('are counted by route, whatever path a client makes up', async () => {
+  it('are counted by route, whatever path a client sends', async () => {
     await using server = await serve(http => void http.app.get('/things/:id', async () => 'thing'))
     await fetch(`${server.url}/things/1`)
     await fetch(`${server.url}/things/2`)
@@ -81,7 +81,7 @@ describe('requests', () => {
 })
 
 describe('health', () => {
-  it('is ready while every dependency is, with the state of each', async () => {
+  it('is ready while every dependency is ok, with the state of each', async () => {
     await using server = await serve(http => {
       http.addHealthCheck('store', async () => ({ ok: true, detail: 'at 7' }))
     })
@@ -94,7 +94,7 @@ describe('health', () => {
     })
   })
 
-  it('is not ready when an essential check fails or throws, and alive all the same', async () => {
+  it('is not ready but alive when an essential check fails or throws', async () => {
     await using server = await serve(http => {
       http.addHealthCheck('store', async () => {
         throw new Error('connection refused')
@@ -109,7 +109,7 @@ describe('health', () => {
     expect((await fetch(`${server.url}/health/live`)).status).toBe(200)
   })
 
-  it('is degraded but ready when only something inessential fails', async () => {
+  it('is degraded but ready when only a non-essential check fails', async () => {
     await using server = await serve(http => {
       http.addHealthCheck('consumer', async () => ({ ok: false, detail: '2 dead letters' }), {
         essential: false,
@@ -131,7 +131,7 @@ describe('listening', () => {
     })
   })
 
-  it('refuses upgrades for paths that nobody serves', async () => {
+  it('refuses upgrades for unknown paths', async () => {
     await using server = await serve()
     const socket = connect(server.port, '127.0.0.1')
     socket.write('GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
@@ -142,7 +142,7 @@ describe('listening', () => {
 })
 
 describe('stopping', () => {
-  it('lets a request under way end, and takes no new connections', async () => {
+  it('lets a request in flight end, and accepts no new connections', async () => {
     const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
     const { promise: gate, resolve: open } = Promise.withResolvers<void>()
     const slow = async () => {
@@ -178,7 +178,7 @@ describe('stopping', () => {
     await closed
   })
 
-  it('cuts requests that outlast the time to drain', async () => {
+  it('aborts requests that outlast the time to drain', async () => {
     const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
     await using server = await serve(
       http => {

@@ -33,7 +33,7 @@ async function run(env: Readonly<Record<string, string>>, signal?: NodeJS.Signal
 describe('a service in production', () => {
   const env = { NODE_ENV: 'production', PORT: '0', API_TOKEN: 'hush', UNRELATED: 'x' }
 
-  test('logs its version and its settings without secrets, and why it stops', async () => {
+  test('logs its version, its settings without secrets, and the reason why it stops', async () => {
     const { code, log, told } = await run({ ...env, STORE: 'postgres://me:hunter2@db/x?sslkey=k' }, 'SIGTERM')
     expect({ code, told }).toEqual({ code: 0, told: '' })
     expect(log).toMatchObject([
@@ -66,7 +66,7 @@ describe('a service in production', () => {
     ],
     ['a defect after the start', { FAULT: 'later' }, 'INTERNAL', /something unforeseen/],
     ['a rejection that nobody handles', { FAULT: 'rejected' }, 'INTERNAL', /something unforeseen/],
-  ])('tells of %s in one JSON line, and ends with 1', async (_, more, fault, message) => {
+  ])('reports %s in one JSON line, and exits with 1', async (_, more, fault, message) => {
     const { code, log, told } = await run({ ...env, ...more })
     expect({ code, told }).toEqual({ code: 1, told: '' })
     expect(log.at(-1)).toMatchObject({ level: 'fatal', service: 'sample', code: fault })
@@ -74,7 +74,7 @@ describe('a service in production', () => {
     expect(log.at(-1)?.msg).toMatch(message)
   })
 
-  test('says that it stops when it is asked to before it has started', async () => {
+  test('logs that it stops when a signal arrives before it has started', async () => {
     const { code, log } = await run({ ...env, FAULT: 'waits' }, 'SIGTERM')
     expect(code).toBe(0)
     expect(log.at(-1)).toMatchObject({ msg: 'sample is stopping before it has started: it was asked to' })
@@ -89,7 +89,7 @@ describe('a service in development', () => {
       /^CONFIG_INVALID: the configuration is not usable:\n {2}PORT: holds "high"/,
     ],
     ['a file that is not there', { FAULT: 'missing' }, /^ENOENT: \/nowhere\/file is not there\.\n$/],
-  ])('tells of %s in a sentence without a stack trace, and logs nothing', async (_, more, message) => {
+  ])('reports %s in a sentence without a stack trace, and logs nothing', async (_, more, message) => {
     const { code, log, told } = await run({ PORT: '0', ...more })
     expect({ code, log }).toEqual({ code: 1, log: [] })
     expect(told).toMatch(message)

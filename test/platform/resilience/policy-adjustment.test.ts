@@ -24,7 +24,7 @@ function adjustable(options: Partial<PolicyOptions> = {}) {
 
 const hang = () => new Promise<never>(() => {})
 
-test('a time limit holds for the next call, and is as it was at first when nothing is said of it any more', async () => {
+test('a changed time limit holds for the next call, and is restored when the setting is removed', async () => {
   const { policy, now } = adjustable({ timeoutMs: 30, breaker: { minimumPerSecond: 1_000_000 } })
   now.adjustment = { timeoutMs: 10 }
   await expect(policy.run(hang, ONE)).rejects.toThrow('within 10 ms')
@@ -32,7 +32,7 @@ test('a time limit holds for the next call, and is as it was at first when nothi
   await expect(policy.run(hang, ONE)).rejects.toThrow('within 30 ms')
 })
 
-test('calls under way go on, and count still', async () => {
+test('calls in flight go on and still count', async () => {
   const { policy, now } = adjustable()
   const ends: ((value: string) => void)[] = []
   const held = () => new Promise<string>(resolve => ends.push(resolve))
@@ -44,7 +44,7 @@ test('calls under way go on, and count still', async () => {
   expect(await Promise.all(calls)).toEqual(['done', 'done'])
 })
 
-test('a breaker whose options change begins anew; one whose options stay is kept with its state', async () => {
+test('a breaker starts anew when its options change, and otherwise keeps its state', async () => {
   const { policy, now } = adjustable()
   for (let time = 0; time < 3; time++) await expect(policy.run(fault, ONE)).rejects.toThrow()
   expect(policy.health()).toBe('open')

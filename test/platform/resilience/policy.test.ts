@@ -19,25 +19,25 @@ function failing(times: number, error: () => unknown = () => new Error('fault'))
 }
 
 describe('a policy', () => {
-  it('tries an idempotent call again after a fault', async () => {
+  it('retries an idempotent call after a fault', async () => {
     const { state, work } = failing(2)
     await expect(policy().run(work, { idempotent: true })).resolves.toBe('done')
     expect(state.calls).toBe(3)
   })
 
-  it('gives up after its retries with what the call threw', async () => {
+  it("rejects with the call's error after its retries", async () => {
     const { state, work } = failing(9)
     await expect(policy().run(work, { idempotent: true })).rejects.toThrow('fault')
     expect(state.calls).toBe(3)
   })
 
-  it('never repeats a call that is not idempotent', async () => {
+  it('never retries a call that is not idempotent', async () => {
     const { state, work } = failing(1)
     await expect(policy().run(work, { idempotent: false })).rejects.toThrow('fault')
     expect(state.calls).toBe(1)
   })
 
-  it("does not repeat the caller's own mistakes, but waits out UNAVAILABLE", async () => {
+  it("does not retry the caller's own mistakes, but retries UNAVAILABLE", async () => {
     const mistake = failing(1, () => new CallerError('CONFLICT', 'no'))
     await expect(policy().run(mistake.work, { idempotent: true })).rejects.toThrow('no')
     expect(mistake.state.calls).toBe(1)
@@ -45,7 +45,7 @@ describe('a policy', () => {
     await expect(policy().run(away.work, { idempotent: true })).resolves.toBe('done')
   })
 
-  it('repeats no call that ran out of time where it is told not to', async () => {
+  it('does not retry a call that timed out when the option forbids it', async () => {
     let calls = 0
     const hanging = () => {
       calls++
@@ -59,7 +59,7 @@ describe('a policy', () => {
     expect(calls).toBe(3)
   })
 
-  it('cuts a call off in time, says so, and aborts its signal', async () => {
+  it('ends a call at its time limit with an error, and aborts its signal', async () => {
     let aborted = false
     const hanging = (signal: AbortSignal) =>
       new Promise<never>(() =>
@@ -76,7 +76,7 @@ describe('a policy', () => {
     expect(aborted).toBe(true)
   })
 
-  it('refuses calls past its bounds at once', async () => {
+  it('rejects calls past its bounds at once', async () => {
     const { promise: gate, resolve: open } = Promise.withResolvers<void>()
     const narrow = policy({ concurrency: 1, queue: 1 })
     const first = narrow.run(() => gate, { idempotent: true })
@@ -102,7 +102,7 @@ describe('a circuit', () => {
     return made
   }
 
-  it('opens when too many calls fail, and then refuses without calling', async () => {
+  it('opens when too many calls fail, and then rejects without calling', async () => {
     const made = await opened()
     expect(made.health()).toBe('open')
     let called = false
@@ -141,7 +141,7 @@ function standStill(ms: number): void {
   while (performance.now() < until);
 }
 
-describe('a process that is too busy to listen', () => {
+describe('a process that is too busy to read responses', () => {
   const breaker = { threshold: 0.1, windowMs: 60_000, minimumPerSecond: 0.01, halfOpenAfterMs: 60_000 }
   const starving = (name: string) => policy({ name, timeoutMs: 200, retries: 0, breaker })
 
@@ -161,7 +161,7 @@ describe('a process that is too busy to listen', () => {
     }
   }
 
-  it('takes the answer that arrived while it stood still, though the time is over', async () => {
+  it('accepts a response that arrived while the process was blocked, though the time is over', async () => {
     await using peer = echo()
     await peer.ask('ready')
     const made = starving('heard-late')
@@ -171,7 +171,7 @@ describe('a process that is too busy to listen', () => {
     expect(made.health()).toBe('closed')
   })
 
-  it('gives up on an answer after twice the time, and does not open the circuit for it', async () => {
+  it('gives up on a response after twice the time, without opening the circuit', async () => {
     const made = starving('never-heard')
     for (let call = 0; call < 5; call++) {
       const answered = made.run(() => new Promise<never>(() => {}), { idempotent: true })
@@ -185,7 +185,7 @@ describe('a process that is too busy to listen', () => {
     )
   })
 
-  it('still opens the circuit of a dependency that does not answer an idle process', async () => {
+  it('still opens the circuit of a dependency that does not respond to an idle process', async () => {
     const made = starving('silent')
     await expect
       .poll(async () => {

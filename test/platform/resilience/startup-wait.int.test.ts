@@ -5,7 +5,7 @@ import { freshDatabase } from '#test/fixtures/databases.ts'
 import { createTcpProxy } from '#test/fixtures/tcp-proxy.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
-test('a PostgreSQL that is not there yet is waited for, and the log says for what', async () => {
+test('the start waits for a PostgreSQL that is not up yet, and the log says so', async () => {
   await using door = await createTcpProxy(await freshDatabase())
   const { logger, lines } = recordingLogger()
   const opening = openWhenAvailable({ variable: 'DATABASE_URL', url: door.url, logger }, () =>
@@ -17,7 +17,7 @@ test('a PostgreSQL that is not there yet is waited for, and the log says for wha
   expect(await store.head()).toBe(0)
 })
 
-test('what never comes is given up, naming the variable, the engine and the time, without the password', async () => {
+test('the start fails with the variable, the engine and the time, without the password, when the server never comes up', async () => {
   await using door = await createTcpProxy(await freshDatabase())
   const { logger } = recordingLogger()
   const error: unknown = await openWhenAvailable(
@@ -29,7 +29,7 @@ test('what never comes is given up, naming the variable, the engine and the time
   expect(String(error)).not.toContain(new URL(door.url).password)
 })
 
-test('a password that is refused and a database that does not exist are not waited for', async () => {
+test('the start does not wait after a refused password or for a database that does not exist', async () => {
   const url = new URL(await freshDatabase())
   const { logger, lines } = recordingLogger()
   for (const [changed, said] of [

@@ -34,7 +34,7 @@ function setUp(
   return { calls, recorded }
 }
 
-test('the queue makes at most 256 calls at once, and has room again when few wait', async () => {
+test('the queue makes at most 256 calls at once, and has room again when few are waiting', async () => {
   const responses: ((response: StepResponse) => void)[] = []
   const { calls } = setUp(() => new Promise(resolve => responses.push(resolve)))
   for (let index = 0; index < 256 + 1_023; index++) calls.enqueue(`t${index}`, pendingCall('book'))
@@ -78,7 +78,7 @@ test('a call is made again when its response could not be recorded', async () =>
   await vi.waitFor(() => expect(recorded).toHaveLength(1), WAIT)
 })
 
-test('an endless call that can never succeed is reported as stuck once, at once, and is still retried', async () => {
+test('an endless call that can never succeed is reported as stuck once and immediately, and is still retried', async () => {
   const perform = vi.fn(async () => {
     throw new CallerError('CONFLICT', 'another body')
   })
@@ -94,7 +94,7 @@ test('an endless call that can never succeed is reported as stuck once, at once,
   await calls.stop()
 })
 
-test('a bounded call is retried until its time is up, however often, and has then failed', async () => {
+test('a bounded call is retried until its time is up, and has then failed', async () => {
   let clock = 0
   const perform = vi.fn(async () => {
     clock += 100

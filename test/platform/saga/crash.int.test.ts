@@ -26,7 +26,7 @@ function startKillable(url: string) {
   }
 }
 
-test('a runner killed in the middle of a step and before a timer: the next carries on under the same keys', async () => {
+test('the next runner continues under the same keys when one is killed in the middle of a step and before a timer', async () => {
   const url = await freshDatabase()
   await using worker = startKillable(url)
   await worker.said('ready')

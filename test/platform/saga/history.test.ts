@@ -30,7 +30,7 @@ function statusAfter(...events: Parameters<typeof recorded>) {
   return statusOf(trip, 't1', progressAfter(...events))
 }
 
-test('what is pending is what was asked for and not answered', () => {
+test('the pending calls are those without a response', () => {
   expect(statusAfter(tripOf('book', 'pay'))).toMatchObject({ pending: ['book'], phase: 'running' })
   expect(statusAfter(tripOf('book', 'pay'), succeeded('book'))).toMatchObject({ pending: ['pay'] })
   expect(statusAfter(tripOf('book'), succeeded('book'))).toEqual({
@@ -43,7 +43,7 @@ test('what is pending is what was asked for and not answered', () => {
   })
 })
 
-test('a call names the event that asked for it as its cause, and the saga when there was no request', () => {
+test('a call names the event that requested it as its cause, or the saga when there was none', () => {
   const asked = progressAfter(tripOf('book', 'pay'), succeeded('book')).pending.get('pay')
   expect(asked?.meta).toEqual({ actor: 'service:trip', correlationId: 't1', causationId: 'evt_2' })
 })
@@ -51,7 +51,7 @@ test('a call names the event that asked for it as its cause, and the saga when t
 describe('timers', () => {
   const dueAt = '2026-01-01T01:00:00.000Z'
 
-  test('run from start to firing or cancelling', () => {
+  test('run from their start until they fire or are cancelled', () => {
     const started = tripUntil(new Date(dueAt))
     expect(statusAfter(started).timers).toEqual({ deadline: dueAt })
     const fired = { type: 'TimerFired', data: { timer: 'deadline', at: dueAt } }
@@ -62,7 +62,7 @@ describe('timers', () => {
 })
 
 describe('trouble', () => {
-  test('is kept until the stuck step is answered', () => {
+  test('lasts until the stuck step gets a response', () => {
     const inTrouble = [tripOf('book', 'pay'), stuck('book')]
     expect(statusAfter(...inTrouble)).toMatchObject({ stuck: true, lastError: 'line down' })
     const over = statusAfter(...inTrouble, succeeded('book'))
@@ -70,7 +70,7 @@ describe('trouble', () => {
     expect(over).not.toHaveProperty('lastError')
   })
 
-  test('of a failed step is told until the next answer', () => {
+  test('of a failed step lasts until the next response', () => {
     expect(statusAfter(tripOf('try-book'), failed('try-book'))).toMatchObject({
       phase: 'compensating',
       pending: ['undo'],
@@ -79,19 +79,19 @@ describe('trouble', () => {
     })
   })
 
-  test('of a step that was answered meanwhile is no trouble', () => {
+  test('does not arise from a step that got its response meanwhile', () => {
     expect(statusAfter(tripOf('book'), succeeded('book'), stuck('book')).stuck).toBe(false)
   })
 })
 
 describe('stored events of other builds', () => {
-  test('of a type that is not listed are passed over', () => {
+  test('are ignored when their type is not listed', () => {
     const progress = progressAfter(tripOf('book'), { type: 'TripDreamtOf', data: {} })
     expect(progress).toMatchObject({ version: 2, position: 11 })
     expect([...progress.pending.keys()]).toEqual(['book'])
   })
 
-  test('of an older schema are lifted, of a newer one refused', () => {
+  test('are upcast from an older schema, and refused from a newer one', () => {
     const reducer = createHistoryReducer({
       ...trip,
       schemas: { TripStarted: 2 },

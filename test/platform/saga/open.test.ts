@@ -25,13 +25,13 @@ const WITHOUT_TEMPORAL = `
     },
   })`
 
-test('workflows run on Temporal, and on nothing else that a URL may name', async () => {
+test('workflows run on Temporal, and a URL of any other engine is refused', async () => {
   expect(await failureOf('redis://127.0.0.1')).toMatch(
     /^WORKFLOW_URL_UNKNOWN .*temporal:\/\/, not on "redis:/,
   )
 })
 
-test('without the packages of Temporal, its URL is refused with the command that gets them', async () => {
+test('a Temporal URL without the Temporal packages is refused with the command that installs them', async () => {
   expect(await failureOf('temporal://127.0.0.1/default', WITHOUT_TEMPORAL)).toMatch(
     /^TEMPORAL_NOT_INSTALLED .*npm run install:temporal/,
   )

@@ -16,7 +16,7 @@ sagaContract('the event store', async () => {
   return { run: (perform, policy) => runTrips(url, perform, policy), async [Symbol.asyncDispose]() {} }
 })
 
-test('a history is a stream, and its events say what caused them', async () => {
+test("a saga's history is a stream whose events name their causes", async () => {
   await using running = await runTrips(await freshDatabase(), async () => SUCCESS)
   const meta = { correlationId: 'req_1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }
   await running.runner.deliver('t1', 'in1', { ...tripOf('book', 'pay'), meta })
@@ -29,7 +29,7 @@ test('a history is a stream, and its events say what caused them', async () => {
   ])
 })
 
-test('two runners: the owner performs, and the other takes over when it closes', async () => {
+test('only the owner of two runners makes calls, and the other takes over when it closes', async () => {
   const url = await freshDatabase()
   const performers: string[] = []
   const first = await runTrips(url, async () => {
@@ -51,7 +51,7 @@ test('two runners: the owner performs, and the other takes over when it closes',
   expect(performers.slice(8)).toEqual(['second'])
 })
 
-test('a new owner takes up at once what the last one would have tried later', async () => {
+test('a new owner makes at once the calls that the last one would have retried later', async () => {
   const url = await freshDatabase()
   const later = { stuckAfterMs: 0, firstDelayMs: 60_000, lastDelayMs: 60_000 }
   const first = await runTrips(url, () => Promise.reject(new Error('line down')), later)
@@ -62,7 +62,7 @@ test('a new owner takes up at once what the last one would have tried later', as
   await untilHistory(second, 't1', 'StepSucceeded pay')
 })
 
-test('a clock that is behind does not fire a timer, and its right one does after a restart', async () => {
+test('a runner whose clock is behind fires no timer, and one with the right clock fires it after a restart', async () => {
   const url = await freshDatabase()
   const anHourAgo = () => new Date(Date.now() - 3_600_000)
   const first = await runTrips(url, async () => SUCCESS, FAST_POLICY, anHourAgo)

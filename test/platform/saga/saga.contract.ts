@@ -41,7 +41,7 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       )
     }
 
-    test('calls the steps one after another, each under the key of its saga and step', async () => {
+    test('steps are called one after another, each under the key of its saga and step', async () => {
       const calls: Call[] = []
       const running = await run(async call => {
         calls.push(call)
@@ -131,7 +131,7 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       expect(inspected?.status).toMatchObject({ phase: 'ended', pending: [], stuck: false })
     })
 
-    test('a bounded step that gets no answer is tried under one key until its time is up, and has then failed', async () => {
+    test('a bounded step without a response is retried under one key until its time is up, and has then failed', async () => {
       const keys: string[] = []
       const running = await run(async ({ step, key }) => {
         keys.push(key)
@@ -145,7 +145,7 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       expect(await historyOf(running, 't1')).toContain('StepFailed try-book')
     })
 
-    test('a bounded step whose call can never work fails at once', async () => {
+    test('a bounded step whose call can never succeed fails at once', async () => {
       const perform = vi.fn<Perform>(async ({ step }) => {
         if (step === 'try-book') throw new CallerError('BAD_USER_INPUT', 'no such seat')
         return SUCCESS
@@ -156,7 +156,7 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       expect(perform).toHaveBeenCalledTimes(2)
     })
 
-    test('an endless step is listed as stuck while it fails, and no more once it is answered', async () => {
+    test('an endless step is listed as stuck while it fails, until it gets a response', async () => {
       let isDown = true
       const running = await run(async () => {
         if (isDown) throw new Error('line down')
@@ -176,7 +176,7 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       expect(await historyOf(running, 't1')).toEqual(['TripStarted', 'StepStuck pay', 'StepSucceeded pay'])
     })
 
-    test('of two runners, one or the other makes each call, and the one that is left makes all', async () => {
+    test('each call is made by one of two runners, and by the remaining one after the other closes', async () => {
       const keys: string[] = []
       const perform: Perform = async ({ key }) => {
         keys.push(key)
@@ -194,7 +194,7 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       await untilHistory(second, 'later', 'StepSucceeded book')
     })
 
-    test('closing lets the call under way end and records its answer', async () => {
+    test('closing waits for the call under way and records its response', async () => {
       const begun = Promise.withResolvers<void>()
       const answer = Promise.withResolvers<StepResponse>()
       const running = await environment.run(() => {
@@ -213,7 +213,7 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       expect(perform).not.toHaveBeenCalled()
     })
 
-    test('a new owner takes up the steps that the last one was retrying', async () => {
+    test('a new owner continues the steps that the last one was retrying', async () => {
       const failing = vi.fn<Perform>(async () => {
         throw new Error('line down')
       })
@@ -256,7 +256,7 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       expect(await historyOf(running, 't1')).toEqual(['TripStarted', 'TripCalledOff'])
     })
 
-    test('timers outlive their process: one that came due meanwhile fires at once, one far ahead waits', async () => {
+    test('timers outlive their process: one that is overdue fires at once, and one far ahead waits', async () => {
       const first = await environment.run(async () => SUCCESS)
       const dueAt = Date.now() + 1_500
       const far = new Date(Date.now() + 3_600_000).toISOString()
@@ -272,7 +272,7 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       expect(waiting).toMatchObject({ id: 't2', timers: { deadline: far } })
     })
 
-    test('lists by phase and trouble, in order of ids, a page at a time; an unknown id is undefined', async () => {
+    test('sagas are listed by phase and trouble in order of ids, a page at a time, and an unknown id is undefined', async () => {
       const running = await run(async ({ sagaId }) => {
         if (sagaId === 't2') throw new Error('line down')
         return SUCCESS

@@ -39,7 +39,7 @@ async function writeAndEnd({ writer, writes }: ReturnType<typeof recordingWriter
   await written
 }
 
-test('a saga that is said to be busy is written again only half a second later, once', async () => {
+test('a saga whose stored status is busy is written again once, half a second later', async () => {
   const recording = recordingWriter()
   await writeAndEnd(recording, placed('t1', 1, 'book'))
   await recording.writer.write([placed('t1', 2, 'pay')])
@@ -49,7 +49,7 @@ test('a saga that is said to be busy is written again only half a second later, 
   expect(recording.positions()).toEqual([[1], [3]])
 })
 
-test('a saga that is said to be idle is written before its step may begin', async () => {
+test('a saga whose stored status is idle is written before its step may begin', async () => {
   const recording = recordingWriter()
   await writeAndEnd(recording, placed('t1', 1))
   const written = vi.fn()
@@ -62,7 +62,7 @@ test('a saga that is said to be idle is written before its step may begin', asyn
   expect(written).toHaveBeenCalled()
 })
 
-test('while a write that says idle is under way, nothing is put off', async () => {
+test('while a write of an idle status is under way, no write is delayed', async () => {
   const recording = recordingWriter()
   await writeAndEnd(recording, placed('t1', 1, 'book'))
   await recording.writer.write([placed('t1', 2)])
@@ -83,7 +83,7 @@ test('an older write that ends late does not make a saga count as busy', async (
   expect(recording.positions()).toEqual([[1], [2], [3]])
 })
 
-test('a background write that fails is repeated, and closing writes what is left', async () => {
+test('a failed background write is repeated, and closing writes the rest', async () => {
   const recording = recordingWriter()
   await writeAndEnd(recording, placed('t1', 1, 'book'))
   await recording.writer.write([placed('t1', 2)])
@@ -100,7 +100,7 @@ test('a background write that fails is repeated, and closing writes what is left
   expect(recording.positions()).toEqual([[1], [2], [2], [2]])
 })
 
-test('an urgent write that fails is told to the caller', async () => {
+test('an urgent write that fails rejects for the caller', async () => {
   const recording = recordingWriter()
   const written = recording.writer.write([placed('t1', 1, 'book')])
   recording.writes.at(-1)?.end(new Error('away'))

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { createDurations } from '#platform/telemetry/durations.ts'
 import { counter, deferredCounter, durationHistogram, metricsText } from '#platform/telemetry/metrics.ts'
 
-it('durations are told as the metrics library tells a histogram', async () => {
+it('durations are formatted as the metrics library formats a histogram', async () => {
   const buckets = [0.001, 0.5, 2]
   const registry = new Registry()
   const theirs = new Histogram({
@@ -23,11 +23,11 @@ it('durations are told as the metrics library tells a histogram', async () => {
   expect(sorted(ours.text())).toEqual(sorted(await registry.metrics()))
 })
 
-it('nothing observed is nothing told', () => {
+it('durations without observations have no output', () => {
   expect(createDurations('d', 'Some help', [1]).text()).toBe('')
 })
 
-it('durations and tallies are in the metrics of the process', async () => {
+it("durations and tallies are part of the process's metrics", async () => {
   const count = deferredCounter(counter('tallied_total', 'Tallied', ['kind']), { kind: 'a' })
   count()
   count()

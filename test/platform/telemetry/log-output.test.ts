@@ -67,7 +67,7 @@ async function readUntil(file: string, text: string): Promise<string[]> {
 
 describe('a process whose log cannot be written', () => {
   test.skipIf(!existsSync('/dev/full'))(
-    'lives on a full disk, and counts the lines that are lost',
+    'survives a full disk, and counts the lines that are lost',
     async () => {
       const full = openSync('/dev/full', 'w')
       undo.defer(() => closeSync(full))
@@ -80,7 +80,7 @@ describe('a process whose log cannot be written', () => {
     },
   )
 
-  test('goes on when a reader closes the pipe, and says how many lines were lost when another comes', async () => {
+  test('goes on when a reader closes the pipe, and tells the next reader how many lines were lost', async () => {
     const file = makePipe()
     const reader = openReader(file)
     const writer = openSync(file, constants.O_WRONLY)
@@ -102,7 +102,7 @@ describe('a process whose log cannot be written', () => {
     for (const line of lines.slice(1, -1)) expect(() => JSON.parse(line), line).not.toThrow()
   })
 
-  test('is not held up by a reader that stands still', async () => {
+  test('is not blocked by a reader that does not read', async () => {
     const file = makePipe()
     const reader = openReader(file)
     const writer = openSync(file, constants.O_WRONLY)
@@ -116,7 +116,7 @@ describe('a process whose log cannot be written', () => {
     await readUntil(file, 'logging works again')
   })
 
-  test('writes what waits when it ends', async () => {
+  test('writes its buffered lines when it ends', async () => {
     const file = path.join(folder, 'log')
     const output = openSync(file, 'a')
     const child = await logging(output)

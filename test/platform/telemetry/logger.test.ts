@@ -20,7 +20,7 @@ describe('the logger', () => {
     expect(lines[0]).toContain('inner')
   })
 
-  it('keeps tokens, card numbers, passwords and addresses out, wherever they stand', () => {
+  it('redacts tokens, card numbers, passwords and addresses wherever they occur', () => {
     const { logger, lines } = recordingLogger()
     logger.info(
       {
@@ -42,13 +42,13 @@ describe('the logger', () => {
 })
 
 describe('redact', () => {
-  it('leaves numbers alone that are not card numbers', () => {
+  it('does not change numbers that are not card numbers', () => {
     const line =
       '{"at":1700000000001,"position":12345678901234,"id":"ord_0190a5b2-7c3d-7abc-8123-456789012345"}'
     expect(redact(line)).toBe(line)
   })
 
-  it('keeps the line JSON, whatever the sensitive value was', () => {
+  it('keeps the line valid JSON, whatever the sensitive value was', () => {
     const line = JSON.stringify({
       token: 'a "quoted" \\ one',
       address: { city: 'X' },

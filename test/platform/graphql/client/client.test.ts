@@ -38,7 +38,7 @@ const twice = (x: number) => ({
 })
 
 describe('a client', () => {
-  it('gives data, and the positions that the service reports', async () => {
+  it('returns data, and the positions that the service reports', async () => {
     await using graph = await serveGraph()
     await using client = clientOf(graph.url)
     const answer = await client.request<{ place: number }>({
@@ -49,7 +49,7 @@ describe('a client', () => {
     expect(answer).toEqual({ data: { place: 12 }, consistency: { orders: 12 }, stale: [], errors: [] })
   })
 
-  it('brings its service token, unless the call brings a token of its own', async () => {
+  it('sends its service token, unless the call has a token of its own', async () => {
     await using graph = await serveGraph()
     const own = await graph.token('service', 'saga')
     const theirs = await graph.token('customer', 'cus_1')
@@ -60,7 +60,7 @@ describe('a client', () => {
     expect(answers.map(answer => answer.data)).toEqual([{ me: 'saga' }, { me: 'cus_1' }])
   })
 
-  it('throws the code, message and details that the service gave', async () => {
+  it("throws the code, message and details of the service's error", async () => {
     await using graph = await serveGraph()
     await using client = clientOf(graph.url)
     await expect(
@@ -79,13 +79,13 @@ describe('a client', () => {
     })
   })
 
-  it('does not pass on which service stood behind', () => {
+  it('does not reveal which service failed', () => {
     const error = { message: 'no', extensions: { code: 'CONFLICT', key: 'k', serviceName: 'payment' } }
     expect(failureOf(error, 'gateway')).toMatchObject({ code: 'CONFLICT', details: { key: 'k' } })
     expect(failureOf(error, 'gateway')).not.toHaveProperty('details.serviceName')
   })
 
-  it('keeps what data there is when asked for partial data', async () => {
+  it('returns the available data when partial data is requested', async () => {
     await using graph = await serveGraph()
     await using client = clientOf(graph.url)
     const call = { document: '{ twice(x: 2) refused }', variables: {}, idempotent: true }
@@ -104,7 +104,7 @@ describe('batching', () => {
     response.end(JSON.stringify(Array.isArray(body) ? body.map(answer) : answer(body)))
   }
 
-  it('sends the calls of one turn together, and answers each with its own result', async () => {
+  it('sends the calls of one turn together, and gives each its own result', async () => {
     await using graph = await serveGraph()
     await using client = clientOf(graph.url)
     let posts = 0
@@ -117,7 +117,7 @@ describe('batching', () => {
     expect(posts).toBe(1)
   })
 
-  it('keeps calls with other headers, repeatable and unrepeatable calls, and lone calls apart', async () => {
+  it('separates calls with different headers, idempotent and other calls, and unbatched calls', async () => {
     await using server = await stub(echo)
     await using client = clientOf(server.url)
     await Promise.all([
@@ -134,7 +134,7 @@ describe('batching', () => {
     expect(server.received.map(({ body }) => variables(body)).sort()).toEqual([3, 4, 5, [1, 2]].sort())
   })
 
-  it('splits past fifty calls', async () => {
+  it('splits batches of more than fifty calls', async () => {
     await using server = await stub(echo)
     await using client = clientOf(server.url)
     await Promise.all(Array.from({ length: 120 }, (_, x) => client.request(twice(x))))
@@ -142,7 +142,7 @@ describe('batching', () => {
     expect(sizes.sort((a, b) => b - a)).toEqual([50, 50, 20])
   })
 
-  it('gives each member its own trace, in the header or, when they share it, beside the operation', async () => {
+  it("sends each member's own trace, in the header when they share it, otherwise beside the operation", async () => {
     await using server = await stub(echo)
     await using client = clientOf(server.url)
     const trace = (digit: string) => ({ traceparent: `00-${digit.repeat(32)}-${digit.repeat(16)}-01` })
@@ -153,7 +153,7 @@ describe('batching', () => {
     expect(server.received).toHaveLength(2)
   })
 
-  it('gives every member the answer that refused them all', async () => {
+  it('rejects every member with the response that refused the batch', async () => {
     await using graph = await serveGraph()
     await using client = clientOf(graph.url, { token: async () => 'nonsense' })
     const codes = await Promise.all(
@@ -183,7 +183,7 @@ describe('faults', () => {
     ])
   })
 
-  it('are tried again only where the call may be repeated', async () => {
+  it('are retried only where the call is idempotent', async () => {
     await using server = await stub(serverError)
     await using client = clientOf(server.url)
     await expect(client.request({ ...twice(1), idempotent: false })).rejects.toMatchObject(unavailable)
@@ -192,7 +192,7 @@ describe('faults', () => {
     expect(server.received).toHaveLength(4)
   })
 
-  it('pass when a later attempt succeeds', async () => {
+  it('do not show when a later attempt succeeds', async () => {
     await using server = await stub((response, received) =>
       received.length < 3 ? serverError(response) : void response.end('{"data":{"twice":2}}'),
     )
@@ -200,7 +200,7 @@ describe('faults', () => {
     expect(await client.request(twice(1))).toMatchObject({ data: { twice: 2 } })
   })
 
-  it('of a service that does not answer in time are UNAVAILABLE', async () => {
+  it('of a service that does not respond in time are UNAVAILABLE', async () => {
     await using server = await stub(() => {})
     await using client = clientOf(server.url, { policy: policy({ timeoutMs: 50, retries: 0 }) })
     await expect(client.request(twice(1))).rejects.toMatchObject({
@@ -209,13 +209,13 @@ describe('faults', () => {
     })
   })
 
-  it('include an answer past the size that is accepted', async () => {
+  it('include a response above the accepted size', async () => {
     await using server = await stub(response => void response.end(`{"data":"${'x'.repeat(5000)}"}`))
     await using client = clientOf(server.url, { maxResponseBytes: 1000, policy: policy({ retries: 0 }) })
     await expect(client.request(twice(1))).rejects.toMatchObject(unavailable)
   })
 
-  it('say that a service answered with something else than GraphQL', async () => {
+  it('say that a service responded with something else than GraphQL', async () => {
     await using server = await stub(response => void response.writeHead(404).end('nothing here'))
     await using client = clientOf(server.url)
     await expect(client.request(twice(1))).rejects.toMatchObject({

@@ -64,7 +64,7 @@ test('calls are spread over the instances', async () => {
 })
 
 describe('when one is killed', () => {
-  test('no call fails, repeatable or not, though none is retried: the other takes them at once', async () => {
+  test('no call fails, idempotent or not, without retries: the other instance takes them at once', async () => {
     const to = connect()
     await askTimes(to, 4)
     await one.kill()
@@ -83,7 +83,7 @@ describe('when one is killed', () => {
     await vi.waitFor(async () => expect(await askTimes(to, 2)).toContain('one'), { timeout: 10_000 })
   })
 
-  test('and the other too, calls fail, and succeed as soon as one is back', async () => {
+  test('and the other too, calls fail until one is back', async () => {
     const to = connect()
     await Promise.all([one.kill(), other.kill()])
     for (let time = 0; time < 6; time++)
@@ -93,7 +93,7 @@ describe('when one is killed', () => {
   })
 })
 
-test('what was lost on the way goes to the other only when hearing it twice does no harm', async () => {
+test('a request whose response was lost goes to the other instance only when it is idempotent', async () => {
   const to = connect()
   one.state.behaviour = 'hangs up'
   const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => ask(to, { idempotent: false })))
@@ -109,7 +109,7 @@ test('a retry goes to the other instance', async () => {
   expect(one.state.asked).toBe(2)
 })
 
-test('one that is silent collects no calls: the other gets them', async () => {
+test('a silent instance gets no further calls, and the other gets them', async () => {
   const to = connect({ timeoutMs: 60_000 })
   one.state.behaviour = 'is silent'
   const calls = Array.from({ length: 2 }, () => ask(to).catch(() => 'cut off'))

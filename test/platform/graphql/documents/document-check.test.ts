@@ -12,8 +12,8 @@ const problems = (text: string) => {
 
 const CONFLICT = 'x: b x: a(n: 1) { b }'
 
-describe('the check of a text', () => {
-  it('compares the fields of a document whose fragments are sound', () => {
+describe('the document check', () => {
+  it('compares the fields of a document with valid fragments', () => {
     expect(problems(`{ ...F } fragment F on Query { ${CONFLICT} }`)).toEqual([
       expect.stringMatching(/^Fields "x" conflict/),
     ])

@@ -11,11 +11,11 @@ const limits = { ...DEFAULT_LIMITS, depth: 3, aliases: 2, rootFields: 3 }
 const problems = (text: string) => measureDocument(parse(text), limits).errors.map(error => error.message)
 
 describe('operation limits', () => {
-  it('let through what is within them', () => {
+  it('allow a document within them', () => {
     expect(problems('{ a { a { b } } x: b y: b }')).toEqual([])
   })
 
-  it('name the limit that is passed, and by how much', () => {
+  it('name the limit that is exceeded, and by how much', () => {
     expect(problems('{ a { a { a { b } } } }')).toEqual([
       'The operation is 4 levels deep; at most 3 are allowed.',
     ])
@@ -23,14 +23,14 @@ describe('operation limits', () => {
     expect(problems('{ b b b b }')).toEqual(['The operation has 4 root fields; at most 3 are allowed.'])
   })
 
-  it('are not evaded by fragments', () => {
+  it('cannot be evaded by fragments', () => {
     const named = 'query { a { ...F } } fragment F on Query { a { a { b } } }'
     expect(problems(named)).toEqual(['The operation is 4 levels deep; at most 3 are allowed.'])
     const inline = '{ ... { ... { x: b ...G } } ...G } fragment G on Query { y: b }'
     expect(problems(inline)).toEqual(['The operation has 3 aliases; at most 2 are allowed.'])
   })
 
-  it('hold for what a document stands for, however short it is written', () => {
+  it('apply to the expanded document, however short it is written', () => {
     const fragments = Array.from(
       { length: 60 },
       (_, n) => `fragment F${n} on Query { ...F${n + 1} ...F${n + 1} }`,
@@ -41,13 +41,13 @@ describe('operation limits', () => {
     ])
   })
 
-  it('do not hang on fragments that contain each other', () => {
+  it('do not loop on fragments that contain each other', () => {
     expect(
       problems('{ ...F } fragment F on Query { a { ...G } } fragment G on Query { a { ...F } }'),
     ).toEqual([])
   })
 
-  it('leave introspection to its own limits', () => {
+  it('have separate values for introspection', () => {
     expect(problems('{ __schema { types { fields { args { name } } } } }')).toEqual([])
   })
 
@@ -76,7 +76,7 @@ describe('operation limits', () => {
 })
 
 describe('the budget of a request', () => {
-  it('is spent by each of its documents, and says what it passes', () => {
+  it('is spent by each of its documents, and names the limit that is exceeded', () => {
     const budget = createRequestBudget({ ...DEFAULT_LIMITS, aliases: 3, tokens: 20 })
     expect(spendText(budget, '{ x: b y: b }', DEFAULT_LIMITS)).toBeUndefined()
     expect(budget.tokens).toBe(12)

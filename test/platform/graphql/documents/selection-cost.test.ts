@@ -18,26 +18,26 @@ function cost(text: string, variables: Record<string, unknown> = {}): number {
 }
 
 describe('the cost of an operation', () => {
-  it('counts each field once for each object that it is selected of', () => {
+  it('counts each field once for each object that it is selected on', () => {
     expect(cost('{ me { id name } }')).toBe(3)
     expect(cost('{ items(first: 3) { id name } }')).toBe(9)
     expect(cost('{ page(first: 3) { total nodes { id } } }')).toBe(8)
     expect(cost('{ items(first: 2) { parts { id } } }')).toBe(2 * (1 + 10 * 2))
   })
 
-  it('takes sizes from variables, from defaults of the schema, and else as ten', () => {
+  it('takes list sizes from variables and defaults of the schema, and otherwise assumes ten', () => {
     expect(cost('query ($n: Int) { items(first: $n) { id } }', { n: 5 })).toBe(10)
     expect(cost('query ($n: Int) { items(first: $n) { id } }')).toBe(40)
     expect(cost('{ me { parts { id } } }')).toBe(21)
   })
 
-  it('is added up over aliases and fragments', () => {
+  it('is summed over aliases and fragments', () => {
     expect(cost('{ a: items(first: 3) { id } b: items(first: 3) { id } }')).toBe(12)
     expect(cost('{ ...F ...F } fragment F on Query { items(first: 3) { id } }')).toBe(12)
     expect(cost('{ thing { id ... on Item { name } ... { id } } }')).toBe(4)
   })
 
-  it('is refused past the most that is allowed, with both numbers', () => {
+  it('is refused above the limit, with both numbers', () => {
     expect(costProblem(10, 10)).toBeUndefined()
     expect(costProblem(11, 10)).toMatchObject({
       code: 'COST_ESTIMATED_TOO_EXPENSIVE',

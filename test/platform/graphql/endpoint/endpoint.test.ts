@@ -3,7 +3,7 @@ import type { Role } from '#platform/auth/viewer.ts'
 import { serveGraph } from '../graph-server.ts'
 
 describe('the viewer', () => {
-  it('is nobody without a token, and the token says who otherwise', async () => {
+  it("is anonymous without a token, and otherwise the token's subject", async () => {
     await using graph = await serveGraph()
     const anonymous = await graph.post({ query: '{ me }' })
     expect(await anonymous.json()).toEqual({ data: { me: null } })
@@ -12,7 +12,7 @@ describe('the viewer', () => {
     expect(await known.json()).toEqual({ data: { me: 'sue', token } })
   })
 
-  it('is refused with 401 when the token does not hold, for every operation of a batch', async () => {
+  it('is refused with 401 when the token is invalid, for every operation of a batch', async () => {
     await using graph = await serveGraph()
     for (const authorization of [
       'Bearer nonsense',
@@ -35,7 +35,7 @@ describe('the viewer', () => {
 })
 
 describe('errors', () => {
-  it("tell a caller its own fault, and the request id of ours, which is logged with the operation's path", async () => {
+  it("name a caller's fault, and give the request id of ours, which is logged with the operation's path", async () => {
     await using graph = await serveGraph()
     const answer = await graph.post({ query: '{ refused broken }' }, { 'x-request-id': 'req-9' })
     expect(answer.headers.get('x-request-id')).toBe('req-9')
@@ -67,7 +67,7 @@ describe('errors', () => {
 })
 
 describe('limits', () => {
-  it('bound tokens, depth, aliases and the batch', async () => {
+  it('apply to tokens, depth, aliases and the size of a batch', async () => {
     await using graph = await serveGraph({ limits: { tokens: 60, depth: 4, aliases: 2, batch: 2 } })
     const messages = await Promise.all(
       [
@@ -89,7 +89,7 @@ describe('limits', () => {
     expect((await graph.post([])).status).toBe(400)
   })
 
-  it('hold for what an operation asks for, and the operations of a batch together', async () => {
+  it('apply to the cost of an operation, and of the operations of a batch together', async () => {
     await using graph = await serveGraph({ maxCost: 3, live: { maxCost: 3 } })
     const many = { query: '{ order(id: 1) { next { next { id } } } }' }
     const answer = await graph.post(many)
@@ -110,7 +110,7 @@ describe('limits', () => {
     expect(await streamed.text()).toContain('COST_ESTIMATED_TOO_EXPENSIVE')
   })
 
-  it('come before the rules of validation', async () => {
+  it('are checked before the rules of validation', async () => {
     await using graph = await serveGraph({ limits: { aliases: 2 } })
     const answer = await graph.post({ query: '{ a: nobody b: nobody c: nobody }' })
     expect(await answer.json()).toEqual({
@@ -124,7 +124,7 @@ describe('limits', () => {
     })
   })
 
-  it('hold for the values of variables before they are looked at', async () => {
+  it('apply to the values of variables before they are coerced', async () => {
     await using graph = await serveGraph({ limits: { values: 10 } })
     const x = Object.fromEntries(Array.from({ length: 9000 }, (_, key) => [`key${key}`, key]))
     const answer = await graph.post({ query: 'query ($x: Int!) { twice(x: $x) }', variables: { x } })
@@ -133,7 +133,7 @@ describe('limits', () => {
     })
   })
 
-  it('hold for the number and the length of errors, which never repeat what they are about', async () => {
+  it('apply to the number and the length of errors, which never repeat the input', async () => {
     await using graph = await serveGraph()
     const long = 'x'.repeat(50_000)
     const bodies = [
@@ -153,7 +153,7 @@ describe('limits', () => {
     }
   })
 
-  it('leave out suggestions of names outside development', async () => {
+  it('omit suggestions of names outside development', async () => {
     await using production = await serveGraph()
     await using development = await serveGraph({ development: true })
     const query = '{ twise(x: 1) }'
@@ -161,7 +161,7 @@ describe('limits', () => {
     expect(await (await development.post({ query })).text()).toContain('Did you mean')
   })
 
-  it('keep introspection and the landing page to development', async () => {
+  it('allow introspection and the landing page in development only', async () => {
     await using production = await serveGraph()
     const refused = await production.post({ query: '{ __schema { queryType { name } } }' })
     expect(refused.status).toBe(400)
@@ -183,7 +183,7 @@ describe('limits', () => {
 })
 
 describe('a batch', () => {
-  it('is taken from services only, unless the settings say from everybody', async () => {
+  it('is accepted from services only, unless the settings allow it to everybody', async () => {
     await using graph = await serveGraph({ batchesFrom: 'services' })
     const batch = [{ query: '{ me }' }, { query: '{ me }' }]
     const as = async (role: Role) => {
@@ -211,7 +211,7 @@ describe('a batch', () => {
     expect(await (await graph.post(batch, { authorization })).json()).toEqual([whole, whole, whole])
   })
 
-  it('is answered in order, each operation by itself', async () => {
+  it('gets its results in order, each operation by itself', async () => {
     await using graph = await serveGraph()
     const answer = await graph.post([
       { query: '{ twice(x: 1) }' },
@@ -226,7 +226,7 @@ describe('a batch', () => {
     ])
   })
 
-  it('goes on from the trace of each of its members', async () => {
+  it('continues the trace of each of its members', async () => {
     await using graph = await serveGraph()
     const traces = ['1', '2'].map(digit => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`)
     const query = '{ meta { traceparent } }'
@@ -236,7 +236,7 @@ describe('a batch', () => {
 })
 
 describe('event metadata', () => {
-  it('says who asks, in which request and trace', async () => {
+  it('names the caller, the request and the trace', async () => {
     await using graph = await serveGraph()
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
     const answer = await graph.post(
@@ -259,7 +259,7 @@ describe('consistency', () => {
     return { asked, consistency: { service: 'orders', waitFor } }
   }
 
-  it('reports what a command reached, over a batch the greatest', async () => {
+  it('reports the position that a command reached, and the greatest of a batch', async () => {
     await using graph = await serveGraph()
     const one = await graph.post({ query: 'mutation { place(position: 12) }' })
     expect(one.headers.get('waybill-consistency')).toBe('orders=12')
@@ -282,14 +282,14 @@ describe('consistency', () => {
     expect(asked).toEqual([12])
   })
 
-  it('does not wait for anything in the name of nobody', async () => {
+  it('does not wait for an anonymous caller', async () => {
     const { asked, consistency } = behindAfter(10)
     await using graph = await serveGraph({ consistency })
     const answer = await graph.post({ query: '{ twice(x: 1) }' }, { 'waybill-consistency': 'orders=12' })
     expect([asked, await answer.json()]).toEqual([[], { data: { twice: 2 } }])
   })
 
-  it('answers all the same when the wait is given up, and says so', async () => {
+  it('still responds when the wait times out, and says so', async () => {
     const { consistency } = behindAfter(10)
     await using graph = await serveGraph({ consistency })
     const authorization = `Bearer ${await graph.token('customer', 'ann')}`
@@ -301,7 +301,7 @@ describe('consistency', () => {
 })
 
 describe('operation counts', () => {
-  it('have a bounded number of names', async () => {
+  it('have a limited number of names', async () => {
     await using graph = await serveGraph()
     const named = Array.from({ length: 250 }, (_, index) => ({ query: `query Op${index} { me }` }))
     for (let start = 0; start < named.length; start += 50) await graph.post(named.slice(start, start + 50))

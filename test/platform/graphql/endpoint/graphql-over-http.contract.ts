@@ -295,7 +295,7 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
     })
 
     test.each(['PUT', 'DELETE', 'PATCH', 'PROPFIND'])(
-      'answers %s with 405 and what would do',
+      'responds to %s with 405 and the allowed methods',
       async method => {
         for (const url of [endpoint(), stream()]) {
           const refused = await fetch(url, { method, body: 'x', headers: { 'content-type': 'text/xml' } })
@@ -308,7 +308,7 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
       },
     )
 
-    test('answers OPTIONS with what there is, and lets no other origin in', async () => {
+    test('responds to OPTIONS with the allowed methods, and allows no other origin', async () => {
       for (const url of [endpoint(), stream()]) {
         const headers = { origin: 'https://other.example', 'access-control-request-method': 'POST' }
         const options = await fetch(url, { method: 'OPTIONS', headers })
@@ -318,7 +318,7 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
       expect((await fetch(`${served.url}/nothing`, { method: 'OPTIONS' })).status).toBe(404)
     })
 
-    test('answers HEAD as GET, without the body', async () => {
+    test('responds to HEAD as to GET, without the body', async () => {
       for (const query of ['{ n }', '{ nope }', 'mutation { x }', '']) {
         const url = `${endpoint()}?query=${encodeURIComponent(query)}`
         const [get, head] = [await fetch(url, GET), await fetch(url, { ...GET, method: 'HEAD' })]
@@ -329,7 +329,7 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
       }
     })
 
-    test('answers HEAD of a stream with its headers alone', async () => {
+    test('responds to HEAD of a stream with its headers only', async () => {
       const ask = (method: string, query: string) =>
         fetch(`${stream()}?query=${encodeURIComponent(query)}`, { method, headers: { accept: EVENTS } })
       const head = await ask('HEAD', '{ n }')
@@ -337,7 +337,7 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
       expect(await head.text()).toBe('')
     })
 
-    test('takes a stream for what an Accept header weighs', async () => {
+    test('chooses a stream by the weights of the Accept header', async () => {
       const ask = (accept: string) => fetch(`${stream()}?query={n}`, { headers: { accept } })
       expect((await ask(`text/html, ${EVENTS};q=0`)).status).toBe(406)
       const answer = await ask(`text/html, ${EVENTS};q=0.1`)
@@ -358,7 +358,7 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
       expect(faults()).toEqual([])
     })
 
-    test('blames callers for whatever they send, and logs none of it as its own fault', async () => {
+    test("reports any malformed request as the caller's fault, and logs none of them as its own", async () => {
       await fc.assert(
         fc.asyncProperty(sent, async one => {
           expect(await statusOf(served.url, one)).toBeLessThan(500)
@@ -369,7 +369,7 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
     })
 
     test.each(WITHOUT_ROOT)(
-      'calls %s the mistake of its caller, whichever way it comes',
+      "reports %s as its caller's mistake, by POST, GET and event stream",
       async (query, said) => {
         const fault = { message: expect.stringMatching(said), extensions: { code: 'BAD_USER_INPUT' } }
         const refused = await ask(query, RESPONSE_TYPE)

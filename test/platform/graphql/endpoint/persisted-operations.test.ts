@@ -50,7 +50,7 @@ function get(graph: Graph, parameters: Record<string, unknown>): Promise<Respons
 }
 
 describe('a manifest', () => {
-  it('lets its operations be named by their ids, by POST, by GET and in a batch', async () => {
+  it('lets clients name its operations by id, by POST, by GET and in a batch', async () => {
     await using graph = await serve()
     const request = { extensions: named(sha256(TWICE)), variables: { x: 2 } }
     expect(await (await graph.post(request)).json()).toEqual({ data: { twice: 4 } })
@@ -58,7 +58,7 @@ describe('a manifest', () => {
     expect(await (await graph.post([request, request])).json()).toHaveLength(2)
   })
 
-  it('is refused when it is not one, or when an id is not that of its body', async () => {
+  it('is refused when it is malformed, or when an id does not match its body', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'waybill-manifest-'))
     const file = pathToFileURL(path.join(folder, 'manifest.json'))
     const good = manifestOf(TWICE)
@@ -76,7 +76,7 @@ describe('a manifest', () => {
 describe('automatic persisted queries', () => {
   const QUERY = '{ twice(x: 21) }'
 
-  it('are registered by a request with text and hash, and run by the hash from then on', async () => {
+  it('are registered by a request with text and hash, and run by hash from then on', async () => {
     await using graph = await serve()
     const extensions = named(sha256(QUERY))
     const unknown = await graph.post({ extensions })
@@ -86,7 +86,7 @@ describe('automatic persisted queries', () => {
       expect(await answer.json()).toEqual({ data: { twice: 42 } })
   })
 
-  it('are not registered under a hash that is not theirs, nor when they are not valid', async () => {
+  it('are not registered under a wrong hash, nor when they are invalid', async () => {
     await using graph = await serve()
     const wrong = { query: QUERY, extensions: named(sha256('{ me }')) }
     const unsupported = { extensions: { persistedQuery: { version: 2, sha256Hash: sha256(QUERY) } } }
@@ -108,14 +108,14 @@ describe('automatic persisted queries', () => {
     [{}],
     [{ version: 2, sha256Hash: 'a' }],
     [{ version: 1, sha256Hash: 1 }],
-  ])('are named as they should be, and not by %j', persistedQuery => {
+  ])('are refused when named by %j', persistedQuery => {
     const persisted = createPersistedOperations({ only: false })
     expect(() => persisted.resolve({ query: TWICE, extensions: { persistedQuery } })).toThrow(
       'persistedQuery should be { version: 1, sha256Hash: "…" }',
     )
   })
 
-  it('take no more room than there is', () => {
+  it('stay within their memory', () => {
     const persisted = createPersistedOperations({ only: false })
     const texts = Array.from({ length: 100 }, (_, index) => `{ me } # ${index} ${'x'.repeat(100_000)}`)
     for (const query of texts) persisted.resolve({ query, extensions: named(sha256(query)) })
@@ -133,7 +133,7 @@ describe('automatic persisted queries', () => {
 })
 
 describe('where only persisted operations may run', () => {
-  it('those of the manifest do, by id or by their text', async () => {
+  it('those of the manifest run, by id or by their text', async () => {
     await using graph = await serve({ only: true })
     const variables = { x: 3 }
     const requests = [
@@ -212,14 +212,14 @@ describe('a live connection', () => {
       ])
     })
 
-    it(`is refused anything else over ${way} where only those may run`, async () => {
+    it(`refuses anything else over ${way} where only persisted operations may run`, async () => {
       await using graph = await serve({ only: true })
       expect(JSON.stringify(await run(graph, { query: 'subscription { count(to: 1) }' }))).toContain(
         'OPERATION_NOT_PERSISTED',
       )
     })
 
-    it(`knows the protocol of automatic persisted queries over ${way}`, async () => {
+    it(`supports the protocol of automatic persisted queries over ${way}`, async () => {
       await using graph = await serve()
       const query = 'subscription { count(to: 1) }'
       expect(JSON.stringify(await run(graph, request(sha256(query))))).toContain('PERSISTED_QUERY_NOT_FOUND')

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { readExamples } from '#platform/graphql/explorer/examples.ts'
 import { temporaryFolder } from '../../auth/temporary-folder.ts'
 
-it('reads each operation with the fragments that it uses, and variables to start from', async () => {
+it('each example has the fragments that it uses, and initial variables', async () => {
   await using folder = await temporaryFolder()
   const files = {
     'a.graphql':
@@ -26,6 +26,6 @@ it('reads each operation with the fragments that it uses, and variables to start
   expect(examples[2]?.text).not.toContain('fragment')
 })
 
-it('has no examples where there is no folder', () => {
+it('a missing folder has no examples', () => {
   expect(readExamples(new URL('nowhere/', import.meta.url))).toEqual([])
 })

@@ -27,7 +27,7 @@ describe.skipIf(reason !== '')(`GraphiQL in a browser without the internet ${rea
   }, 300_000)
   afterAll(() => browser?.close())
 
-  it('asks, with the examples in its tabs and the sample token to start with', async () => {
+  it('runs operations, with the examples in its tabs and the sample token at first', async () => {
     let sample = ''
     await using graph = await exploreGraph({ token: async () => sample })
     sample = await graph.token('sue')
@@ -58,7 +58,7 @@ describe.skipIf(reason !== '')(`GraphiQL in a browser without the internet ${rea
     await page.close()
   })
 
-  it('follows a subscription over WebSocket, and goes on under a new token', async () => {
+  it('runs a subscription over WebSocket, and continues it under a new token', async () => {
     await using graph = await exploreGraph()
     const { page, problems } = await openPage(browser)
     await page.goto(graph.page)
@@ -80,7 +80,7 @@ describe.skipIf(reason !== '')(`GraphiQL in a browser without the internet ${rea
     await page.close()
   })
 
-  it('keeps the token in the session of the tab alone, says whose it is, and forgets it when told', async () => {
+  it("keeps the token in the tab's session only, shows its subject, and deletes it on request", async () => {
     await using graph = await exploreGraph()
     const token = await graph.token('sue')
     const { page } = await openPage(browser)

@@ -22,7 +22,7 @@ function statusOf(port: number, path: string): Promise<number | undefined> {
   })
 }
 
-it('loads its scripts, styles and data from this server alone, by a nonce that is new each time', async () => {
+it('the page loads scripts, styles and data from this server only, with a new nonce for each response', async () => {
   await using graph = await exploreGraph()
   const answers = await Promise.all([fetch(graph.page), fetch(graph.page)])
   const [policy = '', another] = answers.map(answer => answer.headers.get('content-security-policy') ?? '')
@@ -40,7 +40,7 @@ it('loads its scripts, styles and data from this server alone, by a nonce that i
   expect(page).toContain(`nonce="${nonce}"`)
 })
 
-it('serves each of its files with a type that fits, and 304 to whoever has it', async () => {
+it('each file is served with the right media type, and with 304 to a client that has it', async () => {
   await using graph = await exploreGraph()
   const page = await html(graph.page)
   const files = [...page.matchAll(/"(\/graphiql\/[\w.-]+)"/g)].map(match => match[1] ?? '')
@@ -58,7 +58,7 @@ it('serves each of its files with a type that fits, and 304 to whoever has it', 
   }
 })
 
-it('serves nothing else, whatever the path climbs to', async () => {
+it('no other file is served, whatever the path contains', async () => {
   await using graph = await exploreGraph()
   for (const path of [
     '/graphiql/',
@@ -73,7 +73,7 @@ it('serves nothing else, whatever the path climbs to', async () => {
     expect(await statusOf(graph.port, path), path).toBe(404)
 })
 
-it('keeps titles and examples from becoming part of the page', async () => {
+it('titles and examples are escaped in the page', async () => {
   const text = 'query A { me } # </script><script>alert(1)</script>'
   const title = '<b>"Graph"</b>'
   await using graph = await exploreGraph({ title, operations: [{ name: 'A', text }] })
@@ -114,7 +114,7 @@ describe('the sample token', () => {
     ...['x-real-ip', 'x-client-ip', 'client-ip', 'true-client-ip', 'cf-connecting-ip', 'fastly-client-ip'],
     ...['x-cluster-client-ip', 'x-original-host', 'x-original-forwarded-for', 'x-envoy-external-address'],
     ...['x-amzn-trace-id', 'x-remote-addr', 'x-proxyuser-ip', 'cdn-loop', 'fly-client-ip'],
-  ])('is not handed past a proxy that sends %s', async header => {
+  ])('is not handed out through a proxy that sends %s', async header => {
     await using graph = await exploreGraph({ token })
     const opened = await openedWith(graph.page, { [header]: '127.0.0.1' })
     expect(opened.title).toBe('Explored graph')
@@ -127,7 +127,7 @@ describe('the sample token', () => {
     ['to a page of another site', { 'sec-fetch-site': 'cross-site' }],
     ['to a page of another port', { 'sec-fetch-site': 'same-site' }],
     ['to a proxy that says nothing but speaks HTTP/1.0', { version: '1.0' }],
-  ])('is not handed %s', async (_what, headers) => {
+  ])('is not handed out %s', async (_what, headers) => {
     await using graph = await exploreGraph({ token })
     const opened = await openedWith(graph.page, headers)
     expect(opened.title).toBe('Explored graph')

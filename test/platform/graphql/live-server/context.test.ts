@@ -18,11 +18,11 @@ async function traceOf(traceparent: string): Promise<unknown> {
   return (await client.next()).meta.traceparent
 }
 
-test("a live operation's trace goes beside the events that it causes", async () => {
+test('the trace of a live operation is recorded with the events that it causes', async () => {
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
   expect(await traceOf(traceparent)).toBe(traceparent)
 })
 
-test.each(['junk', 'x'.repeat(10_000), ''])('and what is no trace does not: %.10s', async traceparent => {
+test.each(['junk', 'x'.repeat(10_000), ''])('an invalid trace is not recorded: %.10s', async traceparent => {
   expect(await traceOf(traceparent)).toBeNull()
 })

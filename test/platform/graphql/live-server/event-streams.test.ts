@@ -56,7 +56,7 @@ async function* textsOf(response: Response) {
 }
 
 describe('an event stream', () => {
-  it('yields the values of a subscription, and the result of a query, to the client that people use', async () => {
+  it('yields the values of a subscription, and the result of a query, to the common client', async () => {
     const client = clientOf(graph)
     const all = async (query: string) => {
       const results: unknown[] = []
@@ -75,7 +75,7 @@ describe('an event stream', () => {
     client.dispose()
   })
 
-  it('shares executions with sockets, and has the cursor as id', async () => {
+  it('shares executions with sockets, and sends the cursor as the id', async () => {
     await using own = await serveLive()
     using raw = await openIntroduced(own, {}, { headers: { 'accept-language': '*' } }) // as fetch has it
     raw.subscribe('1', HEADLINES)
@@ -97,7 +97,7 @@ describe('an event stream', () => {
     await expect.poll(() => own.feed.readers()).toBe(1)
   })
 
-  it('goes on where it broke off, for a plain EventSource', async () => {
+  it('resumes where it broke off, for a plain EventSource', async () => {
     await using own = await serveLive()
     own.feed.publish('before')
     const authorization = `Bearer ${await own.token('ann')}`
@@ -124,7 +124,7 @@ describe('an event stream', () => {
     await expect.poll(() => own.feed.readers()).toBe(0)
   })
 
-  it('tells a plain EventSource when it is over', async () => {
+  it('tells a plain EventSource when it has ended', async () => {
     const parameters = new URLSearchParams({
       query: 'subscription ($from: Int!) { countdown(from: $from) }',
       variables: '{"from":1}',
@@ -136,7 +136,7 @@ describe('an event stream', () => {
     expect(JSON.parse((await next)[0].data)).toEqual({ data: { countdown: 1 } })
   })
 
-  it('has heartbeats', async () => {
+  it('sends heartbeats', async () => {
     await using quick = await serveLive({ heartbeatMs: 20 })
     const stream = await post(quick, { query: HEADLINES })
     let text = ''
@@ -147,7 +147,7 @@ describe('an event stream', () => {
     expect(text).toMatch(/^retry: 1000\n\n(:\n\n){3}/)
   })
 
-  it('ends with its token: with UNAUTHENTICATED, and complete', async () => {
+  it('ends when its token expires, with UNAUTHENTICATED and complete', async () => {
     const text = await (
       await post(graph, { query: HEADLINES }, await graph.bearer('ann', { ttlSeconds: 1 }))
     ).text()
@@ -158,7 +158,7 @@ describe('an event stream', () => {
     ])
   })
 
-  it('breaks off without completing when the server stops, so that clients come back', async () => {
+  it('breaks off without completing when the server stops, so that clients reconnect', async () => {
     const stopping = await serveLive()
     const client = clientOf(stopping)
     const results = client.iterate({ query: HEADLINES })
@@ -168,7 +168,7 @@ describe('an event stream', () => {
     await brokenOff
   })
 
-  it('knows the limits of its operation, of its subject and of all', async () => {
+  it('is subject to the limits of its operation, of its subject and of all streams', async () => {
     await using small = await serveLive({ connectionsPerSubject: 2, connections: 3, limits: { depth: 1 } })
     expect(await (await post(small, { query: '{ twice(x: 1) }' })).text()).toContain('"twice":2')
     expect(await (await post(small, { query: '{ __schema { types { name } } }' })).text()).toContain(
@@ -206,8 +206,8 @@ describe('a request for an event stream', () => {
     ['does not accept one', 406, { accept: 'application/json' }],
     ['is of another type', 415, { 'content-type': 'text/plain' }],
     ['is a form', 415, { 'content-type': 'application/x-www-form-urlencoded' }],
-    ['has a token that does not hold', 401, { authorization: 'Bearer nonsense' }],
-    ['has an authorization that is none', 401, { authorization: 'Basic nonsense' }],
+    ['has an invalid token', 401, { authorization: 'Bearer nonsense' }],
+    ['has another authorization scheme', 401, { authorization: 'Basic nonsense' }],
   ])('that %s is refused with %i', async (_what, status, headers) => {
     const response = await post(graph, { query: '{ twice(x: 1) }' }, headers)
     expect(response.status).toBe(status)
@@ -227,7 +227,7 @@ describe('a request for an event stream', () => {
     },
   )
 
-  it('by GET changes nothing, and has its variables in JSON', async () => {
+  it('by GET runs no mutation, and takes its variables as JSON', async () => {
     const query = 'query ($x: Int!) { twice(x: $x) }'
     expect(await (await get(graph, { query, variables: '{"x":2}' })).text()).toContain('{"data":{"twice":4}}')
     expect(await (await get(graph, { query, variables: 'x=2' })).text()).toContain('variables should be JSON')
@@ -236,7 +236,7 @@ describe('a request for an event stream', () => {
     )
   })
 
-  it('has no place for a token but the header', async () => {
+  it('takes a token from the header only', async () => {
     const token = await graph.token('ann')
     const query = 'subscription { headlines(after: "0") { reader } }'
     graph.feed.publish('x')
@@ -249,10 +249,10 @@ describe('a request for an event stream', () => {
   })
 })
 
-describe('a reader of a stream that does not read', () => {
+describe('a slow reader of a stream', () => {
   const LARGE = 'subscription { headlines(audience: "all") { text padding(length: 20000) } }'
 
-  it('holds no more than a buffer of the server, and then gets the newest', async () => {
+  it('takes no more than one buffer of the server, and then gets the newest value', async () => {
     await using own = await serveLive({ heartbeatMs: 60_000 })
     const slow = await openStream(own, { query: LARGE })
     await expect.poll(() => own.feed.readers()).toBe(1)
@@ -272,7 +272,7 @@ describe('a reader of a stream that does not read', () => {
     expect(received).toBeLessThan(40_000_000)
   })
 
-  it('is cut at the second heartbeat that finds it so', async () => {
+  it('is disconnected at the second heartbeat that finds its buffer full', async () => {
     await using own = await serveLive({ heartbeatMs: 30 })
     const slow = await openStream(own, { query: LARGE })
     await expect.poll(() => own.feed.readers()).toBe(1)

@@ -19,15 +19,15 @@ describe('a socket is closed', () => {
     ['a type that there is not', { type: 'start', id: '1', payload: { query: '{ a }' } }, 'type'],
     ['a type that servers send', { type: 'next', id: '1' }, 'type'],
     ['a subscription without an id', { type: 'subscribe', payload: { query: '{ a }' } }, 'id'],
-    ['one with an id without end', { type: 'complete', id: 'x'.repeat(1000) }, 'id'],
-    ['one without a query', { type: 'subscribe', id: '1', payload: {} }, 'the query is missing'],
+    ['a message with an overlong id', { type: 'complete', id: 'x'.repeat(1000) }, 'id'],
+    ['a subscription without a query', { type: 'subscribe', id: '1', payload: {} }, 'the query is missing'],
     [
       'variables that are a list',
       { type: 'subscribe', id: '1', payload: { query: '{ a }', variables: [] } },
       'variables',
     ],
-    ['a ping with a text in it', { type: 'ping', payload: 'hello' }, 'payload'],
-  ])('with 4400 and the reason for %s', async (_name, message, reason) => {
+    ['a ping whose payload is a string', { type: 'ping', payload: 'hello' }, 'payload'],
+  ])('with 4400 and a reason for %s', async (_name, message, reason) => {
     using raw = await openIntroduced(graph)
     raw.send(message)
     expect(await raw.closed).toEqual({ code: 4400, reason: expect.stringContaining(reason) })
@@ -39,7 +39,7 @@ describe('a socket is closed', () => {
     expect(await raw.closed).toEqual({ code: 4400, reason: expect.stringContaining('binary') })
   })
 
-  it('with 4401 when it subscribes before it is let in', async () => {
+  it('with 4401 when it subscribes before the connection is acknowledged', async () => {
     using raw = await openRaw(graph)
     raw.subscribe('1', '{ twice(x: 1) }')
     expect(await raw.closed).toEqual({ code: 4401, reason: 'Unauthorized' })
@@ -51,7 +51,7 @@ describe('a socket is closed', () => {
     expect(await raw.closed).toEqual({ code: 4401, reason: expect.stringContaining('another role') })
   })
 
-  it('with 4406 when it speaks another protocol, or none', async () => {
+  it('with 4406 when it requests another subprotocol, or none', async () => {
     using raw = await openRaw(graph, undefined, { protocol: '' })
     expect(await raw.closed).toMatchObject({ code: 4406 })
   })
@@ -63,13 +63,13 @@ describe('a socket is closed', () => {
     expect(await raw.closed).toEqual({ code: 4409, reason: 'Subscriber for é"1 already exists' })
   })
 
-  it('with 4429 when it introduces itself twice', async () => {
+  it('with 4429 when it sends connection_init twice', async () => {
     using raw = await openRaw(graph, {})
     raw.send({ type: 'connection_init' })
     expect(await raw.closed).toMatchObject({ code: 4429 })
   })
 
-  it('by the rules of WebSocket for bytes that are none, and nobody else notices', async () => {
+  it('as the WebSocket protocol says for malformed frames, and no other connection is affected', async () => {
     using other = await openIntroduced(graph)
     other.subscribe('1', 'subscription { headlines { text } }')
     await expect.poll(() => graph.feed.readers()).toBe(1)
@@ -92,7 +92,7 @@ describe('a socket is closed', () => {
 })
 
 describe('an operation', () => {
-  it('has every id that its client likes, and may have it again after its end', async () => {
+  it('may have any id, and the same id may be used again after its end', async () => {
     using raw = await openIntroduced(graph)
     for (const id of ['"\\\n', '𝄞', 'toString', '__proto__']) {
       for (const x of [1, 2]) {
@@ -107,7 +107,7 @@ describe('an operation', () => {
     }
   })
 
-  it('says nothing more once its client has completed it', async () => {
+  it('sends nothing more once its client has completed it', async () => {
     using raw = await openIntroduced(graph)
     raw.subscribe('1', 'subscription { headlines { text } }')
     await expect.poll(() => graph.feed.readers()).toBe(1)
@@ -120,7 +120,7 @@ describe('an operation', () => {
     expect(raw.messages.filter(({ id }) => id === '1')).toEqual([])
   })
 
-  it('that is completed before it began never begins', async () => {
+  it('that is completed before it starts never starts', async () => {
     using raw = await openIntroduced(graph)
     raw.subscribe('1', 'subscription { headlines { text } }')
     raw.send({ type: 'complete', id: '1' })
@@ -148,7 +148,7 @@ describe('an operation', () => {
     await raw.seen(ofType('complete'))
   })
 
-  it('is told when its document has several operations and it names none of them', async () => {
+  it('fails when its document has several operations and it names none of them', async () => {
     using raw = await openIntroduced(graph)
     raw.subscribe('1', 'query A { twice(x: 1) } query B { twice(x: 2) }')
     expect(await raw.seen(ofType('error'))).toMatchObject({
@@ -159,7 +159,7 @@ describe('an operation', () => {
   })
 
   it.each([1, 60, 100, 16_000, 17_000, 65_400, 65_500, 66_000, 1_000_000])(
-    'has an answer of %i characters whole',
+    'gets a response of %i characters whole',
     async length => {
       using raw = await openIntroduced(graph)
       raw.subscribe('1', 'query ($length: Int!) { text(length: $length) }', { variables: { length } })
@@ -171,13 +171,13 @@ describe('an operation', () => {
     },
   )
 
-  it('has no positions to wait for without a token', async () => {
+  it('waits for no position without a token', async () => {
     using raw = await openIntroduced(graph, { 'waybill-consistency': 'news=3,orders=1' })
     raw.subscribe('1', '{ required }', { extensions: { 'waybill-consistency': 'orders=7' } })
     expect(await raw.seen(ofType('next'))).toMatchObject({ payload: { data: { required: '{}' } } })
   })
 
-  it('says what its caller must see, and is told what it has reached', async () => {
+  it('sends the positions that its caller requires, and gets those that it reached', async () => {
     const ann = await graph.bearer('ann')
     using raw = await openIntroduced(graph, { ...ann, 'waybill-consistency': 'news=3,orders=1' })
     const extensions = { 'waybill-consistency': 'orders=7' }
@@ -194,7 +194,7 @@ describe('an operation', () => {
 })
 
 describe('a connection', () => {
-  it('answers pings with their payload', async () => {
+  it('responds to pings with their payload', async () => {
     using raw = await openRaw(graph)
     raw.send({ type: 'ping', payload: { at: 1 } })
     expect(await raw.seen(ofType('pong'))).toEqual({ type: 'pong', payload: { at: 1 } })
@@ -210,7 +210,7 @@ describe('a connection', () => {
     expect(raw.socket.readyState).toBe(raw.socket.OPEN)
   })
 
-  it('of the client that people use comes back by itself after a restart', async () => {
+  it('of the common client reconnects by itself after a restart', async () => {
     const first = await serveLive()
     let { url } = first
     const client = createClient({
@@ -233,7 +233,7 @@ describe('a connection', () => {
 })
 
 describe('a server that stops', () => {
-  it('closes its sockets with 1012 over a moment, lets nobody in, and cuts those who do not answer', async () => {
+  it('closes its sockets with 1012 over a short time, refuses new ones, and terminates those that do not respond', async () => {
     await using stopping = await serveLive({ connectionsPerSubject: 100 })
     const clients = await Promise.all(Array.from({ length: 60 }, () => openIntroduced(stopping)))
     const [deaf] = clients

@@ -63,7 +63,7 @@ describe('live operations', () => {
     await client.dispose()
   })
 
-  it("know the viewer of the connection's token", async () => {
+  it("run as the viewer of the connection's token", async () => {
     await using graph = await serveGraph()
     const client = clientOf(graph, await bearer(graph, 'cus_1'))
     expect(await client.all('subscription { me }')).toEqual([{ data: { me: 'cus_1' } }])
@@ -85,7 +85,7 @@ describe('live operations', () => {
     await client.dispose()
   })
 
-  it('are within the limits of every operation', async () => {
+  it('are subject to the limits of every operation', async () => {
     await using graph = await serveGraph({ live: { limits: { depth: 2 } } })
     const client = clientOf(graph)
     await expect(client.all('{ order(id: 1) { next { id } } }')).rejects.toMatchObject([
@@ -97,7 +97,7 @@ describe('live operations', () => {
     await client.dispose()
   })
 
-  it('are bounded in number on one connection', async () => {
+  it('are limited in number on one connection', async () => {
     await using graph = await serveGraph()
     using raw = await rawConnection(graph, {})
     await raw.message('connection_ack')
@@ -111,13 +111,13 @@ describe('live operations', () => {
 })
 
 describe('a live connection', () => {
-  it('is closed with 4401 when the token does not hold', async () => {
+  it('is closed with 4401 when the token is invalid', async () => {
     await using graph = await serveGraph()
     using raw = await rawConnection(graph, { authorization: 'Bearer nonsense' })
     expect(await raw.closed).toMatchObject({ code: 4401, reason: expect.stringContaining('malformed') })
   })
 
-  it('is closed with 4401 when its token expires, and at the end of the token that it was refreshed with', async () => {
+  it('is closed with 4401 when its token expires, or the token that replaced it', async () => {
     await using graph = await serveGraph()
     using expiring = await rawConnection(graph, await bearer(graph, 'cus_1', 1))
     using refreshed = await rawConnection(graph, await bearer(graph, 'cus_1', 1))
@@ -130,7 +130,7 @@ describe('a live connection', () => {
     expect(await refreshed.closed).toMatchObject({ code: 4401 })
   })
 
-  it('cannot be turned over to another subject', async () => {
+  it('cannot change to another subject', async () => {
     await using graph = await serveGraph()
     using raw = await rawConnection(graph, await bearer(graph, 'cus_1'))
     await raw.message('connection_ack')
@@ -138,7 +138,7 @@ describe('a live connection', () => {
     expect(await raw.closed).toMatchObject({ code: 4401, reason: expect.stringContaining('another subject') })
   })
 
-  it('is one of a bounded number of its subject', async () => {
+  it('is one of a limited number of its subject', async () => {
     await using graph = await serveGraph({ live: { connectionsPerSubject: 1 } })
     using first = await rawConnection(graph, await bearer(graph, 'cus_1'))
     await first.message('connection_ack')
@@ -159,7 +159,7 @@ describe('a live connection', () => {
       .toBe('open')
   })
 
-  it('is one of a bounded number of all', async () => {
+  it('is one of a limited number of all connections', async () => {
     await using graph = await serveGraph({ live: { connections: 1 } })
     using _first = await rawConnection(graph, {})
     const refused = new WebSocket(graph.liveUrl, 'graphql-transport-ws')
@@ -169,7 +169,7 @@ describe('a live connection', () => {
     expect(message).toContain('503')
   })
 
-  it('is closed when it never introduces itself, and when it says too much', async () => {
+  it('is closed when it sends no connection_init, and when a message is too large', async () => {
     await using graph = await serveGraph({ live: { initTimeoutMs: 20 } })
     using silent = await rawConnection(graph)
     expect(await silent.closed).toMatchObject({ code: 4408 })
@@ -177,7 +177,7 @@ describe('a live connection', () => {
     expect(await loud.closed).toMatchObject({ code: 1009 })
   })
 
-  it('is cut when it does not answer pings', async () => {
+  it('is terminated when it does not respond to pings', async () => {
     await using graph = await serveGraph({ live: { heartbeatMs: 30 } })
     using raw = await rawConnection(graph, {})
     raw.socket.pause()

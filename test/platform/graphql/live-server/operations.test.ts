@@ -15,8 +15,8 @@ const textIn = (message: Record<string, unknown>): string => {
 
 const showing = (raw: RawSocket, text: string) => raw.seen(message => textIn(message) === text)
 
-describe('an item of a stream with an audience', () => {
-  it('is executed once however many see it, and each gets it under its own id', async () => {
+describe('a stream item with an audience', () => {
+  it('is executed once for all subscribers, and each gets it under its own id', async () => {
     await using graph = await serveLive({ connectionsPerSubject: 100 })
     const crowd = await Promise.all(Array.from({ length: 40 }, () => openIntroduced(graph)))
     for (const [index, raw] of crowd.entries())
@@ -68,7 +68,7 @@ describe('an item of a stream with an audience', () => {
     expect(graph.count.executions).toBe(7)
   })
 
-  it('is the same wherever they began, unless what they see depends on it', async () => {
+  it('is shared by subscribers with different cursors, unless the result depends on the cursor', async () => {
     await using graph = await serveLive()
     using raw = await openIntroduced(graph)
     graph.feed.publish('old')
@@ -90,7 +90,7 @@ describe('an item of a stream with an audience', () => {
     await showing(raw, 'x02')
   })
 
-  it('without an audience is executed for each, in its own name', async () => {
+  it('without an audience is executed for each subscriber, as its own viewer', async () => {
     await using graph = await serveLive()
     const query = 'subscription { headlines { reader } }'
     using ann = await openIntroduced(graph, await graph.bearer('ann'))
@@ -108,7 +108,7 @@ describe('an item of a stream with an audience', () => {
     expect(graph.count.executions).toBe(2)
   })
 
-  it('is executed with loaders that remember nothing of the item before', async () => {
+  it('is executed with loaders that hold nothing of the previous item', async () => {
     await using graph = await serveLive()
     using raw = await openIntroduced(graph)
     raw.subscribe('1', 'subscription { headlines { text loads } }')
@@ -120,12 +120,12 @@ describe('an item of a stream with an audience', () => {
   })
 })
 
-describe('a client that does not read', () => {
+describe('a client that reads slowly', () => {
   const LARGE = `subscription { headlines(audience: "all") { text padding(length: 20000) } }`
   const pendingBytes = ({ sockets }: LiveGraph) =>
     Math.max(...[...sockets].map(socket => socket.writableLength))
 
-  it('holds no more than a buffer of the server, and then gets the newest, while others get on', async () => {
+  it('takes no more than one buffer of the server, and then gets the newest value, while others go on', async () => {
     await using graph = await serveLive({ heartbeatMs: 60_000 })
     using slow = await openIntroduced(graph)
     using quick = await openIntroduced(graph)
@@ -148,7 +148,7 @@ describe('a client that does not read', () => {
     expect(slow.messages.length).toBeLessThan(2000)
   })
 
-  it('is not listened to either, whatever it asks', async () => {
+  it('has its messages left unread, too', async () => {
     await using graph = await serveLive({ heartbeatMs: 60_000 })
     using slow = await openIntroduced(graph)
     slow.socket.pause()
@@ -169,7 +169,7 @@ describe('a client that does not read', () => {
     await expect.poll(() => slow.messages.filter(ofType('pong')).length, { timeout: 10_000 }).toBe(asked)
   })
 
-  it('is cut at the second heartbeat that finds it so', async () => {
+  it('is disconnected at the second heartbeat that finds its buffer full', async () => {
     await using graph = await serveLive({ heartbeatMs: 30 })
     using slow = await openIntroduced(graph)
     slow.subscribe('1', LARGE)
@@ -184,8 +184,8 @@ describe('a client that does not read', () => {
   })
 })
 
-describe('a source that always has something', () => {
-  it('leaves others their turn', async () => {
+describe('a source that always has a next item', () => {
+  it('does not starve other sources', async () => {
     await using graph = await serveLive()
     using raw = await openIntroduced(graph)
     using other = await openIntroduced(graph)

@@ -14,7 +14,7 @@ const onlyTwice: NonNullable<LiveOptions['persisted']> = {
   },
 }
 
-test('an operation may be named by its hash on a socket, and nothing else runs where that is so', async () => {
+test('a socket accepts an operation by its hash, and nothing else where only persisted operations may run', async () => {
   await using graph = await serveLive({ persisted: onlyTwice })
   using raw = await openIntroduced(graph)
   raw.send({ id: '1', type: 'subscribe', payload: { extensions, variables: { x: 3 } } })
@@ -25,7 +25,7 @@ test('an operation may be named by its hash on a socket, and nothing else runs w
   })
 })
 
-test('and on an event stream, by POST and GET', async () => {
+test('an event stream accepts an operation by its hash, by POST and GET', async () => {
   await using graph = await serveLive({ persisted: onlyTwice })
   const headers = { 'content-type': 'application/json', accept: 'text/event-stream' }
   const body = JSON.stringify({ extensions, variables: { x: 3 } })

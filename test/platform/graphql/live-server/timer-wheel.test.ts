@@ -8,12 +8,12 @@ const waitFor = (wheel: ReturnType<typeof createTimerWheel>, ms: number) =>
   })
 
 describe('a deadline', () => {
-  it.each([0, 1, 30, 120, -5])('of %i ms comes, and not before', async ms => {
+  it.each([0, 1, 30, 120, -5])('of %i ms fires, and not too early', async ms => {
     const late = (await waitFor(createTimerWheel(), ms)) - ms
     expect(late).toBeGreaterThanOrEqual(0)
   })
 
-  it('that was cancelled never comes, and holds no place', async () => {
+  it('that was cancelled never fires, and takes no memory', async () => {
     const wheel = createTimerWheel()
     const cancelled = wheel.after(10, () => expect.unreachable())
     const other = waitFor(wheel, 60)
@@ -26,7 +26,7 @@ describe('a deadline', () => {
     expect(wheel.size()).toBe(0)
   })
 
-  it('may be set by another, and cancel its neighbour of the same tick', async () => {
+  it('may be set by another, and may cancel one of the same tick', async () => {
     const wheel = createTimerWheel()
     const came: string[] = []
     const first = wheel.after(5, () => {
@@ -42,7 +42,7 @@ describe('a deadline', () => {
     expect(wheel.size()).toBeLessThan(3)
   })
 
-  it('comes in order, after a wheel that had stopped turning begins again', async () => {
+  it('fires in order after an idle wheel starts again', async () => {
     const wheel = createTimerWheel()
     await waitFor(wheel, 10)
     expect(wheel.size()).toBe(0)

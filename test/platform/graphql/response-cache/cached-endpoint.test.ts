@@ -107,8 +107,8 @@ async function servePages(options: Partial<GraphqlOptions> = {}) {
 
 const PAGE = { query: 'query Page { page(id: "1") }' }
 
-describe('a query that came out of the cache', () => {
-  it('is answered again with the same bytes and headers, and nothing is read', async () => {
+describe('a cached query', () => {
+  it('gets the same bytes and headers again, and nothing is read', async () => {
     await using pages = await servePages()
     const authorization = `Bearer ${await pages.token('customer', 'ann')}`
     const first = await pages.post(PAGE, { authorization })
@@ -131,7 +131,7 @@ describe('a query that came out of the cache', () => {
     expect(pages.state.reads).toBe(2)
   })
 
-  it('is read again for a caller that must see more, and then serves both', async () => {
+  it('is read again for a caller that requires later positions, and the result then serves both', async () => {
     await using pages = await servePages()
     const ann = { authorization: `Bearer ${await pages.token('customer', 'ann')}` }
     await pages.post(PAGE, ann)
@@ -143,14 +143,14 @@ describe('a query that came out of the cache', () => {
     expect(pages.state.reads).toBe(2)
   })
 
-  it('is served to nobody in particular, whatever position the header has', async () => {
+  it('is served to an anonymous caller, whatever position the header requires', async () => {
     await using pages = await servePages()
     await pages.post(PAGE)
     await pages.post(PAGE, { 'waybill-consistency': 'orders=999999999999' })
     expect(pages.state.reads).toBe(1)
   })
 
-  it("is never another viewer's, with another token of one's own it is the same", async () => {
+  it('is never served to another viewer, and is served to another token of the same viewer', async () => {
     await using pages = await servePages()
     const tokens = [
       await pages.token('customer', 'ann'),
@@ -166,7 +166,7 @@ describe('a query that came out of the cache', () => {
     expect(await ask(await pages.token('customer', 'ann', 900))).toBe(answers[1])
   })
 
-  it('is not given to a token that no longer holds', async () => {
+  it('is not served to a token that is no longer valid', async () => {
     await using pages = await servePages()
     await pages.post(PAGE, { authorization: `Bearer ${await pages.token('customer', 'ann')}` })
     for (const token of ['nonsense', await pages.token('customer', 'ann', -60)]) {
@@ -205,10 +205,10 @@ describe('a query that came out of the cache', () => {
   })
 })
 
-describe('an answer is not kept', () => {
+describe('a response is not cached', () => {
   it.each([
     ['of a field read past the cache', '{ page(id: "1") past }', 2],
-    ['that stands on nothing', '{ fresh }', 1],
+    ['without a lease', '{ fresh }', 1],
     ['with an error', '{ page(id: "1") failing }', 2],
     ['that a service had not caught up for', '{ page(id: "1") late }', 2],
     ['of a mutation', 'mutation { place }', 1],
@@ -219,7 +219,7 @@ describe('an answer is not kept', () => {
     expect(pages.state.reads).toBe(2 * reads)
   })
 
-  it('of a client that takes no JSON', async () => {
+  it('for a client that does not accept JSON', async () => {
     await using pages = await servePages()
     for (const _twice of [1, 2]) {
       const refused = await pages.post(PAGE, { accept: 'text/csv' })
@@ -236,7 +236,7 @@ describe('an answer is not kept', () => {
 })
 
 describe('a GET', () => {
-  it('is answered 304 when the client names the tag of what it has', async () => {
+  it('gets 304 when the client sends the ETag of the current response', async () => {
     await using pages = await servePages()
     const first = await pages.get('{ page(id: "1") }')
     const etag = first.headers.get('etag') ?? ''
@@ -251,7 +251,7 @@ describe('a GET', () => {
     expect((await pages.get('{ page(id: "1") }', { 'if-none-match': 'W/"other"' })).status).toBe(200)
   })
 
-  it('is answered 304 as well when the answer had to be made again, and came out the same', async () => {
+  it('gets 304 as well when the response was made again and is the same', async () => {
     await using pages = await servePages()
     const first = await pages.get('{ me }')
     for (const lease of pages.state.leases) lease.current = false
@@ -259,7 +259,7 @@ describe('a GET', () => {
     expect([again.status, pages.state.reads]).toEqual([304, 2])
   })
 
-  it('that a page of another site could send is refused, though the answer is kept', async () => {
+  it('that a page of another site could send is refused, though the response is cached', async () => {
     await using pages = await servePages()
     await pages.get('{ me }')
     const simple = await fetch(`${pages.url}?query=${encodeURIComponent('{ me }')}`)
@@ -285,14 +285,14 @@ describe('compression', () => {
     expect(pages.state.reads).toBe(1)
   })
 
-  it('is left out for small answers and for clients that do not take it', async () => {
+  it('is omitted for small responses and for clients that do not accept it', async () => {
     await using pages = await servePages()
     expect((await pages.post(PAGE)).headers.has('content-encoding')).toBe(false)
     const plain = await pages.post(LARGE, { 'accept-encoding': 'identity' })
     expect(plain.headers.has('content-encoding')).toBe(false)
   })
 
-  it('holds for answers that are not kept, batches included', async () => {
+  it('applies to responses that are not cached, including batches', async () => {
     await using pages = await servePages()
     const unkept = { query: '{ page(id: "1", size: 1000) past }' }
     const headers = { 'accept-encoding': 'br' }

@@ -49,14 +49,14 @@ function withEqualChecksums(): [Buffer, Buffer] {
   }
 }
 
-describe('an answer', () => {
-  it('is found again by the same question', () => {
+describe('a response', () => {
+  it('is found again by the same request', () => {
     const { keep, find } = keeping()
     keep(ASKER, 'mine', [leaseAt()])
     expect(find(ASKER)).toBe('mine')
   })
 
-  it('is not kept without a lease, nor when part of it was read past the cache', () => {
+  it('is not cached without a lease, nor when part of it was read past the cache', () => {
     const { keep, find } = keeping()
     keep(ASKER, 'from nowhere', [])
     expect(find(ASKER)).toBeUndefined()
@@ -64,7 +64,7 @@ describe('an answer', () => {
     expect(find(ASKER)).toBeUndefined()
   })
 
-  it('ends with the first of its leases that ends', () => {
+  it('expires with the first of its leases', () => {
     for (const ended of [0, 1, 2]) {
       const { keep, find } = keeping()
       const leases = [leaseAt(), leaseAt(), leaseAt()]
@@ -75,7 +75,7 @@ describe('an answer', () => {
     }
   })
 
-  it('is not given to a caller who must see more than it contains, and still to one who need not', () => {
+  it('is served only to callers whose required positions it contains', () => {
     const { keep, find } = keeping()
     keep(ASKER, 'at 7', [leaseAt(9), leaseAt(7)])
     expect(find(ASKER, { orders: 8 })).toBeUndefined()
@@ -96,7 +96,7 @@ describe('an answer', () => {
     for (const other of others) expect(find(other)).toBeUndefined()
   })
 
-  it('is not that of another operation with the same checksum', () => {
+  it('is not served to another operation with the same checksum', () => {
     const [one, another] = withEqualChecksums()
     expect([crc32(one), one.equals(another)]).toEqual([crc32(another), false])
     const { keep, find } = keeping()
@@ -105,7 +105,7 @@ describe('an answer', () => {
     expect(find({ ...ASKER, operation: one })).toBe('one')
   })
 
-  it('takes no more room than there is: the least asked for gives way, and what is too large is not kept', () => {
+  it('is evicted when least recently used, and is not cached when it is too large', () => {
     const room = 160_000
     const { keep, find } = keeping(room)
     const askers = Array.from({ length: 100 }, (_, index) => ({
@@ -137,7 +137,7 @@ const asker: fc.Arbitrary<CacheableRequest> = fc.record({
   operation: text.map(value => Buffer.from(value)),
 })
 
-describe('whatever happens', () => {
+describe('in any order of steps', () => {
   const step = fc.oneof(
     fc.record({
       type: fc.constant('keep' as const),
@@ -153,7 +153,7 @@ describe('whatever happens', () => {
   const identity = ({ viewer, language = '', accept = '', operation }: CacheableRequest) =>
     JSON.stringify([viewer?.role, viewer?.subject, language, accept, String(operation)])
 
-  it('an answer goes only to who it was made for, while all that it is made of is current and new enough', () => {
+  it('a response is served only to its own caller, while all of its leases are current and new enough', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), steps => {
         const { keep, find } = keeping()

@@ -64,7 +64,7 @@ function answer(step: string): RunEvent {
   }
 }
 
-test('what arrives asks for calls and timers, once, and the same question gets the same answer', async () => {
+test('an arrival requests its calls and timers once, and the same request gets the same decision', async () => {
   const start = arrival('in1', tripOf('book'))
   const asked = { ...T1, base: NOWHERE, events: [], arrivals: [start, arrival('in1', tripOf('book'))] }
   const decision = await deciding().decide(asked)
@@ -77,13 +77,13 @@ test('what arrives asks for calls and timers, once, and the same question gets t
   expect(repeated).toMatchObject({ accepted: [], doing: { calls: [], timers: [], cancelled: [] } })
 })
 
-test('what came and went in between needs no doing', async () => {
+test('an effect that was requested and ended in between is not started', async () => {
   const events = [arrival('in1', tripOf('book')), answer('book')]
   const decision = await deciding().decide({ ...T1, base: NOWHERE, events: [], arrivals: events })
   expect(decision).toMatchObject({ accepted: [0, 1], isOver: true, doing: { calls: [] } })
 })
 
-test('a timer that runs keeps a saga open; cancelled, it does not', async () => {
+test('a running timer keeps a saga open, and a cancelled one does not', async () => {
   const start = arrival('in1', tripUntil(new Date('2999-01-01')))
   const first = await deciding().decide({ ...T1, base: NOWHERE, events: [], arrivals: [start] })
   expect(first).toMatchObject({ isOver: false, doing: { timers: [{ timer: 'deadline' }] } })
@@ -92,7 +92,7 @@ test('a timer that runs keeps a saga open; cancelled, it does not', async () => 
   expect(second).toMatchObject({ isOver: true, doing: { cancelled: ['deadline'] } })
 })
 
-test('a closed run is where the next begins, with what it knew and was asked for', async () => {
+test('the next run begins where the last one closed, with its state and pending effects', async () => {
   const events = [arrival('in1', tripOf('book', 'pay')), answer('book')]
   const closing = { ...T1, base: NOWHERE, events }
   const base = await deciding().close(closing)
@@ -108,7 +108,7 @@ test('a closed run is where the next begins, with what it knew and was asked for
   expect(await statuses.list({}, 10, undefined)).toMatchObject([{ id: 't1', phase: 'ended' }])
 })
 
-test('a saga that nothing is known of begins with nothing, and is not over', async () => {
+test('an unknown saga begins with the initial state, and is not over', async () => {
   expect(await deciding().begin(T1)).toEqual({
     base: NOWHERE,
     doing: { calls: [], timers: [], cancelled: [] },
@@ -116,7 +116,7 @@ test('a saga that nothing is known of begins with nothing, and is not over', asy
   })
 })
 
-test('what the runner on the event store recorded stands before the first run, and counts once', async () => {
+test('events that the runner on the event store recorded precede the first run, and count once', async () => {
   const before = await runTrips(url, async ({ step }) => {
     if (step === 'pay') throw new Error('line down')
     return SUCCESS

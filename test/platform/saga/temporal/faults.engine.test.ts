@@ -64,7 +64,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     return server.faults
   }
 
-  test('a process killed in the middle of a step and before a timer: another carries on under the same keys', async () => {
+  test('another process continues under the same keys when one is killed in the middle of a step and before a timer', async () => {
     const dueAt = new Date(Date.now() + 15_000).toISOString()
     await using worker = startKillable(CRASH_WORKER, environment.url, environment.databaseUrl, dueAt)
     await worker.said('t1:book')
@@ -152,7 +152,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     expect(keys).toEqual(['t1:pay', 't1:insure'])
   })
 
-  test('a definition that throws keeps its saga waiting, until a build that can goes on with it', async () => {
+  test('a saga whose definition throws waits until a build can continue it', async () => {
     const thrown = Promise.withResolvers<void>()
     const broken: SagaDefinition<Trip, TripEvent> = {
       ...trip,
@@ -173,7 +173,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     expect(keys).toEqual(['t1:pay'])
   })
 
-  test('the server killed and started again loses nothing, and nothing needs a restart', async () => {
+  test('a server that is killed and started again loses nothing, and no process needs a restart', async () => {
     const { keys, perform } = performing()
     const running = await run({ perform })
     await running.runner.deliver('t1', 'in1', tripUntil(new Date(Date.now() + 4_000)))
@@ -197,7 +197,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     expect(keys.toSorted()).toEqual(['t1:remind', 't2:book'])
   })
 
-  test('a server that answers nothing makes health false and calls unavailable, until it answers', async () => {
+  test('a server that does not respond makes health fail and calls unavailable until it responds', async () => {
     const { keys, perform } = performing()
     const running = await run({ perform })
     await running.runner.deliver('t1', 'in1', tripUntil(new Date('2999-01-01')))
@@ -219,7 +219,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     expect(keys).toEqual(['t2:book'])
   })
 
-  test('a workflow that somebody cancels goes on: only its definition ends a saga', async () => {
+  test('a workflow that is cancelled from outside goes on, since only its definition ends a saga', async () => {
     const running = await run({ perform: async () => SUCCESS })
     await running.runner.deliver('t1', 'in1', tripUntil(new Date('2999-01-01')))
     await untilHistory(running, 't1', 'TripStarted')
@@ -229,7 +229,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     expect((await running.runner.inspect('t1'))?.status.timers).toHaveProperty('deadline')
   })
 
-  test('sagas that the runner on the event store left are taken over, in the middle of a step and before a timer', async () => {
+  test('sagas of the runner on the event store are taken over in the middle of a step and before a timer', async () => {
     const stuck = { stuckAfterMs: 0, firstDelayMs: 60_000, lastDelayMs: 60_000 }
     const store = await runTrips(
       environment.databaseUrl,
@@ -262,7 +262,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     ])
   })
 
-  test('a server that is not there is waited for, and then given up, by the name of its variable', async () => {
+  test('the start waits for an unreachable server, then fails with the name of its variable', async () => {
     const url = `temporal://127.0.0.1:${await freePort()}/default`
     const started = Date.now()
     const failure = await run(
@@ -275,7 +275,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     expect(failure.message).toMatch(/WORKFLOW_URL.*2 seconds/)
   })
 
-  test('a namespace that is not there is said to be missing', async () => {
+  test('an error says that a namespace does not exist', async () => {
     const url = server.url.replace('/default', '/nobodys')
     const failure = run({ perform: async () => SUCCESS, startTimeoutMs: 500 }, { ...environment, url })
     await expect(failure).rejects.toMatchObject({

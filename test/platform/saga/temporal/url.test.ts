@@ -16,7 +16,7 @@ afterAll(() => rmSync(reducer, { recursive: true, force: true }))
 
 const file = (name: string) => encodeURIComponent(path.join(reducer, name))
 
-test('an address and a namespace are enough; the port is 7233', () => {
+test('a URL needs only an address and a namespace; the port defaults to 7233', () => {
   expect(readTemporalUrl('temporal://temporal.internal/shop')).toEqual({
     address: 'temporal.internal:7233',
     namespace: 'shop',
@@ -31,13 +31,13 @@ test('an address and a namespace are enough; the port is 7233', () => {
   })
 })
 
-test('a key goes over TLS unless the URL says otherwise', () => {
+test('an API key is sent over TLS unless the URL says otherwise', () => {
   expect(readTemporalUrl('temporal://:a%2Fkey@host/ns')).toMatchObject({ apiKey: 'a/key', tls: {} })
   expect(readTemporalUrl('temporal://:key@host/ns?tls=false')).toMatchObject({ apiKey: 'key', tls: false })
   expect(readTemporalUrl('temporal://host/ns?tls=true').tls).toEqual({})
 })
 
-test('certificates are read from their files', () => {
+test('the certificates are read from their files', () => {
   const query = `tlsServerName=shop&tlsCa=${file('ca')}&tlsCert=${file('crt')}&tlsKey=${file('key')}`
   expect(readTemporalUrl(`temporal://host/ns?${query}`).tls).toEqual({
     serverNameOverride: 'shop',
@@ -55,13 +55,13 @@ test.each([
   ['temporal://host/ns?tls=yes', /tls=yes: it should be true or false/],
   ['temporal://host/ns?tls=false&tlsServerName=x', /tls=false and says how/],
   ['temporal://host/ns?tlsCa=/nowhere/ca.pem', /tlsCa=\/nowhere\/ca.pem, which cannot be read/],
-])('%s is refused, by the name of its variable', (url, problem) => {
+])('%s is refused with the name of its variable', (url, problem) => {
   const read = () => readTemporalUrl(url)
   expect(read).toThrow(OperatorError)
   expect(read).toThrow(/^WORKFLOW_URL /)
   expect(read).toThrow(problem)
 })
 
-test('half a pair of certificate and key is refused', () => {
+test('a certificate without its key, or a key without its certificate, is refused', () => {
   expect(() => readTemporalUrl(`temporal://host/ns?tlsCert=${file('crt')}`)).toThrow(/together/)
 })

@@ -24,7 +24,7 @@ async function startRefusing(): Promise<AsyncDisposable & { readonly url: string
 /** The wait would outlast the test. */
 const NEVER_MS = 3_600_000
 
-test('a key that is not taken ends the wait, and is not shown', async () => {
+test('an API key that is refused ends the wait, and is not shown', async () => {
   await using refusing = await startRefusing()
   const failure = await connectToTemporal(readTemporalUrl(refusing.url), NEVER_MS, QUIET).catch(
     error => error,

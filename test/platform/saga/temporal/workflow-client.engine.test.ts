@@ -21,7 +21,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
 
   afterAll(() => server?.[Symbol.asyncDispose]())
 
-  test('a sweep over sagas that have begun already keeps no event from another', async () => {
+  test('a sweep over sagas that have already begun does not hold up the events of another', async () => {
     const environment = readTemporalUrl(await freshNamespace(server.url))
     const connection = await connectToTemporal(environment, 10_000, QUIET)
     try {
