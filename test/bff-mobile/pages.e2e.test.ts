@@ -115,7 +115,7 @@ describe('a screen', () => {
     }
   })
 
-  test.each(['W1', '', 'ord_1', 'x'.repeat(10_000)])('is not asked for by what is no id', async id => {
+  test.each(['W1', '', 'ord_1', 'x'.repeat(10_000)])('is refused for a malformed id', async id => {
     const { result, requests } = await edge.during(() => ada.codeOf(SCREEN, { id }))
     expect(result).toBe('BAD_USER_INPUT')
     expect(requests).toEqual([])

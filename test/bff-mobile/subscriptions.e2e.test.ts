@@ -88,12 +88,12 @@ describe('a subscription to one order', () => {
     await using again = followOne(ada, { id, after: present.cursor })
     const missed = await again.until(({ orderChanges }) => orderChanges.events.some(isCancelled))
     expect(missed.every(({ orderChanges }) => orderChanges.kind === 'CHANGED')).toBe(true)
-    const told = missed.flatMap(({ orderChanges }) => orderChanges.events)
+    const received = missed.flatMap(({ orderChanges }) => orderChanges.events)
     const own = (list: readonly { readonly service: string; readonly id: string }[]) =>
       list.filter(({ service }) => service === 'orders').map(event => event.id)
-    expect(own(told)).toEqual(own(events))
+    expect(own(received)).toEqual(own(events))
 
-    const requested = told.find(({ type }) => type === 'CancellationRequested')
+    const requested = received.find(({ type }) => type === 'CancellationRequested')
     await using rest = followOne(ada, { id, after: requested?.cursor })
     const behind = await rest.until(({ orderChanges }) => orderChanges.events.some(isCancelled))
     const types = behind.flatMap(({ orderChanges }) => orderChanges.events).map(({ type }) => type)

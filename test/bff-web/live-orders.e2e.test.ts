@@ -59,12 +59,12 @@ describe('subscribers to an order', () => {
       await using subscriber = follow(id)
       let rank = 0
       while (rank < RANKS.length - 1) {
-        const told = rankOf((await subscriber.next()).orderUpdated)
-        expect(told).toBeGreaterThanOrEqual(rank)
-        rank = told
+        const received = rankOf((await subscriber.next()).orderUpdated)
+        expect(received).toBeGreaterThanOrEqual(rank)
+        rank = received
         const anew = openGraphSession(platform, 'bff-web', shopper.token) // without any consistency token
         const { orderPage } = await anew.data<{ orderPage: OrderPage }>(page, { id })
-        expect(rankOf(orderPage)).toBeGreaterThanOrEqual(told)
+        expect(rankOf(orderPage)).toBeGreaterThanOrEqual(received)
       }
     }
     await Promise.all([watch(), watch(), watch()])
@@ -73,10 +73,10 @@ describe('subscribers to an order', () => {
   test('share one read of the gateway for each change, however many there are', async () => {
     const id = await buy('crowd')
     await using clients = new AsyncDisposableStack()
-    const crowd = Array.from({ length: 15 }, () => clients.use(follow(id)))
+    const subscribers = Array.from({ length: 15 }, () => clients.use(follow(id)))
     const done = ({ orderUpdated: { status, payments } }: Update) =>
       status === 'COMPLETED' && payments?.[0]?.status === 'CAPTURED'
-    await Promise.all(crowd.map(subscriber => subscriber.until(done)))
+    await Promise.all(subscribers.map(subscriber => subscriber.until(done)))
 
     const before = await pageReads()
     const input = {
@@ -90,7 +90,7 @@ describe('subscribers to an order', () => {
       { input },
     )
     const seen = await Promise.all(
-      crowd.map(subscriber => subscriber.until(({ orderUpdated }) => orderUpdated.returns.length > 0)),
+      subscribers.map(subscriber => subscriber.until(({ orderUpdated }) => orderUpdated.returns.length > 0)),
     )
     for (const updates of seen)
       expect(updates.at(-1)?.orderUpdated.returns).toEqual([{ status: 'REQUESTED' }])

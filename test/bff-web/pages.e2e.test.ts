@@ -146,7 +146,7 @@ describe('a cold page', () => {
     const { requests } = await fresh.during(() =>
       browser.data('{ operations { lowStock { sku } notices { code } } }'),
     )
-    expect(requests.map(asked => asked.map(({ name }) => name))).toEqual([['LowStock']])
+    expect(requests.map(operations => operations.map(({ name }) => name))).toEqual([['LowStock']])
   })
 })
 
@@ -199,9 +199,9 @@ describe('a page that is cached', () => {
 
   test('of an order as of a past instant is loaded once when a minute old, and shown to its owner only', async () => {
     const query = 'query ($id: ID!, $at: DateTime!) { orderAsOf(id: $id, at: $at) { status } }'
-    const asked = { id: orderId, at: new Date().toISOString() }
+    const variables = { id: orderId, at: new Date().toISOString() }
     const names = async (browser: GraphSession, expected: object | null) => {
-      const { result, requests } = await edge.during(() => browser.data(query, asked))
+      const { result, requests } = await edge.during(() => browser.data(query, variables))
       expect(result).toEqual({ orderAsOf: expected })
       return requests.flat().map(({ name }) => name)
     }
@@ -214,7 +214,7 @@ describe('a page that is cached', () => {
     expect(await names(customer, confirmed)).toEqual(['OwnedOrderAsOf'])
     for (const browser of [customer, support]) expect(await names(browser, confirmed)).toEqual([])
     expect(await names(other, null)).toEqual([])
-    expect(await nobody.codeOf(query, asked)).toBe('UNAUTHENTICATED')
+    expect(await nobody.codeOf(query, variables)).toBe('UNAUTHENTICATED')
   })
 })
 

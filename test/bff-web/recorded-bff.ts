@@ -113,8 +113,8 @@ async function startRecorder(target: string) {
   const requests: RecordedOperation[][] = []
   const server = createServer(async (request, response) => {
     const body = await text(request)
-    const asked = operationsIn(body)
-    if (asked.length > 0) requests.push(asked)
+    const operations = operationsIn(body)
+    if (operations.length > 0) requests.push(operations)
     const answer = await fetch(target, { method: 'POST', headers: forwarded(request), body }).catch(
       () => undefined, // the client gets a 502 below
     )

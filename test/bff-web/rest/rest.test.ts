@@ -238,16 +238,16 @@ describe('reading', () => {
 describe('lists', () => {
   const pageInfo = { hasNextPage: true, endCursor: 'c2' }
   async function listing() {
-    const asked: unknown[] = []
+    const queries: unknown[] = []
     const orders = (_root: unknown, args: unknown) => {
-      asked.push(args)
+      queries.push(args)
       return { nodes: [SUMMARY], pageInfo }
     }
-    return { asked, rest: await serveRest({ Query: { orders } }) }
+    return { queries, rest: await serveRest({ Query: { orders } }) }
   }
 
   it('are filtered by the query parameters', async () => {
-    const { asked, rest } = await listing()
+    const { queries, rest } = await listing()
     await using _ = rest
     const query =
       'text=Ada+mug&status=PLACED,CONFIRMED&status=SHIPPED&placedFrom=2026-01-01T01:00:00%2B01:00&placedTo=2026-02-01T00:00:00Z&first=5&after=c1'
@@ -259,9 +259,9 @@ describe('lists', () => {
       placedFrom: '2026-01-01T00:00:00.000Z',
       placedTo: '2026-02-01T00:00:00.000Z',
     }
-    expect(asked).toEqual([{ filter, first: 5, after: 'c1' }])
+    expect(queries).toEqual([{ filter, first: 5, after: 'c1' }])
     await rest.ask('GET', '/orders/search')
-    expect(asked[1]).toEqual({ filter: {}, first: 20 })
+    expect(queries[1]).toEqual({ filter: {}, first: 20 })
   })
 
   it.each([
@@ -270,10 +270,10 @@ describe('lists', () => {
     ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
     ['0000-01-01T00:00:00Z', '0000-01-01T00:00:00.000Z'],
   ])('accept the usual ways to write an instant: %s', async (written, read) => {
-    const { asked, rest } = await listing()
+    const { queries, rest } = await listing()
     await using _ = rest
     expect((await rest.ask('GET', `/orders/search?placedTo=${written}`)).status).toBe(200)
-    expect(asked).toEqual([{ filter: { placedTo: read }, first: 20 }])
+    expect(queries).toEqual([{ filter: { placedTo: read }, first: 20 }])
   })
 
   it.each([
@@ -299,13 +299,13 @@ describe('lists', () => {
     ['__proto__=1', '__proto__', 'is not known'],
     ['constructor=1', 'constructor', 'is not known'],
   ])('refuse ?%s with the reason', async (query, parameter, why) => {
-    const { asked, rest } = await listing()
+    const { queries, rest } = await listing()
     await using _ = rest
     const problem = await problemOf(await rest.ask('GET', `/orders/search?${query}`))
     expect(problem).toMatchObject({ status: 400, code: 'BAD_USER_INPUT' })
     expect(problem.errors).toEqual([{ parameter, detail: expect.stringContaining(why) }])
     expect(problem.detail).toContain(`${parameter} `)
-    expect(asked).toEqual([])
+    expect(queries).toEqual([])
   })
 
   it('name every invalid parameter, not only the first', async () => {
@@ -316,15 +316,15 @@ describe('lists', () => {
   })
 
   it('of a customer are visible to that customer and to staff', async () => {
-    const { asked, rest } = await listing()
+    const { queries, rest } = await listing()
     await using _ = rest
     const own = await rest.ask('GET', '/orders/customer/cus_1?first=3')
     expect(await own.json()).toEqual({ orders: [SUMMARY], pageInfo })
-    expect(asked).toEqual([{ filter: { customerId: 'cus_1' }, first: 3 }])
+    expect(queries).toEqual([{ filter: { customerId: 'cus_1' }, first: 3 }])
     expect((await problemOf(await rest.ask('GET', '/orders/customer/cus_2'))).status).toBe(403)
     const headers = { authorization: `Bearer ${await rest.token('support', 'sue')}` }
     expect((await rest.ask('GET', '/orders/customer/cus_2', { headers })).status).toBe(200)
-    expect(asked).toHaveLength(2)
+    expect(queries).toHaveLength(2)
     expect((await problemOf(await rest.ask('GET', '/orders/customer/cus_1?text=x'))).status).toBe(400)
   })
 })

@@ -25,7 +25,7 @@ describe('an order feed', () => {
         Promise.all(Array.from({ length: 20 }, async () => started(await setup.watch(scope)))),
       ),
     )
-    const told = Promise.all(watchers.map(streams => Promise.all(streams.map(next))))
+    const received = Promise.all(watchers.map(streams => Promise.all(streams.map(next))))
     publishAbout(setup.bus, 'orders', ZOE, true)
     publishAbout(setup.bus, 'payment', ZOE)
     setup.follower.hearAll()
@@ -36,7 +36,7 @@ describe('an order feed', () => {
     await turn()
     expect(setup.reads[1]).toMatchObject({ positions: { payment: 1 }, detail: 'page' })
     setup.reads[1]?.answer(orderOf(ZOE, 2))
-    for (const changes of await told) expect(new Set(changes).size).toBe(1)
+    for (const changes of await received) expect(new Set(changes).size).toBe(1)
     expect(setup.reads).toHaveLength(2)
   })
 
@@ -131,9 +131,9 @@ describe('an order feed', () => {
     const late = await setup.watch(ALL, begin)
     for (const stream of [live, late]) {
       const changes = [await next(stream), await next(stream), await next(stream)]
-      const told = changes.flatMap(change => change.events)
+      const received = changes.flatMap(change => change.events)
       expect(changes.every(change => change.events.length <= 200)).toBe(true)
-      expect(new Set(told.map(({ id }) => id)).size).toBe(450)
+      expect(new Set(received.map(({ id }) => id)).size).toBe(450)
     }
   })
 
@@ -144,19 +144,19 @@ describe('an order feed', () => {
     publishAbout(setup.bus, 'shipping', ZOE)
     publishAbout(setup.bus, 'shipping', MAX)
     publishAbout(setup.bus, 'inventory', ZOE, true)
-    const told: string[] = []
+    const received: string[] = []
     setup.follower.hearAll()
-    while (told.length < 2) told.push(...idsOf(await next(stream)))
-    expect(told.toSorted()).toEqual(['inventory-1', 'shipping-1'])
+    while (received.length < 2) received.push(...idsOf(await next(stream)))
+    expect(received.toSorted()).toEqual(['inventory-1', 'shipping-1'])
   })
 
   test("gives a customer the events that arrive while the order's customer is read, at any moment, with one read each", async () => {
     for (let moment = 0; moment < 16; moment++) {
       await using setup = openFeed()
       const stream = await started(await setup.watch({ customer: ZOE.customer }))
-      const told: string[] = []
+      const received: string[] = []
       void (async () => {
-        for (;;) told.push(...idsOf(await next(stream)))
+        for (;;) received.push(...idsOf(await next(stream)))
       })().catch(() => {}) // the stream ends with the feed
       publishAbout(setup.bus, 'shipping', ZOE)
       setup.follower.hearAll()
@@ -168,7 +168,7 @@ describe('an order feed', () => {
       await turn()
       setup.reads[1]?.answer(orderOf(ZOE))
       await turn()
-      expect([moment, ...told]).toEqual([moment, 'shipping-1', 'orders-1'])
+      expect([moment, ...received]).toEqual([moment, 'shipping-1', 'orders-1'])
       expect(setup.reads).toHaveLength(2)
     }
   })
@@ -234,8 +234,8 @@ describe('a subscriber', () => {
     setup.reads[1]?.answer(orderOf(ZOE, 1))
     await turn()
     setup.reads[2]?.answer(orderOf(ZOE, 2))
-    const told = [...idsOf(await change), ...idsOf(await next(stream))]
-    expect(told).toEqual(['orders-1', 'orders-2'])
+    const received = [...idsOf(await change), ...idsOf(await next(stream))]
+    expect(received).toEqual(['orders-1', 'orders-2'])
   })
 
   test('misses no event in an outage of any length, not even of orders whose customer must be read', async () => {
@@ -284,10 +284,10 @@ describe('a subscriber', () => {
     await using setup = openFeed({ answering })
     const scopes: Scope[] = [ALL, { order: ZOE.id }, { customer: ZOE.customer }]
     const streams = await Promise.all(scopes.map(async scope => started(await setup.watch(scope))))
-    const told = Promise.all(streams.map(next))
+    const received = Promise.all(streams.map(next))
     for (let count = 0; count < 3; count++) publishAbout(setup.bus, 'orders', ZOE)
     setup.follower.skip()
-    for (const change of await told) expect(idsOf(change)).toEqual(['orders-1', 'orders-2', 'orders-3'])
+    for (const change of await received) expect(idsOf(change)).toEqual(['orders-1', 'orders-2', 'orders-3'])
   })
 
   test('misses no event when missed events cannot be read from the bus for a while', async () => {

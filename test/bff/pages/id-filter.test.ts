@@ -20,17 +20,17 @@ test('every id may exist until the ids are read, and then only the read ones, wi
 })
 
 test('the filter contains ids that were created while the ids were read, and later', async () => {
-  const asked = Promise.withResolvers<void>()
+  const started = Promise.withResolvers<void>()
   const page = Promise.withResolvers<readonly string[]>()
   await using known = createIdFilter({
     loadPage: () => {
-      asked.resolve()
+      started.resolve()
       return page.promise
     },
     ...recordingLogger(),
   })
   const filling = known.fill()
-  await asked.promise
+  await started.promise
   known.add('ord_during')
   page.resolve([])
   await filling
@@ -40,18 +40,18 @@ test('the filter contains ids that were created while the ids were read, and lat
 
 test('the filter continues after a failure from where it was', async () => {
   const recording = recordingLogger()
-  const asked: (string | undefined)[] = []
+  const cursors: (string | undefined)[] = []
   await using known = createIdFilter({
     retryMs: 1,
     ...recording,
     loadPage: async after => {
-      asked.push(after)
-      if (asked.length % 2 === 0) throw new Error('away')
+      cursors.push(after)
+      if (cursors.length % 2 === 0) throw new Error('away')
       return pageAfter(after)
     },
   })
   await known.fill()
-  expect(asked.filter(after => after === undefined)).toHaveLength(1)
+  expect(cursors.filter(after => after === undefined)).toHaveLength(1)
   expect(IDS.every(known.mayExist)).toBe(true)
   expect(recording.lines.join()).toContain('any id may exist')
 })

@@ -27,11 +27,11 @@ const profile: Page<Shown, { readonly id: string }> = {
   isThere: () => true,
 }
 
-/** A gateway that counts what it is asked. */
+/** A gateway that counts its requests. */
 async function startGateway() {
-  const state = { asked: 0 }
+  const state = { requests: 0 }
   const server = createServer((request, response) => {
-    state.asked += 1
+    state.requests += 1
     request.resume().on('end', () => response.end('{"data":{"customer":{"id":"cus_1"}}}'))
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -62,7 +62,7 @@ test('pages that are loaded after a change are cached for as long as the live se
 
   await read('cus_1')
   await read('cus_1')
-  expect(upstream.state.asked).toBe(1)
+  expect(upstream.state.requests).toBe(1)
 
   const changed = new Promise(resolve => live.onChange(resolve))
   await writeFile(file, '{"cache": {"profile": {"ttlMs": 1, "staleMs": 0}}}')
@@ -70,9 +70,9 @@ test('pages that are loaded after a change are cached for as long as the live se
   await read('cus_2')
   await vi.waitFor(async () => {
     await read('cus_2')
-    expect(upstream.state.asked).toBeGreaterThan(3)
+    expect(upstream.state.requests).toBeGreaterThan(3)
   }, WAIT)
-  const before = upstream.state.asked
+  const before = upstream.state.requests
   await read('cus_1')
-  expect(upstream.state.asked).toBe(before) // it was read before
+  expect(upstream.state.requests).toBe(before) // it was read before
 })

@@ -6,7 +6,7 @@ import { createClient } from 'graphql-sse'
 import { createClient as createSocketClient } from 'graphql-ws'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { ofType, openIntroduced } from '#test/platform/graphql/live-server/headline-server.ts'
+import { ofType, openAcknowledged } from '#test/platform/graphql/live-server/headline-server.ts'
 import { startArticlesGateway } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
 import { readParts } from './fixtures/multipart-reader.ts'
@@ -37,7 +37,7 @@ describe('a client that reads slowly', () => {
 
   it("slows the subgraph's stream down when it is alone, and then gets every event in order", async () => {
     const { gateway, listening } = await start({ maxBehindBytes: 1_000_000 })
-    using raw = await openIntroduced({ url: gateway.socket })
+    using raw = await openAcknowledged({ url: gateway.socket })
     raw.subscribe('1', 'subscription { bulky }')
     await listening('bulky').toBe(1)
     raw.socket.pause()
@@ -52,8 +52,8 @@ describe('a client that reads slowly', () => {
 
   it('is disconnected with the reason when others of the same subscription keep up', async () => {
     const { gateway, listening } = await start({ maxBehindBytes: 1_000_000 })
-    using slow = await openIntroduced({ url: gateway.socket })
-    using fast = await openIntroduced({ url: gateway.socket })
+    using slow = await openAcknowledged({ url: gateway.socket })
+    using fast = await openAcknowledged({ url: gateway.socket })
     for (const raw of [slow, fast]) raw.subscribe('1', 'subscription { bulky }')
     await eventually(() => gateway.readers()).toBe(2)
     await listening('bulky').toBe(1)
@@ -136,7 +136,7 @@ describe('a token', () => {
   it('is used for later events and reconnections once it has been refreshed', async () => {
     const { gateway, listening } = await start({}, { auth: true })
     const [before, after] = [await gateway.token('ann', 600), await gateway.token('ann', 900)]
-    using raw = await openIntroduced({ url: gateway.socket }, { authorization: `Bearer ${before}` })
+    using raw = await openAcknowledged({ url: gateway.socket }, { authorization: `Bearer ${before}` })
     raw.subscribe('1', PUBLISHED)
     await listening().toBe(1)
     gateway.publish('1')
@@ -221,7 +221,7 @@ describe('a front end', () => {
 describe('a gateway that stops', () => {
   it('closes its clients with a code that makes them reconnect, and leaves its subgraphs', async () => {
     const { gateway, listening } = await start()
-    const raw = await openIntroduced({ url: gateway.socket })
+    const raw = await openAcknowledged({ url: gateway.socket })
     raw.subscribe('1', PUBLISHED)
     await listening().toBe(1)
     const closed = once(raw.socket, 'close')

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { startOtlpReceiver } from '#test/fixtures/otlp-receiver.ts'
 import { runGateway } from '#test/gateway/gateway-process.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
-import { openIntroduced } from '#test/platform/graphql/live-server/headline-server.ts'
+import { openAcknowledged } from '#test/platform/graphql/live-server/headline-server.ts'
 import { ARTICLES, AUTHORS, article, articles, authors, compose } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph } from './fixtures/subgraph.ts'
@@ -79,7 +79,7 @@ describe('a gateway in a process of its own', () => {
   it('does not use more memory for events that slow clients have not read', async () => {
     const { url, socket, news, listening } = await start()
     const SIZE = 250_000
-    const clients = await Promise.all(Array.from({ length: 5 }, () => openIntroduced({ url: socket })))
+    const clients = await Promise.all(Array.from({ length: 5 }, () => openAcknowledged({ url: socket })))
     for (const client of clients) open.defer(() => client.socket.terminate())
     for (const [index, client] of clients.entries())
       client.subscribe('1', `subscription { bulky${index}: bulky }`)
@@ -109,7 +109,7 @@ describe('a gateway in a process of its own', () => {
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint },
     })
     const trace = 'a'.repeat(32)
-    const client = await openIntroduced({ url: socket })
+    const client = await openAcknowledged({ url: socket })
     client.subscribe('1', PUBLISHED, { extensions: { traceparent: `00-${trace}-${'b'.repeat(16)}-01` } })
     await listening().toBe(1)
     news.topics.publish('published', article('1'))
@@ -124,7 +124,7 @@ describe('a gateway in a process of its own', () => {
 
   it('closes its connections to subgraphs and notifies its clients when it stops', async () => {
     const { gateway, socket, news, listening } = await start()
-    const client = await openIntroduced({ url: socket })
+    const client = await openAcknowledged({ url: socket })
     client.subscribe('1', PUBLISHED)
     await listening().toBe(1)
     gateway.signal('SIGTERM')

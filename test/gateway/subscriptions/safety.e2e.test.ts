@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
-import { ofType, openIntroduced } from '#test/platform/graphql/live-server/headline-server.ts'
+import { ofType, openAcknowledged } from '#test/platform/graphql/live-server/headline-server.ts'
 import { startArticlesGateway } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
 import { readParts } from './fixtures/multipart-reader.ts'
@@ -62,7 +62,7 @@ describe('a subscription', () => {
     const [paid, still, other] = await Promise.all(
       ['payroll', 'payroll mail', 'mail'].map(scope => gateway.scopedToken('ann', scope)),
     )
-    using raw = await openIntroduced({ url: gateway.socket }, { authorization: `Bearer ${paid}` })
+    using raw = await openAcknowledged({ url: gateway.socket }, { authorization: `Bearer ${paid}` })
     raw.subscribe('1', 'subscription { published { id author { salary } } }')
     await listening().toBe(1)
     const renew = async (token: string | undefined) => {
@@ -120,7 +120,7 @@ describe('a subscription', () => {
 
   it('may be sent as the hash of its text once that is known', async () => {
     const { gateway } = await start()
-    using raw = await openIntroduced({ url: gateway.socket })
+    using raw = await openAcknowledged({ url: gateway.socket })
     const extensions = { persistedQuery: { version: 1, sha256Hash: sha256(COUNTDOWN) } }
     raw.send({ id: '1', type: 'subscribe', payload: { extensions } })
     expect(await raw.seen(({ id }) => id === '1')).toMatchObject({
@@ -142,7 +142,7 @@ describe('a subscription', () => {
       JSON.stringify({ format: 'apollo-persisted-query-manifest', version: 1, operations: [operation] }),
     )
     const { gateway } = await start({ persisted: { mode: 'only', manifest } })
-    using raw = await openIntroduced({ url: gateway.socket })
+    using raw = await openAcknowledged({ url: gateway.socket })
     raw.subscribe('1', SECRET)
     expect(await raw.seen(ofType('error'))).toMatchObject({
       payload: [{ extensions: { code: 'OPERATION_NOT_PERSISTED' } }],
@@ -170,7 +170,7 @@ describe('the number of concurrent subscriptions', () => {
 
   it('is limited by the sockets and streams of one address', async () => {
     const { gateway } = await start({ subscriptions: { connectionsPerSubject: 1 } })
-    using _held = await openIntroduced({ url: gateway.socket })
+    using _held = await openAcknowledged({ url: gateway.socket })
     await using second = subscribe(gateway.socket, COUNTDOWN)
     await expect(second.next()).rejects.toMatchObject({ code: 4429 })
     const body = JSON.stringify({ query: COUNTDOWN })
@@ -181,7 +181,7 @@ describe('the number of concurrent subscriptions', () => {
   it('returns to zero when clients have come and gone', async () => {
     const { gateway, listening } = await start()
     for (let round = 0; round < 10; round++) {
-      using raw = await openIntroduced({ url: gateway.socket })
+      using raw = await openAcknowledged({ url: gateway.socket })
       for (let index = 0; index < 20; index++)
         raw.subscribe(`${index}`, `subscription { a${index}: published { id } }`)
       if (round % 2 === 0) await listening().toBe(20)

@@ -15,7 +15,7 @@ export function createClock(): Clock {
   }
 }
 
-export type Rig = AsyncDisposable & {
+export type CacheFixture = AsyncDisposable & {
   readonly cache: Cache
   readonly clock: Clock
   /** Another process with the same tier 2 and the same clock. Follows from the beginning, as `cache` does, or not yet. */
@@ -24,9 +24,9 @@ export type Rig = AsyncDisposable & {
   readonly name: string
 }
 
-export async function openRig(url?: string, maxBytes?: number): Promise<Rig> {
+export async function openCacheFixture(url?: string, maxBytes?: number): Promise<CacheFixture> {
   const clock = createClock()
-  const name = `rig-${crypto.randomUUID()}`
+  const name = `cache-${crypto.randomUUID()}`
   const open = new AsyncDisposableStack()
   const { logger } = recordingLogger()
   const another = async (follows = true) => {
@@ -76,7 +76,7 @@ export function sourceOf<T>(first: LoadResult<T>): Source<T> {
   }
 }
 
-export type Gate<T> = {
+export type PendingLoad<T> = {
   readonly load: () => Promise<LoadResult<T>>
   /** Resolves when the load has begun. */
   readonly begun: Promise<void>
@@ -85,7 +85,7 @@ export type Gate<T> = {
 }
 
 /** A load that lasts until the test ends it. */
-export function gate<T>(): Gate<T> {
+export function pendingLoad<T>(): PendingLoad<T> {
   const begun = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<LoadResult<T>>()
   return {

@@ -1,22 +1,32 @@
 // What every cache promises, with or without tier 2. Run by a test file for each way to open one.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Cache, GetOptions } from '#platform/cache/cache.ts'
-import { type Clock, gate, LONG, never, type Rig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
+import {
+  type CacheFixture,
+  type Clock,
+  LONG,
+  never,
+  pendingLoad,
+  sourceOf,
+} from '#test/platform/cache/cache-fixture.ts'
 
-export function describeCache(title: string, openRig: (maxBytes?: number) => Promise<Rig>): void {
+export function describeCache(
+  title: string,
+  openCacheFixture: (maxBytes?: number) => Promise<CacheFixture>,
+): void {
   describe(title, () => {
-    let rig: Rig
+    let fixture: CacheFixture
     let cache: Cache
     let clock: Clock
     beforeEach(async () => {
-      rig = await openRig()
-      cache = rig.cache
-      clock = rig.clock
+      fixture = await openCacheFixture()
+      cache = fixture.cache
+      clock = fixture.clock
     })
-    afterEach(() => rig[Symbol.asyncDispose]())
+    afterEach(() => fixture[Symbol.asyncDispose]())
 
     test('loads once for all concurrent callers, and not again', async () => {
-      const load = gate<string>()
+      const load = pendingLoad<string>()
       const waiting = [cache.get('k', load.load, LONG), cache.get('k', never, LONG)]
       await load.begun
       load.open({ value: 'one' })
@@ -27,7 +37,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
     })
 
     test('keeps nothing until it is resumed, and nothing after it is suspended', async () => {
-      await using other = await openRig()
+      await using other = await openCacheFixture()
       const source = sourceOf({ value: 1 })
       other.cache.suspend()
       expect((await other.cache.get('k', source.load, LONG)).lease).toBeUndefined()
@@ -78,13 +88,13 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
     describe('a load that began before a change', () => {
       const tags = { always: ['a'], of: () => ['of-value'] }
       const changes = {
-        'that was heard': (tag: string) => cache.applyEvent('orders', 5, [tag]),
-        'that was told before the bus': (tag: string) => cache.invalidate([tag], { orders: 5 }),
+        'that was received': (tag: string) => cache.applyEvent('orders', 5, [tag]),
+        'that was reported before the bus': (tag: string) => cache.invalidate([tag], { orders: 5 }),
       }
       for (const [how, change] of Object.entries(changes))
         for (const tag of ['a', 'of-value'])
           test(`of tag "${tag}" ${how} fills nothing, and answers no later caller`, async () => {
-            const late = gate<string>()
+            const late = pendingLoad<string>()
             const early = cache.get('k', late.load, { ...LONG, tags })
             await late.begun
             change(tag)
@@ -98,7 +108,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
           })
 
       test('is kept when it certainly contains the change', async () => {
-        const load = gate<string>()
+        const load = pendingLoad<string>()
         const waiting = cache.get('k', load.load, LONG)
         await load.begun
         cache.applyEvent('orders', 5, ['a'])
@@ -126,7 +136,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       })
 
       test('does not wait for a load that may lack it', async () => {
-        const slow = gate<string>()
+        const slow = pendingLoad<string>()
         const first = cache.get('k', slow.load, LONG)
         await slow.begun
         const required = { orders: 7 }
@@ -138,13 +148,13 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       })
 
       test('loads again for each caller that waited for a load that turned out to lack it', async () => {
-        const lacking = gate<string>()
+        const lacking = pendingLoad<string>()
         const required = { orders: 7 }
         const first = cache.get('k', lacking.load, { ...LONG, required })
         await lacking.begun
         const source = sourceOf({ value: 'new', at: required })
         const second = cache.get('k', source.load, { ...LONG, required })
-        cache.applyEvent('orders', 7, ['a']) // what is heard now is not in a load that began before
+        cache.applyEvent('orders', 7, ['a']) // a change received now is not in a load that began before
         lacking.open({ value: 'old' })
         expect([(await first).value, (await second).value]).toEqual(['old', 'new'])
       })
@@ -168,7 +178,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       })
 
       test('is not replaced by a load that may be older', async () => {
-        const load = gate<string>()
+        const load = pendingLoad<string>()
         const waiting = cache.get('k', load.load, LONG)
         await load.begun
         cache.put('k', 'put', { ...LONG, at })
@@ -194,7 +204,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       test('serves a stale value while one load renews it', async () => {
         await cache.get('k', sourceOf({ value: 'old' }).load, options)
         clock.advance(1_100)
-        const load = gate<string>()
+        const load = pendingLoad<string>()
         const answers = await Promise.all([
           cache.get('k', load.load, options),
           cache.get('k', never, options),
@@ -241,7 +251,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
     })
 
     test('rejects for all callers that wait for a failed load, and loads again for the next', async () => {
-      const load = gate<string>()
+      const load = pendingLoad<string>()
       const waiting = [cache.get('k', load.load, LONG), cache.get('k', never, LONG)]
       const outcomes = Promise.allSettled(waiting)
       await load.begun
@@ -257,7 +267,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
         await cache.get('partial', source.load, LONG),
         await cache.get('tagged', source.load, { ...LONG, tags }),
       ]
-      await using small = await openRig(50_000)
+      await using small = await openCacheFixture(50_000)
       source.set({ value: 'x'.repeat(50_000) })
       answers.push(await small.cache.get('large', source.load, LONG))
       expect(answers.map(({ lease }) => lease)).toEqual([undefined, undefined, undefined])
@@ -268,7 +278,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
     })
 
     test('stays within its bytes, and ends the leases of evicted values', async () => {
-      await using small = await openRig(50_000)
+      await using small = await openCacheFixture(50_000)
       const answers = []
       for (let index = 0; index < 100; index++)
         answers.push(await small.cache.get(`k${index}`, sourceOf({ value: 'x'.repeat(2_000) }).load, LONG))
@@ -293,7 +303,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
 
     test('trusts a value loaded before a gap only if nothing can have changed during the gap', async () => {
       cache.applyEvent('orders', 5, [])
-      const [unbroken, broken] = [gate<number>(), gate<number>()]
+      const [unbroken, broken] = [pendingLoad<number>(), pendingLoad<number>()]
       const first = cache.get('unbroken', unbroken.load, LONG)
       await unbroken.begun
       cache.suspend()
@@ -316,7 +326,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
         bytes: new Uint8Array([0, 255, 128]),
       }
       await cache.get('k', sourceOf({ value }).load, LONG)
-      const reader = await rig.another()
+      const reader = await fixture.another()
       expect((await reader.get('k', sourceOf({ value }).load, LONG)).value).toEqual(value)
     })
   })

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Cache } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
-import { LONG, never, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
+import { LONG, never, openCacheFixture, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 import { missingRedisReason, startRedis } from '#testbed/engines/redis.ts'
 
@@ -64,8 +64,8 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
   for (const [what, { begin, end }] of Object.entries(faults))
     test(`every get is answered when it ${what} under load, and none waits for it; then it is used again`, async () => {
       await using redis = await startRedis()
-      await using rig = await openRig(redis.url)
-      const { cache } = rig
+      await using fixture = await openCacheFixture(redis.url)
+      const { cache } = fixture
       await using load = putUnderLoad(cache)
       const goesOn = async () => {
         const enough = load.answered() + GETS
@@ -80,7 +80,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
         await end(redis)
         await until(cache, 'up')
       }
-      const other = await rig.another()
+      const other = await fixture.another()
       let round = 0
       const sourceElsewhere = async () => {
         round += 1
@@ -93,16 +93,16 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
 
   test('every get is answered while it is full, its values are still served, and it is filled again later', async () => {
     await using redis = await startRedis({ 'maxmemory-policy': 'noeviction' })
-    await using rig = await openRig(redis.url)
-    const { cache } = rig
+    await using fixture = await openCacheFixture(redis.url)
+    const { cache } = fixture
     await cache.get('first', sourceOf({ value: 'first' }).load, LONG)
-    await expect.poll(() => redis.command('EXISTS', `waybill:{${rig.name}:first}`)).toBe(':1\r\n')
+    await expect.poll(() => redis.command('EXISTS', `waybill:{${fixture.name}:first}`)).toBe(':1\r\n')
     await redis.command('CONFIG', 'SET', 'maxmemory', '1')
     expect(await redis.command('SET', 'full?', 'yes')).toMatch(/^-OOM/)
     for (let index = 0; index < 50; index++)
       await cache.get(`k${index}`, sourceOf({ value: index }).load, LONG)
     expect(cache.remoteState()).toBe('up')
-    const other = await rig.another()
+    const other = await fixture.another()
     expect((await other.get('first', never, LONG)).source).toBe('remote')
     await redis.command('CONFIG', 'SET', 'maxmemory', '0')
     let next = 0
@@ -110,7 +110,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
       .poll(async () => {
         next += 1
         await cache.get(`next${next}`, sourceOf({ value: 1 }).load, LONG)
-        return redis.command('EXISTS', `waybill:{${rig.name}:next${next - 1}}`)
+        return redis.command('EXISTS', `waybill:{${fixture.name}:next${next - 1}}`)
       })
       .toBe(':1\r\n')
   })
@@ -118,8 +118,8 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
   test('a cache opens at once without Redis, and uses it once it is up', async () => {
     await using redis = await startRedis()
     await redis.kill()
-    await using rig = await openRig(redis.url)
-    const { cache } = rig
+    await using fixture = await openCacheFixture(redis.url)
+    const { cache } = fixture
     expect(cache.remoteState()).toBe('away')
     expect((await cache.get('k', sourceOf({ value: 1 }).load, LONG)).source).toBe('load')
     await redis.restart()
@@ -160,14 +160,14 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     const whole = /cluster_state:ok[\s\S]*cluster_slots_ok:16384/
     await expect.poll(() => stateOf(one), { timeout: 15_000 }).toMatch(whole)
     await expect.poll(() => stateOf(two), { timeout: 15_000 }).toMatch(whole)
-    await using rig = await openRig(`${one.url},${two.url}`)
-    expect(rig.cache.remoteState()).toBe('up')
+    await using fixture = await openCacheFixture(`${one.url},${two.url}`)
+    expect(fixture.cache.remoteState()).toBe('up')
     const keys = Array.from({ length: 20 }, (_, index) => `k${index}`)
-    for (const key of keys) await rig.cache.get(key, sourceOf({ value: key }).load, LONG)
+    for (const key of keys) await fixture.cache.get(key, sourceOf({ value: key }).load, LONG)
     const sizeOf = async (node: typeof one) => Number((await node.command('DBSIZE')).slice(1))
     await expect.poll(async () => (await sizeOf(one)) + (await sizeOf(two))).toBe(keys.length)
     const sourcesElsewhere = async () => {
-      const other = await rig.another()
+      const other = await fixture.another()
       const load = (key: string) => sourceOf({ value: key }).load // a machine that is busy may be too slow for tier 2
       return Promise.all(keys.map(async key => (await other.get(key, load(key), LONG)).source))
     }
@@ -177,7 +177,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     expect(await sizeOf(one)).toBeLessThan(keys.length)
     expect(await sizeOf(two)).toBeLessThan(keys.length)
     await two.kill()
-    const later = keys.map(key => rig.cache.get(`${key}, later`, sourceOf({ value: key }).load, LONG))
+    const later = keys.map(key => fixture.cache.get(`${key}, later`, sourceOf({ value: key }).load, LONG))
     expect((await Promise.all(later)).map(({ value }) => value)).toEqual(keys)
   })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
-import { LONG, never, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
+import { LONG, never, openCacheFixture, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { play, steps } from '#test/platform/cache/simulation.ts'
 import { missingRedisReason, type RedisCluster, startRedisCluster } from '#testbed/engines/redis.ts'
 
@@ -15,13 +15,13 @@ describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped:
   })
   afterAll(() => cluster?.[Symbol.asyncDispose]())
 
-  describeCache('keeps the contract of every cache: it', maxBytes => openRig(cluster.url, maxBytes))
+  describeCache('keeps the contract of every cache: it', maxBytes => openCacheFixture(cluster.url, maxBytes))
 
   test('serves one process a value that another has loaded, from whichever node holds it', async () => {
-    await using rig = await openRig(cluster.url)
-    const two = await rig.another()
+    await using fixture = await openCacheFixture(cluster.url)
+    const two = await fixture.another()
     const keys = Array.from({ length: 30 }, (_, index) => `k${index}`)
-    for (const key of keys) await rig.cache.get(key, sourceOf({ value: key }).load, LONG)
+    for (const key of keys) await fixture.cache.get(key, sourceOf({ value: key }).load, LONG)
     for (const key of keys)
       await expect
         .poll(async () => (await two.get(key, async () => ({ value: key, keep: false }), LONG)).source, SOON)
@@ -40,13 +40,13 @@ describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped:
   })
 
   test('answers every get while a master is killed, and uses all slots again once its replica has taken over', async () => {
-    await using rig = await openRig(cluster.url)
-    const { cache } = rig
+    await using fixture = await openCacheFixture(cluster.url)
+    const { cache } = fixture
     for (let index = 0; index < 30; index++)
       await cache.get(`k${index}`, sourceOf({ value: index }).load, LONG)
     await cluster.nodes[0]?.kill()
     let slowest = 0
-    const other = await rig.another()
+    const other = await fixture.another()
     /** Of 30 keys over all slots, those that the other process has out of tier 2. */
     const shared = async () => {
       let count = 0
@@ -64,7 +64,7 @@ describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped:
     await expect.poll(shared, SOON).toBe(30)
     expect(slowest).toBeLessThan(1_000)
     await cluster.nodes[0]?.restart()
-    const newcomer = await rig.another()
+    const newcomer = await fixture.another()
     expect((await newcomer.get('after:0', never, LONG)).source).toBe('remote')
   })
 })

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
 import { bucketsContract } from '#test/gateway/safety/rate-limit/buckets.contract.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
-import { openRig } from '#test/platform/cache/cache-fixture.ts'
+import { openCacheFixture } from '#test/platform/cache/cache-fixture.ts'
 import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { redis } from '#testbed/engines/redis.ts'
 
@@ -17,7 +17,7 @@ describe.skipIf(missing)(missing ? `on Redis (skipped: ${missing})` : `on ${foun
   })
   afterAll(() => server?.[Symbol.asyncDispose]())
 
-  describeCache('a cache keeps its contract: it', maxBytes => openRig(server.url, maxBytes))
+  describeCache('a cache keeps its contract: it', maxBytes => openCacheFixture(server.url, maxBytes))
 
   describe('rate limits', () =>
     bucketsContract(async policy => {

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { openCache } from '#platform/cache/open.ts'
 import { metricsText } from '#platform/telemetry/metrics.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
-import { LONG, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
+import { LONG, openCacheFixture, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
-describeCache('a cache without tier 2', maxBytes => openRig(undefined, maxBytes))
+describeCache('a cache without tier 2', maxBytes => openCacheFixture(undefined, maxBytes))
 
 test('a cache that was never resumed keeps nothing and ignores changes', async () => {
   await using cache = await openCache({ name: 'new', logger: recordingLogger().logger })
@@ -25,8 +25,8 @@ test('a URL of tier 2 that is not Redis is refused without showing its password'
 })
 
 test('the metrics count hits, misses, loads and drops', async () => {
-  await using rig = await openRig(undefined, 50_000)
-  const { cache, clock, name } = rig
+  await using fixture = await openCacheFixture(undefined, 50_000)
+  const { cache, clock, name } = fixture
   const failing = () => Promise.reject(new Error('away'))
   await cache.get('k', sourceOf({ value: 1 }).load, LONG)
   await cache.get('k', failing, LONG)

@@ -1,9 +1,9 @@
-// Processes with a cache each before one changing world, step by step: says which answer lacks what its process had heard.
+// Processes with a cache each before one changing world, step by step: says which answer lacks what its process had received.
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { Cache, LoadResult } from '#platform/cache/cache.ts'
 import { covers, mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
-import { openRig } from '#test/platform/cache/cache-fixture.ts'
+import { openCacheFixture } from '#test/platform/cache/cache-fixture.ts'
 
 const TOPICS = ['orders', 'stock'] as const
 const TAGS = ['a', 'b', 'c', 'd'] as const
@@ -83,8 +83,8 @@ export const PAST_ITS_TIME: readonly Step[] = [
 
 type Process = {
   readonly cache: Cache
-  /** How far it has heard, or must take for changed. */
-  heard: PositionVector
+  /** How far it has received, or must take for changed. */
+  received: PositionVector
 }
 
 type Load = { finish(): void; fail(): void }
@@ -97,7 +97,7 @@ export type Played = {
 
 /** Plays `steps` with two processes, and lets every load end. */
 export async function play(steps: readonly Step[], url?: string): Promise<Played> {
-  await using rig = await openRig(url)
+  await using fixture = await openCacheFixture(url)
   const log: Change[] = []
   const ends: Record<string, number> = {}
   const loads: Load[] = []
@@ -105,8 +105,8 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   const faults: string[] = []
   const sources: Record<string, number> = {}
   const processes: Process[] = [
-    { cache: rig.cache, heard: {} },
-    { cache: await rig.another(), heard: {} },
+    { cache: fixture.cache, received: {} },
+    { cache: await fixture.another(), received: {} },
   ]
 
   function change(topic: string, tags: readonly string[]): Change {
@@ -117,9 +117,11 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   }
 
   function hear(process: Process, topic: string): void {
-    const next = log.find(each => each.topic === topic && each.position === (process.heard[topic] ?? 0) + 1)
+    const next = log.find(
+      each => each.topic === topic && each.position === (process.received[topic] ?? 0) + 1,
+    )
     if (!next) return
-    process.heard = { ...process.heard, [topic]: next.position }
+    process.received = { ...process.received, [topic]: next.position }
     process.cache.applyEvent(topic, next.position, next.tags)
   }
 
@@ -129,7 +131,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
     required: PositionVector,
     lagging: boolean,
   ): Promise<LoadResult<Value>> {
-    const seen = mergePositions(lagging ? { ...process.heard } : { ...ends }, required)
+    const seen = mergePositions(lagging ? { ...process.received } : { ...ends }, required)
     const value = { seen, item: TAGS[2 + ((seen.orders ?? 0) % 2)] ?? 'c' }
     const ended = Promise.withResolvers<LoadResult<Value>>()
     const at = Object.keys(required).length > 0 ? { at: required } : {}
@@ -150,7 +152,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
     { key, required, lagging }: Extract<Step, { type: 'get' }>,
   ): Promise<void> {
     const mustSee: PositionVector = required ? { ...ends } : {}
-    const heard = process.heard
+    const received = process.received
     const name = KEYS[key % 2] ?? 'k'
     const options = optionsOf(key, mustSee)
     try {
@@ -165,7 +167,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
       const lacked = log.filter(
         each =>
           each.tags.some(tag => tags.includes(tag)) &&
-          each.position <= (heard[each.topic] ?? 0) &&
+          each.position <= (received[each.topic] ?? 0) &&
           each.position > (value.seen[each.topic] ?? 0),
       )
       const unseen = log.filter(
@@ -184,7 +186,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   /** A change that this process knows of before the bus tells it. */
   function command(process: Process, { key, tags, puts }: Extract<Step, { type: 'command' }>): void {
     const { topic, position } = change('orders', tags)
-    const at = mergePositions(process.heard, { [topic]: position })
+    const at = mergePositions(process.received, { [topic]: position })
     process.cache.invalidate(tags, at)
     if (!puts) return
     const value: Value = { seen: at, item: TAGS[2] }
@@ -194,7 +196,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   function follow(process: Process, back: number): void {
     const from = Object.fromEntries(TOPICS.map(topic => [topic, Math.max(0, (ends[topic] ?? 0) - back)]))
     process.cache.resume(from)
-    process.heard = mergePositions(process.heard, from)
+    process.received = mergePositions(process.received, from)
   }
 
   async function take(next: Step): Promise<void> {
@@ -215,12 +217,12 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
         of(next).cache.suspend()
         return follow(of(next), next.back)
       case 'restart': {
-        const process = { cache: await rig.another(false), heard: {} }
+        const process = { cache: await fixture.another(false), received: {} }
         processes[next.process % 2] = process // what the old one has under way goes on
         return follow(process, next.back)
       }
       case 'wait':
-        return rig.clock.advance(next.ms)
+        return fixture.clock.advance(next.ms)
     }
   }
 
@@ -247,8 +249,8 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   for (const process of processes) expectContained(process)
   return { faults, sources }
 
-  function expectContained({ cache, heard }: Process): void {
-    if (!covers(cache.observed(), heard))
-      faults.push('a process says that it has heard less than it was told')
+  function expectContained({ cache, received }: Process): void {
+    if (!covers(cache.observed(), received))
+      faults.push('a process says that it has received less than it was told')
   }
 }

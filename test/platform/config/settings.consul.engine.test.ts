@@ -6,7 +6,7 @@ import { freePort } from '#start/postgres-server.ts'
 import { consul as engine, type RunningConsul, startConsul } from '#testbed/engines/consul.ts'
 import { missingReason } from '#testbed/engines/engine.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
-import { type Kept, settingsContract } from './settings.contract.ts'
+import { type SettingsSource, settingsContract } from './settings.contract.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }
 const schema = z.strictObject({ limit: z.number().int().positive().default(10) })
@@ -19,10 +19,10 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
   })
   afterAll(() => consul?.[Symbol.asyncDispose]())
 
-  let kept = 0
+  let sources = 0
   /** A key of its own. */
-  async function keepInConsul(): Promise<Kept> {
-    const name = `waybill/test ${++kept}`
+  async function createConsulSource(): Promise<SettingsSource> {
+    const name = `waybill/test ${++sources}`
     const key = `/v1/kv/${encodeURI(name)}`
     return {
       url: `${consul.url}/${encodeURI(name)}`,
@@ -39,10 +39,10 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
   }
 
   describe('settings in Consul', () => {
-    settingsContract(keepInConsul)
+    settingsContract(createConsulSource)
 
     test('stay while Consul is down, health says so, and are watched again once it is back', async () => {
-      await using key = await keepInConsul()
+      await using key = await createConsulSource()
       await key.put('{"limit": 1}')
       const { logger, seen } = recordingLogger()
       await using settings = await openSettings({ url: key.url, schema, logger })

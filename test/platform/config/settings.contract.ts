@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { openSettings } from '#platform/config/settings.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
 
-export type Kept = AsyncDisposable & {
+export type SettingsSource = AsyncDisposable & {
   /** As CONFIG_URL holds it. */
   readonly url: string
   /** What errors call it by. */
@@ -15,16 +15,16 @@ export type Kept = AsyncDisposable & {
 
 const schema = z.strictObject({ limit: z.number().int().positive().default(10) })
 
-export function settingsContract(keep: () => Promise<Kept>): void {
+export function settingsContract(createSource: () => Promise<SettingsSource>): void {
   const open = (url: string, logger = recordingLogger().logger) => openSettings({ url, schema, logger })
 
   test('are read, and reloaded as they change', async () => {
-    await using kept = await keep()
-    await kept.put('{"limit": 1}')
-    await using settings = await open(kept.url)
+    await using source = await createSource()
+    await source.put('{"limit": 1}')
+    await using settings = await open(source.url)
     expect(settings.current()).toEqual({ limit: 1 })
     const changed = new Promise(resolve => settings.onChange(resolve))
-    await kept.put('{"limit": 2}')
+    await source.put('{"limit": 2}')
     expect(await changed).toEqual({ limit: 2 })
     expect(settings.current()).toEqual({ limit: 2 })
     expect(settings.health()).toMatchObject({ ok: true })
@@ -39,24 +39,24 @@ export function settingsContract(keep: () => Promise<Kept>): void {
   ])(
     'a value that %s is refused by its name, and the previous one stays until a valid one comes',
     async (_what, bad, said) => {
-      await using kept = await keep()
-      await kept.put('{"limit": 1}')
+      await using source = await createSource()
+      await source.put('{"limit": 1}')
       const { logger, seen } = recordingLogger()
-      await using settings = await open(kept.url, logger)
-      const heard: unknown[] = []
-      settings.onChange(value => heard.push(value))
+      await using settings = await open(source.url, logger)
+      const received: unknown[] = []
+      settings.onChange(value => received.push(value))
 
-      await kept.put(bad)
+      await source.put(bad)
       const line = await seen('the last good settings stay')
-      expect(line).toContain(kept.name)
+      expect(line).toContain(source.name)
       expect(line).toContain('CONFIG_URL')
       expect(JSON.parse(line).err.message).toMatch(said)
       expect(settings.health()).toMatchObject({ ok: false, detail: expect.stringMatching(said) })
       expect(settings.current()).toEqual({ limit: 1 })
-      expect(heard).toEqual([])
+      expect(received).toEqual([])
 
       const changed = new Promise(resolve => settings.onChange(resolve))
-      await kept.put('{"limit": 4}')
+      await source.put('{"limit": 4}')
       expect(await changed).toEqual({ limit: 4 })
       expect(settings.health()).toMatchObject({ ok: true })
     },
@@ -67,9 +67,9 @@ export function settingsContract(keep: () => Promise<Kept>): void {
     ['that are not JSON', '{'],
     ['that are out of range', '{"limit": 0}'],
   ])('a service does not start with settings %s', async (_what, text) => {
-    await using kept = await keep()
-    await kept.put(text)
-    await expect(open(kept.url)).rejects.toMatchObject({
+    await using source = await createSource()
+    await source.put(text)
+    await expect(open(source.url)).rejects.toMatchObject({
       code: 'SETTINGS_INVALID',
       message: expect.stringMatching(/CONFIG_URL/),
     })

@@ -6,11 +6,11 @@ import { z } from 'zod'
 import { openSettings } from '#platform/config/settings.ts'
 import { temporaryFolder } from '../auth/temporary-folder.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
-import { type Kept, settingsContract } from './settings.contract.ts'
+import { type SettingsSource, settingsContract } from './settings.contract.ts'
 
 const { logger } = recordingLogger()
 
-async function keepInFile(): Promise<Kept> {
+async function createFileSource(): Promise<SettingsSource> {
   const folder = await temporaryFolder()
   const file = path.join(folder.path, 'settings.json')
   return {
@@ -26,15 +26,15 @@ async function keepInFile(): Promise<Kept> {
 }
 
 describe('settings in a file', () => {
-  settingsContract(keepInFile)
+  settingsContract(createFileSource)
 
   test('are reloaded when the file is written in place, too', async () => {
-    await using kept = await keepInFile()
-    await kept.put('{"limit": 1}')
+    await using source = await createFileSource()
+    await source.put('{"limit": 1}')
     const schema = z.object({ limit: z.number() })
-    await using settings = await openSettings({ url: kept.url, schema, logger })
+    await using settings = await openSettings({ url: source.url, schema, logger })
     const changed = new Promise(resolve => settings.onChange(resolve))
-    await writeFile(kept.name, '{"limit": 2}')
+    await writeFile(source.name, '{"limit": 2}')
     expect(await changed).toEqual({ limit: 2 })
   })
 })

@@ -65,11 +65,11 @@ describe.each(SERVICE_NAMES)('%s', service => {
 })
 
 describe('npm start', () => {
-  const asked = new Set<string>()
-  const env = { get: (_: object, name: string) => void asked.add(name) }
+  const names = new Set<string>()
+  const env = { get: (_: object, name: string) => void names.add(name) }
   readStartSettings(new Proxy<Record<string, string>>({}, env))
 
-  test.each([...asked])('describes what is wrong with %s in its own words', name => {
+  test.each([...names])('describes what is wrong with %s in its own words', name => {
     fc.assert(
       fc.property(anyText, value => {
         expectOurWords(saidOf(() => readStartSettings({ [name]: value })))

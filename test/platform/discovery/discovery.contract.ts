@@ -63,16 +63,16 @@ export function namedDiscoveryContract(open: () => Promise<DiscoveryUnderTest>):
       const address = await under.place('orders', TWO)
       const followed = under.discovery.watch(address)
       await followed.resolved
-      const heard = vi.fn()
-      const stop = followed.onChange(heard)
+      const listener = vi.fn()
+      const stop = followed.onChange(listener)
       await under.place('orders', TWO.slice(1))
       await arrives(followed, ['http://127.0.0.2:4102/graphql'])
-      expect(heard).toHaveBeenCalled()
+      expect(listener).toHaveBeenCalled()
       stop()
-      heard.mockClear()
+      listener.mockClear()
       await under.place('orders', TWO)
       await arrives(followed, ['http://127.0.0.1:4101/graphql', 'http://127.0.0.2:4102/graphql'])
-      expect(heard).not.toHaveBeenCalled()
+      expect(listener).not.toHaveBeenCalled()
     })
 
     test('is watched once, however often it is opened', async () => {

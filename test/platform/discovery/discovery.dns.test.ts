@@ -66,7 +66,7 @@ describe('discovery by DNS', () => {
     const { logger } = recordingLogger()
     await using discovery = await openDnsDiscovery({ url, logger, ...OPTIONS })
     await discovery.watch('service://orders/graphql').resolved
-    expect(server.asked).toContain('SRV _http._tcp.orders.test')
+    expect(server.queries).toContain('SRV _http._tcp.orders.test')
   })
 
   test('the last known instances stay while the server is silent, health says so, and it recovers', async () => {

@@ -18,8 +18,8 @@ export type DnsServer = AsyncDisposable & {
   readonly address: string
   /** By name; what is not in it does not exist. */
   readonly records: Map<string, Records>
-  /** What has been asked for, such as `A orders.test`. */
-  readonly asked: string[]
+  /** The queries received so far, such as `A orders.test`. */
+  readonly queries: string[]
   silent: boolean
 }
 
@@ -30,7 +30,7 @@ export async function startDnsServer(): Promise<DnsServer> {
   const server: DnsServer = {
     address: `127.0.0.1:${socket.address().port}`,
     records: new Map(),
-    asked: [],
+    queries: [],
     silent: false,
     async [Symbol.asyncDispose]() {
       socket.close()
@@ -42,10 +42,10 @@ export async function startDnsServer(): Promise<DnsServer> {
   return server
 }
 
-function answer(query: Buffer, { records, asked }: DnsServer): Buffer {
+function answer(query: Buffer, { records, queries }: DnsServer): Buffer {
   const { name, end } = readName(query, 12)
   const type = query.readUInt16BE(end)
-  asked.push(`${type === SRV ? 'SRV' : type === A ? 'A' : type} ${name}`)
+  queries.push(`${type === SRV ? 'SRV' : type === A ? 'A' : type} ${name}`)
   const found = records.get(name)
   const data =
     type === A ? (found?.a ?? []).map(writeA) : type === SRV ? (found?.srv ?? []).map(writeSrv) : []
@@ -67,7 +67,7 @@ function readName(query: Buffer, start: number): { name: string; end: number } {
   return { name: labels.join('.').toLowerCase(), end: at + 1 }
 }
 
-/** Of the name that was asked for, to be kept for no time. */
+/** A record of the queried name, with a TTL of zero. */
 function writeRecord(type: number, data: Buffer): Buffer {
   const head = Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 0, 0, data.length])
   return Buffer.concat([head, data])

@@ -122,8 +122,8 @@ describe('a page of another origin', () => {
   ])('%s is allowed nowhere', async origin => {
     const answer = await fetch(`${shop.url}/things/1`, { headers: { origin } })
     expect([answer.status, allowed(answer)]).toEqual([200, {}])
-    const asked = await preflight(`${shop.url}/things`, origin)
-    expect([asked.status, asked.headers.get('allow'), allowed(asked)]).toEqual([204, 'POST', {}])
+    const response = await preflight(`${shop.url}/things`, origin)
+    expect([response.status, response.headers.get('allow'), allowed(response)]).toEqual([204, 'POST', {}])
     expect(await upgrade(shop, { origin })).toBe('HTTP/1.1 403 Forbidden')
   })
 })

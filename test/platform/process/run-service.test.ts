@@ -18,24 +18,27 @@ async function run(env: Readonly<Record<string, string>>, signal?: NodeJS.Signal
     env: { PATH: process.env.PATH, ...env },
   })
   const log: Line[] = []
-  let told = ''
+  let stderr = ''
   child.stderr.on('data', chunk => {
-    told += chunk
+    stderr += chunk
   })
   createInterface({ input: child.stdout }).on('line', text => {
     log.push(JSON.parse(text))
     if (signal && text.includes('is listening')) child.kill(signal)
   })
   const [code] = await once(child, 'close')
-  return { code, log, told }
+  return { code, log, stderr }
 }
 
 describe('a service in production', () => {
   const env = { NODE_ENV: 'production', PORT: '0', API_TOKEN: 'hush', UNRELATED: 'x' }
 
   test('logs its version, its settings without secrets, and the reason why it stops', async () => {
-    const { code, log, told } = await run({ ...env, STORE: 'postgres://me:hunter2@db/x?sslkey=k' }, 'SIGTERM')
-    expect({ code, told }).toEqual({ code: 0, told: '' })
+    const { code, log, stderr } = await run(
+      { ...env, STORE: 'postgres://me:hunter2@db/x?sslkey=k' },
+      'SIGTERM',
+    )
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(log).toMatchObject([
       {
         msg: 'sample is starting',
@@ -67,8 +70,8 @@ describe('a service in production', () => {
     ['a defect after the start', { FAULT: 'later' }, 'INTERNAL', /something unforeseen/],
     ['a rejection that nobody handles', { FAULT: 'rejected' }, 'INTERNAL', /something unforeseen/],
   ])('reports %s in one JSON line, and exits with 1', async (_, more, fault, message) => {
-    const { code, log, told } = await run({ ...env, ...more })
-    expect({ code, told }).toEqual({ code: 1, told: '' })
+    const { code, log, stderr } = await run({ ...env, ...more })
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     expect(log.at(-1)).toMatchObject({ level: 'fatal', service: 'sample', code: fault })
     expect(log.at(-1)?.msg).toMatch(/^sample is stopping on a fault: /)
     expect(log.at(-1)?.msg).toMatch(message)
@@ -90,9 +93,9 @@ describe('a service in development', () => {
     ],
     ['a file that is not there', { FAULT: 'missing' }, /^ENOENT: \/nowhere\/file is not there\.\n$/],
   ])('reports %s in a sentence without a stack trace, and logs nothing', async (_, more, message) => {
-    const { code, log, told } = await run({ PORT: '0', ...more })
+    const { code, log, stderr } = await run({ PORT: '0', ...more })
     expect({ code, log }).toEqual({ code: 1, log: [] })
-    expect(told).toMatch(message)
-    expect(told).not.toMatch(/^\s+at /m)
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/^\s+at /m)
   })
 })

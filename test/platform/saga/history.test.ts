@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import { createHistoryReducer, statusOf } from '#platform/saga/history.ts'
-import { trip, tripOf, tripUntil } from './trip-saga.ts'
+import { tripOf, tripSaga, tripUntil } from './trip-saga.ts'
 
 function recorded(...events: { type: string; data: JsonObject; schema?: number }[]): RecordedEvent[] {
   return events.map(({ type, data, schema = 1 }, index) => ({
@@ -23,11 +23,11 @@ const failed = (step: string) => ({ type: 'StepFailed', data: { step, error: 'no
 const stuck = (step: string) => ({ type: 'StepStuck', data: { step, error: 'line down', at: '' } })
 
 function progressAfter(...events: Parameters<typeof recorded>) {
-  return createHistoryReducer(trip).replay(recorded(...events))
+  return createHistoryReducer(tripSaga).replay(recorded(...events))
 }
 
 function statusAfter(...events: Parameters<typeof recorded>) {
-  return statusOf(trip, 't1', progressAfter(...events))
+  return statusOf(tripSaga, 't1', progressAfter(...events))
 }
 
 test('the pending calls are those without a response', () => {
@@ -44,8 +44,8 @@ test('the pending calls are those without a response', () => {
 })
 
 test('a call names the event that requested it as its cause, or the saga when there was none', () => {
-  const asked = progressAfter(tripOf('book', 'pay'), succeeded('book')).pending.get('pay')
-  expect(asked?.meta).toEqual({ actor: 'service:trip', correlationId: 't1', causationId: 'evt_2' })
+  const call = progressAfter(tripOf('book', 'pay'), succeeded('book')).pending.get('pay')
+  expect(call?.meta).toEqual({ actor: 'service:trip', correlationId: 't1', causationId: 'evt_2' })
 })
 
 describe('timers', () => {
@@ -93,7 +93,7 @@ describe('stored events of other builds', () => {
 
   test('are upcast from an older schema, and refused from a newer one', () => {
     const reducer = createHistoryReducer({
-      ...trip,
+      ...tripSaga,
       schemas: { TripStarted: 2 },
       upcasters: { 'TripStarted@1': ({ stops }) => ({ steps: [{ step: `${stops}`, patience: 'endless' }] }) },
     })

@@ -5,7 +5,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { openReadModels } from '#platform/read-models/open.ts'
 import { type SagaPolicy, startSagaRunner } from '#platform/saga/runner.ts'
 import type { Call, SagaRunner, StepResponse } from '#platform/saga/saga.ts'
-import { type TripEvent, trip } from './trip-saga.ts'
+import { type TripEvent, tripSaga } from './trip-saga.ts'
 
 export const SUCCESS: StepResponse = { status: 'succeeded', result: {} }
 
@@ -42,7 +42,7 @@ export async function runTrips(
   const store = open.use(await openPostgresEventStore({ url }))
   const readModels = open.use(await openReadModels(url))
   const runner = open.use(
-    await startSagaRunner({ store, readModels, definition: trip, perform, policy, now }),
+    await startSagaRunner({ store, readModels, definition: tripSaga, perform, policy, now }),
   )
   return {
     runner,

@@ -17,7 +17,7 @@ export type Trip = {
 }
 
 /** Answers of steps move it on; a refused or failed one is undone by the step `undo`. The deadline asks for `remind`. */
-export const trip: SagaDefinition<Trip, TripEvent> = {
+export const tripSaga: SagaDefinition<Trip, TripEvent> = {
   name: 'trip',
   types: ['TripStarted', 'TripCalledOff'],
   initial: { steps: [], done: 0, undoing: false, over: false },

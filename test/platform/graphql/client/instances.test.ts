@@ -7,12 +7,12 @@ import { WAIT } from '#test/fixtures/wait.ts'
 
 type Behaviour = 'answers' | 'hangs up' | 'is closing' | 'is silent'
 
-/** A GraphQL service that answers with its own name, and counts what it is asked. */
+/** A GraphQL service that answers with its own name, and counts its requests. */
 async function startInstance(name: string, port = 0) {
-  const state: { asked: number; behaviour: Behaviour } = { asked: 0, behaviour: 'answers' }
+  const state: { requests: number; behaviour: Behaviour } = { requests: 0, behaviour: 'answers' }
   const server = createServer(async (request, response) => {
     await request.toArray()
-    state.asked += 1
+    state.requests += 1
     if (state.behaviour === 'hangs up') return void request.socket.destroy()
     if (state.behaviour === 'is closing') return void response.writeHead(503).end('{"error":"closing"}')
     if (state.behaviour === 'answers') response.end(JSON.stringify({ data: { name } }))
@@ -97,8 +97,8 @@ test('a request whose response was lost goes to the other instance only when it 
   const to = connect()
   one.state.behaviour = 'hangs up'
   const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => ask(to, { idempotent: false })))
-  expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(one.state.asked)
-  expect(one.state.asked).toBeGreaterThan(0)
+  expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(one.state.requests)
+  expect(one.state.requests).toBeGreaterThan(0)
   expect(await askTimes(to, 6)).toEqual(Array(6).fill('other'))
 })
 
@@ -106,14 +106,14 @@ test('a retry goes to the other instance', async () => {
   const to = connect({ retries: 1 })
   one.state.behaviour = 'is closing'
   expect(await askTimes(to, 6)).toEqual(Array(6).fill('other'))
-  expect(one.state.asked).toBe(2)
+  expect(one.state.requests).toBe(2)
 })
 
 test('a silent instance gets no further calls, and the other gets them', async () => {
   const to = connect({ timeoutMs: 60_000 })
   one.state.behaviour = 'is silent'
   const calls = Array.from({ length: 2 }, () => ask(to).catch(() => 'cut off'))
-  await vi.waitFor(() => expect(one.state.asked).toBe(1), WAIT)
+  await vi.waitFor(() => expect(one.state.requests).toBe(1), WAIT)
   expect(await askTimes(to, 10)).toEqual(Array(10).fill('other'))
   await one.kill()
   expect(await Promise.all(calls)).toEqual(['other', 'other'])

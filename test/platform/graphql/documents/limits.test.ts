@@ -53,16 +53,16 @@ describe('operation limits', () => {
 
   it('count directives and variables as they are written, fields of one name in pairs', () => {
     const few = { ...limits, directives: 1, variables: 1, fieldPairs: 3, depth: 5 }
-    const told = (text: string) => measureDocument(parse(text), few).errors.map(error => error.message)
-    expect(told('query ($a: Int, $b: Int) @x { b @y }')).toEqual([
+    const problems = (text: string) => measureDocument(parse(text), few).errors.map(error => error.message)
+    expect(problems('query ($a: Int, $b: Int) @x { b @y }')).toEqual([
       'The operation has 2 directives; at most 1 are allowed.',
       'The operation has 2 variables; at most 1 are allowed.',
     ])
-    expect(told('{ a { b b b } }')).toEqual([])
-    expect(told('{ a { b b b b } }')).toEqual([
+    expect(problems('{ a { b b b } }')).toEqual([])
+    expect(problems('{ a { b b b b } }')).toEqual([
       'The operation repeats fields in 6 pairs or more; at most 3 are allowed.',
     ])
-    expect(told('{ a { b b } ...F ...F } fragment F on Query { a { b } }')).toEqual([
+    expect(problems('{ a { b b } ...F ...F } fragment F on Query { a { b } }')).toEqual([
       'The operation repeats fields in 4 pairs or more; at most 3 are allowed.',
     ])
   })

@@ -56,7 +56,7 @@ describe('errors', () => {
     ['a variable of another type', { query: 'query ($x: Int!) { twice(x: $x) }', variables: { x: 'two' } }],
     ['a missing query', { variables: {} }],
     ['an unknown operation name', { query: 'query A { me }', operationName: 'B' }],
-  ])('call %s BAD_USER_INPUT, with 400', async (_case, body) => {
+  ])('report %s as BAD_USER_INPUT, with 400', async (_case, body) => {
     await using graph = await serveGraph()
     const answer = await graph.post(body)
     expect(answer.status).toBe(400)
@@ -177,8 +177,8 @@ describe('limits', () => {
     await using graph = await serveGraph()
     const simple = await fetch(`${graph.url}?query={me}`)
     expect(simple.status).toBe(400)
-    const asked = await fetch(`${graph.url}?query={me}`, { headers: { 'apollo-require-preflight': '1' } })
-    expect(await asked.json()).toEqual({ data: { me: null } })
+    const response = await fetch(`${graph.url}?query={me}`, { headers: { 'apollo-require-preflight': '1' } })
+    expect(await response.json()).toEqual({ data: { me: null } })
   })
 })
 
@@ -251,12 +251,12 @@ describe('event metadata', () => {
 
 describe('consistency', () => {
   const behindAfter = (position: number) => {
-    const asked: number[] = []
+    const waits: number[] = []
     const waitFor = async (wanted: number) => {
-      asked.push(wanted)
+      waits.push(wanted)
       return wanted <= position
     }
-    return { asked, consistency: { service: 'orders', waitFor } }
+    return { waits, consistency: { service: 'orders', waitFor } }
   }
 
   it('reports the position that a command reached, and the greatest of a batch', async () => {
@@ -270,23 +270,23 @@ describe('consistency', () => {
   })
 
   it('makes a query wait once for the position of this service, and a mutation not at all', async () => {
-    const { asked, consistency } = behindAfter(100)
+    const { waits, consistency } = behindAfter(100)
     await using graph = await serveGraph({ consistency })
     const authorization = `Bearer ${await graph.token('customer', 'ann')}`
     const headers = { authorization, 'waybill-consistency': 'orders=12,payment=7' }
     const answer = await graph.post({ query: '{ a: twice(x: 1) b: twice(x: 2) me }' }, headers)
     expect(answer.headers.has('waybill-stale')).toBe(false)
-    expect(asked).toEqual([12])
+    expect(waits).toEqual([12])
     await graph.post({ query: 'mutation { place(position: 1) }' }, headers)
     await graph.post({ query: '{ me }' })
-    expect(asked).toEqual([12])
+    expect(waits).toEqual([12])
   })
 
   it('does not wait for an anonymous caller', async () => {
-    const { asked, consistency } = behindAfter(10)
+    const { waits, consistency } = behindAfter(10)
     await using graph = await serveGraph({ consistency })
     const answer = await graph.post({ query: '{ twice(x: 1) }' }, { 'waybill-consistency': 'orders=12' })
-    expect([asked, await answer.json()]).toEqual([[], { data: { twice: 2 } }])
+    expect([waits, await answer.json()]).toEqual([[], { data: { twice: 2 } }])
   })
 
   it('still responds when the wait times out, and says so', async () => {

@@ -86,7 +86,7 @@ const BAD_BODIES: [string, number, Body][] = [
   ['a query that is no text', 400, { type: JSON_TYPE, body: '{"query":{}}' }],
   ['variables that are a list', 400, { type: JSON_TYPE, body: '{"query":"{ n }","variables":[]}' }],
   [
-    'an operation name that is no text',
+    'an operation name that is not a string',
     400,
     { type: JSON_TYPE, body: '{"query":"{ n }","operationName":1}' },
   ],
@@ -247,12 +247,12 @@ type Sent = {
 function statusOf(url: string, { method, path, headers: given, body: text }: Sent): Promise<number> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url)
-    const asked = request({ hostname, port, method, path, headers: given }, response => {
+    const httpRequest = request({ hostname, port, method, path, headers: given }, response => {
       response.resume()
       response.on('end', () => resolve(response.statusCode ?? 0))
     })
-    asked.on('error', reject)
-    asked.end(text)
+    httpRequest.on('error', reject)
+    httpRequest.end(text)
   })
 }
 
@@ -322,9 +322,9 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
       for (const query of ['{ n }', '{ nope }', 'mutation { x }', '']) {
         const url = `${endpoint()}?query=${encodeURIComponent(query)}`
         const [get, head] = [await fetch(url, GET), await fetch(url, { ...GET, method: 'HEAD' })]
-        const told = ({ status, headers }: Response) =>
+        const summary = ({ status, headers }: Response) =>
           [status, ...['content-type', 'content-length', 'etag'].map(key => headers.get(key))] as const
-        expect(told(head)).toEqual(told(get))
+        expect(summary(head)).toEqual(summary(get))
         expect(await head.text()).toBe('')
       }
     })
@@ -380,10 +380,10 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
         const events = await post(stream(), { type: JSON_TYPE, body: JSON.stringify({ query }) }, EVENTS)
         expect(await events.text()).toMatch(said)
         const client = createClient({ url: endpoint().replace('http', 'ws'), webSocketImpl: WebSocket })
-        const told = new Promise((resolve, reject) => {
+        const failure = new Promise((resolve, reject) => {
           client.subscribe({ query }, { next: reject, error: resolve, complete: () => reject('completed') })
         })
-        expect(await told).toMatchObject([fault])
+        expect(await failure).toMatchObject([fault])
         await client.dispose()
         expect(faults()).toEqual([])
       },

@@ -20,7 +20,7 @@ const typeDefs = `
 export async function exploreGraph(options: Partial<ExplorerOptions> = {}) {
   const folder = await temporaryFolder()
   const issuer = await openEmbeddedIssuer(folder.path)
-  const bell = new EventEmitter()
+  const emitter = new EventEmitter()
   const listened = Promise.withResolvers<void>()
   const resolvers = {
     Query: {
@@ -30,7 +30,7 @@ export async function exploreGraph(options: Partial<ExplorerOptions> = {}) {
     Subscription: {
       greetings: {
         subscribe() {
-          const rings = on(bell, 'ring')
+          const rings = on(emitter, 'ring')
           listened.resolve()
           return rings
         },
@@ -66,7 +66,7 @@ export async function exploreGraph(options: Partial<ExplorerOptions> = {}) {
     token: (subject: string, ttlSeconds = 600) => issuer.sign({ role: 'support', subject, ttlSeconds }),
     /** Resolves when somebody follows the greetings. */
     listened: listened.promise,
-    ring: (count: number) => void bell.emit('ring', count),
+    ring: (count: number) => void emitter.emit('ring', count),
     async [Symbol.asyncDispose]() {
       await http[Symbol.asyncDispose]()
       await endpoint[Symbol.asyncDispose]()

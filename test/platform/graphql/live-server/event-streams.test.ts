@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { EventSource } from 'eventsource'
 import { createClient, NetworkError } from 'graphql-sse'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
-import { type LiveGraph, openIntroduced, openRaw, serveLive } from './headline-server.ts'
+import { type LiveGraph, openAcknowledged, openRawSocket, serveLive } from './headline-server.ts'
 
 let graph: LiveGraph
 beforeAll(async () => {
@@ -42,10 +42,10 @@ function get(
 
 /** A reader that can stop reading. */
 async function openStream({ streamUrl }: LiveGraph, body: object): Promise<IncomingMessage> {
-  const asked = request(streamUrl, { method: 'POST', headers: JSON_STREAM })
-  asked.on('error', () => undefined)
-  asked.end(JSON.stringify(body))
-  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  const httpRequest = request(streamUrl, { method: 'POST', headers: JSON_STREAM })
+  httpRequest.on('error', () => undefined)
+  httpRequest.end(JSON.stringify(body))
+  const [response] = (await once(httpRequest, 'response')) as [IncomingMessage]
   response.on('error', () => undefined)
   return response
 }
@@ -77,7 +77,7 @@ describe('an event stream', () => {
 
   it('shares executions with sockets, and sends the cursor as the id', async () => {
     await using own = await serveLive()
-    using raw = await openIntroduced(own, {}, { headers: { 'accept-language': '*' } }) // as fetch has it
+    using raw = await openAcknowledged(own, {}, { headers: { 'accept-language': '*' } }) // as fetch has it
     raw.subscribe('1', HEADLINES)
     const streams = await Promise.all([post(own, { query: HEADLINES }), post(own, { query: HEADLINES })])
     await expect.poll(() => own.feed.readers()).toBe(3)
@@ -176,7 +176,7 @@ describe('an event stream', () => {
     )
     expect(await (await post(small, { query: HEADLINES })).text()).toContain('2 levels deep')
     const ann = await small.bearer('ann')
-    using _socket = await openIntroduced(small, ann)
+    using _socket = await openAcknowledged(small, ann)
     const flat = 'subscription { countdown(from: 1000000) }'
     const open = await openStreamWith(small, flat, ann)
     const refused = await post(small, { query: flat }, ann)
@@ -184,9 +184,9 @@ describe('an event stream', () => {
       429,
       { errors: [{ extensions: { code: 'RATE_LIMITED' } }] },
     ])
-    using third = await openRaw(small, ann)
+    using third = await openRawSocket(small, ann)
     expect(await third.closed).toMatchObject({ code: 4429 })
-    using _another = await openIntroduced(small, await small.bearer('bob'))
+    using _another = await openAcknowledged(small, await small.bearer('bob'))
     const full = await post(small, { query: flat }, await small.bearer('cid'))
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '5'])
     open.destroy()
@@ -194,9 +194,9 @@ describe('an event stream', () => {
 })
 
 async function openStreamWith({ streamUrl }: LiveGraph, query: string, headers: Record<string, string>) {
-  const asked = request(streamUrl, { method: 'POST', headers: { ...JSON_STREAM, ...headers } })
-  asked.end(JSON.stringify({ query }))
-  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  const httpRequest = request(streamUrl, { method: 'POST', headers: { ...JSON_STREAM, ...headers } })
+  httpRequest.end(JSON.stringify({ query }))
+  const [response] = (await once(httpRequest, 'response')) as [IncomingMessage]
   response.on('error', () => undefined)
   return response
 }

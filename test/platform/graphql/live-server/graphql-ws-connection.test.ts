@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { type LiveGraph, ofType, openIntroduced, openRaw, serveLive } from './headline-server.ts'
+import { type LiveGraph, ofType, openAcknowledged, openRawSocket, serveLive } from './headline-server.ts'
 
 let graph: LiveGraph
 beforeAll(async () => {
@@ -28,49 +28,49 @@ describe('a socket is closed', () => {
     ],
     ['a ping whose payload is a string', { type: 'ping', payload: 'hello' }, 'payload'],
   ])('with 4400 and a reason for %s', async (_name, message, reason) => {
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     raw.send(message)
     expect(await raw.closed).toEqual({ code: 4400, reason: expect.stringContaining(reason) })
   })
 
   it('with 4400 for a binary message', async () => {
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     raw.socket.send(Buffer.from('{"type":"ping"}'), { binary: true })
     expect(await raw.closed).toEqual({ code: 4400, reason: expect.stringContaining('binary') })
   })
 
   it('with 4401 when it subscribes before the connection is acknowledged', async () => {
-    using raw = await openRaw(graph)
+    using raw = await openRawSocket(graph)
     raw.subscribe('1', '{ twice(x: 1) }')
     expect(await raw.closed).toEqual({ code: 4401, reason: 'Unauthorized' })
   })
 
   it('with 4401 when its new token is for another role', async () => {
-    using raw = await openIntroduced(graph, await graph.bearer('ann'))
+    using raw = await openAcknowledged(graph, await graph.bearer('ann'))
     raw.send({ type: 'ping', payload: await graph.bearer('ann', { role: 'ops' }) })
     expect(await raw.closed).toEqual({ code: 4401, reason: expect.stringContaining('another role') })
   })
 
   it('with 4406 when it requests another subprotocol, or none', async () => {
-    using raw = await openRaw(graph, undefined, { protocol: '' })
+    using raw = await openRawSocket(graph, undefined, { protocol: '' })
     expect(await raw.closed).toMatchObject({ code: 4406 })
   })
 
   it('with 4409 for an id that is in use', async () => {
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     raw.subscribe('é"1', 'subscription { headlines { text } }')
     raw.subscribe('é"1', '{ twice(x: 1) }')
     expect(await raw.closed).toEqual({ code: 4409, reason: 'Subscriber for é"1 already exists' })
   })
 
   it('with 4429 when it sends connection_init twice', async () => {
-    using raw = await openRaw(graph, {})
+    using raw = await openRawSocket(graph, {})
     raw.send({ type: 'connection_init' })
     expect(await raw.closed).toMatchObject({ code: 4429 })
   })
 
   it('as the WebSocket protocol says for malformed frames, and no other connection is affected', async () => {
-    using other = await openIntroduced(graph)
+    using other = await openAcknowledged(graph)
     other.subscribe('1', 'subscription { headlines { text } }')
     await expect.poll(() => graph.feed.readers()).toBe(1)
     const { port } = new URL(graph.url)
@@ -93,7 +93,7 @@ describe('a socket is closed', () => {
 
 describe('an operation', () => {
   it('may have any id, and the same id may be used again after its end', async () => {
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     for (const id of ['"\\\n', '𝄞', 'toString', '__proto__']) {
       for (const x of [1, 2]) {
         raw.messages.length = 0
@@ -108,7 +108,7 @@ describe('an operation', () => {
   })
 
   it('sends nothing more once its client has completed it', async () => {
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     raw.subscribe('1', 'subscription { headlines { text } }')
     await expect.poll(() => graph.feed.readers()).toBe(1)
     raw.send({ type: 'complete', id: '1' })
@@ -121,7 +121,7 @@ describe('an operation', () => {
   })
 
   it('that is completed before it starts never starts', async () => {
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     raw.subscribe('1', 'subscription { headlines { text } }')
     raw.send({ type: 'complete', id: '1' })
     raw.subscribe('2', '{ twice(x: 1) }')
@@ -130,7 +130,7 @@ describe('an operation', () => {
   })
 
   it('ends with its connection', async () => {
-    const raw = await openIntroduced(graph)
+    const raw = await openAcknowledged(graph)
     raw.subscribe('1', 'subscription { headlines { text } }')
     await expect.poll(() => graph.feed.readers()).toBe(1)
     raw.socket.terminate()
@@ -138,7 +138,7 @@ describe('an operation', () => {
   })
 
   it('whose source fails ends with the error', async () => {
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     raw.subscribe('1', 'subscription { broken }')
     expect(await raw.seen(ofType('error'))).toMatchObject({
       id: '1',
@@ -149,7 +149,7 @@ describe('an operation', () => {
   })
 
   it('fails when its document has several operations and it names none of them', async () => {
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     raw.subscribe('1', 'query A { twice(x: 1) } query B { twice(x: 2) }')
     expect(await raw.seen(ofType('error'))).toMatchObject({
       payload: [{ message: expect.stringContaining('several'), extensions: { code: 'BAD_USER_INPUT' } }],
@@ -161,7 +161,7 @@ describe('an operation', () => {
   it.each([1, 60, 100, 16_000, 17_000, 65_400, 65_500, 66_000, 1_000_000])(
     'gets a response of %i characters whole',
     async length => {
-      using raw = await openIntroduced(graph)
+      using raw = await openAcknowledged(graph)
       raw.subscribe('1', 'query ($length: Int!) { text(length: $length) }', { variables: { length } })
       expect(await raw.seen(ofType('next'))).toEqual({
         id: '1',
@@ -172,14 +172,14 @@ describe('an operation', () => {
   )
 
   it('waits for no position without a token', async () => {
-    using raw = await openIntroduced(graph, { 'waybill-consistency': 'news=3,orders=1' })
+    using raw = await openAcknowledged(graph, { 'waybill-consistency': 'news=3,orders=1' })
     raw.subscribe('1', '{ required }', { extensions: { 'waybill-consistency': 'orders=7' } })
     expect(await raw.seen(ofType('next'))).toMatchObject({ payload: { data: { required: '{}' } } })
   })
 
   it('sends the positions that its caller requires, and gets those that it reached', async () => {
     const ann = await graph.bearer('ann')
-    using raw = await openIntroduced(graph, { ...ann, 'waybill-consistency': 'news=3,orders=1' })
+    using raw = await openAcknowledged(graph, { ...ann, 'waybill-consistency': 'news=3,orders=1' })
     const extensions = { 'waybill-consistency': 'orders=7' }
     raw.subscribe('1', '{ required }', { extensions })
     expect(await raw.seen(ofType('next'))).toMatchObject({
@@ -195,7 +195,7 @@ describe('an operation', () => {
 
 describe('a connection', () => {
   it('responds to pings with their payload', async () => {
-    using raw = await openRaw(graph)
+    using raw = await openRawSocket(graph)
     raw.send({ type: 'ping', payload: { at: 1 } })
     expect(await raw.seen(ofType('pong'))).toEqual({ type: 'pong', payload: { at: 1 } })
     raw.socket.ping('hello')
@@ -205,7 +205,7 @@ describe('a connection', () => {
 
   it('gets heartbeats', async () => {
     await using quick = await serveLive({ heartbeatMs: 20 })
-    using raw = await openIntroduced(quick)
+    using raw = await openAcknowledged(quick)
     for (let beat = 0; beat < 3; beat++) await once(raw.socket, 'ping')
     expect(raw.socket.readyState).toBe(raw.socket.OPEN)
   })
@@ -235,13 +235,13 @@ describe('a connection', () => {
 describe('a server that stops', () => {
   it('closes its sockets with 1012 over a short time, refuses new ones, and terminates those that do not respond', async () => {
     await using stopping = await serveLive({ connectionsPerSubject: 100 })
-    const clients = await Promise.all(Array.from({ length: 60 }, () => openIntroduced(stopping)))
+    const clients = await Promise.all(Array.from({ length: 60 }, () => openAcknowledged(stopping)))
     const [deaf] = clients
     deaf?.socket.pause()
     const times: number[] = []
     for (const { closed } of clients.slice(1)) void closed.then(() => times.push(performance.now()))
     const stopped = stopping.http[Symbol.asyncDispose]()
-    await expect(openRaw(stopping)).rejects.toThrow('503')
+    await expect(openRawSocket(stopping)).rejects.toThrow('503')
     const closes = await Promise.all(clients.slice(1).map(({ closed }) => closed))
     expect(new Set(closes.map(({ code, reason }) => `${code} ${reason}`))).toEqual(
       new Set(['1012 Service Restart']),
@@ -256,8 +256,8 @@ describe('a server that stops', () => {
 describe('a thousand connections of one subject', () => {
   it('are refused past the limit, and others are served meanwhile', async () => {
     const greedy = await graph.bearer('greedy')
-    const opening = Array.from({ length: 1000 }, () => openRaw(graph, greedy))
-    using other = await openIntroduced(graph, await graph.bearer('modest'))
+    const opening = Array.from({ length: 1000 }, () => openRawSocket(graph, greedy))
+    using other = await openAcknowledged(graph, await graph.bearer('modest'))
     other.subscribe('1', '{ twice(x: 21) }')
     expect(await other.seen(ofType('next'))).toMatchObject({ payload: { data: { twice: 42 } } })
     const all = await Promise.all(opening)

@@ -122,10 +122,10 @@ function resolversOf(feed: ReturnType<typeof createHeadlineFeed>, count: { execu
   }
 }
 
-export type RawSocket = Awaited<ReturnType<typeof openRaw>>
+export type RawSocket = Awaited<ReturnType<typeof openRawSocket>>
 
 /** A bare connection, to see its close code and to send what a well-behaved client would not. */
-export async function openRaw(
+export async function openRawSocket(
   { url }: Pick<LiveGraph, 'url'>,
   init?: Record<string, unknown>,
   {
@@ -172,12 +172,12 @@ export async function openRaw(
 export const ofType = (type: string) => (message: Record<string, unknown>) => message.type === type
 
 /** A connection that was let in. */
-export async function openIntroduced(
+export async function openAcknowledged(
   graph: Pick<LiveGraph, 'url'>,
   init: Record<string, unknown> = {},
   options: { headers?: Record<string, string> } = {},
 ): Promise<RawSocket> {
-  const raw = await openRaw(graph, init, options)
+  const raw = await openRawSocket(graph, init, options)
   await raw.seen(ofType('connection_ack'))
   return raw
 }

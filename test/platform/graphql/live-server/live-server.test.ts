@@ -23,7 +23,7 @@ function clientOf(graph: Served, connectionParams: Record<string, unknown> = {})
 }
 
 /** A bare connection, to see its close code and to send what a well-behaved client would not. */
-async function rawConnection(graph: Served, init?: Record<string, unknown>) {
+async function openRawSocket(graph: Served, init?: Record<string, unknown>) {
   const socket = new WebSocket(graph.liveUrl, 'graphql-transport-ws')
   const closed = new Promise<{ code: number; reason: string }>(resolve =>
     socket.once('close', (code, reason) => resolve({ code, reason: String(reason) })),
@@ -99,7 +99,7 @@ describe('live operations', () => {
 
   it('are limited in number on one connection', async () => {
     await using graph = await serveGraph()
-    using raw = await rawConnection(graph, {})
+    using raw = await openRawSocket(graph, {})
     await raw.message('connection_ack')
     for (let id = 0; id <= 50; id++)
       raw.send({ id: `s${id}`, type: 'subscribe', payload: { query: 'subscription { silence }' } })
@@ -113,14 +113,14 @@ describe('live operations', () => {
 describe('a live connection', () => {
   it('is closed with 4401 when the token is invalid', async () => {
     await using graph = await serveGraph()
-    using raw = await rawConnection(graph, { authorization: 'Bearer nonsense' })
+    using raw = await openRawSocket(graph, { authorization: 'Bearer nonsense' })
     expect(await raw.closed).toMatchObject({ code: 4401, reason: expect.stringContaining('malformed') })
   })
 
   it('is closed with 4401 when its token expires, or the token that replaced it', async () => {
     await using graph = await serveGraph()
-    using expiring = await rawConnection(graph, await bearer(graph, 'cus_1', 1))
-    using refreshed = await rawConnection(graph, await bearer(graph, 'cus_1', 1))
+    using expiring = await openRawSocket(graph, await bearer(graph, 'cus_1', 1))
+    using refreshed = await openRawSocket(graph, await bearer(graph, 'cus_1', 1))
     await refreshed.message('connection_ack')
     refreshed.send({ type: 'ping', payload: await bearer(graph, 'cus_1', 3) })
     await refreshed.message('pong')
@@ -132,7 +132,7 @@ describe('a live connection', () => {
 
   it('cannot change to another subject', async () => {
     await using graph = await serveGraph()
-    using raw = await rawConnection(graph, await bearer(graph, 'cus_1'))
+    using raw = await openRawSocket(graph, await bearer(graph, 'cus_1'))
     await raw.message('connection_ack')
     raw.send({ type: 'ping', payload: await bearer(graph, 'cus_2') })
     expect(await raw.closed).toMatchObject({ code: 4401, reason: expect.stringContaining('another subject') })
@@ -140,17 +140,17 @@ describe('a live connection', () => {
 
   it('is one of a limited number of its subject', async () => {
     await using graph = await serveGraph({ live: { connectionsPerSubject: 1 } })
-    using first = await rawConnection(graph, await bearer(graph, 'cus_1'))
+    using first = await openRawSocket(graph, await bearer(graph, 'cus_1'))
     await first.message('connection_ack')
-    using second = await rawConnection(graph, await bearer(graph, 'cus_1'))
+    using second = await openRawSocket(graph, await bearer(graph, 'cus_1'))
     expect(await second.closed).toMatchObject({ code: 4429 })
-    using other = await rawConnection(graph, await bearer(graph, 'cus_2'))
+    using other = await openRawSocket(graph, await bearer(graph, 'cus_2'))
     await other.message('connection_ack')
     first.socket.close()
     await first.closed
     await expect
       .poll(async () => {
-        using again = await rawConnection(graph, await bearer(graph, 'cus_1'))
+        using again = await openRawSocket(graph, await bearer(graph, 'cus_1'))
         return await Promise.race([
           again.message('connection_ack').then(() => 'open'),
           again.closed.then(() => 'closed'),
@@ -161,7 +161,7 @@ describe('a live connection', () => {
 
   it('is one of a limited number of all connections', async () => {
     await using graph = await serveGraph({ live: { connections: 1 } })
-    using _first = await rawConnection(graph, {})
+    using _first = await openRawSocket(graph, {})
     const refused = new WebSocket(graph.liveUrl, 'graphql-transport-ws')
     const message = await new Promise<string>(resolve =>
       refused.once('error', error => resolve(error.message)),
@@ -171,15 +171,15 @@ describe('a live connection', () => {
 
   it('is closed when it sends no connection_init, and when a message is too large', async () => {
     await using graph = await serveGraph({ live: { initTimeoutMs: 20 } })
-    using silent = await rawConnection(graph)
+    using silent = await openRawSocket(graph)
     expect(await silent.closed).toMatchObject({ code: 4408 })
-    using loud = await rawConnection(graph, { padding: 'x'.repeat(70_000) })
+    using loud = await openRawSocket(graph, { padding: 'x'.repeat(70_000) })
     expect(await loud.closed).toMatchObject({ code: 1009 })
   })
 
   it('is terminated when it does not respond to pings', async () => {
     await using graph = await serveGraph({ live: { heartbeatMs: 30 } })
-    using raw = await rawConnection(graph, {})
+    using raw = await openRawSocket(graph, {})
     raw.socket.pause()
     const ended = new Promise(resolve => raw.socket.once('close', resolve))
     await expect
@@ -195,7 +195,7 @@ describe('a live connection', () => {
 
   it('is asked to reconnect with 1012 when the server stops', async () => {
     await using graph = await serveGraph()
-    using raw = await rawConnection(graph, {})
+    using raw = await openRawSocket(graph, {})
     await raw.message('connection_ack')
     await graph.http[Symbol.asyncDispose]()
     expect(await raw.closed).toEqual({ code: 1012, reason: 'Service Restart' })

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { type LiveGraph, ofType, openIntroduced, type RawSocket, serveLive } from './headline-server.ts'
+import { type LiveGraph, ofType, openAcknowledged, type RawSocket, serveLive } from './headline-server.ts'
 
 const HEADLINES = 'subscription ($after: String) { headlines(audience: "all", after: $after) { text } }'
 
@@ -18,13 +18,13 @@ const showing = (raw: RawSocket, text: string) => raw.seen(message => textIn(mes
 describe('a stream item with an audience', () => {
   it('is executed once for all subscribers, and each gets it under its own id', async () => {
     await using graph = await serveLive({ connectionsPerSubject: 100 })
-    const crowd = await Promise.all(Array.from({ length: 40 }, () => openIntroduced(graph)))
-    for (const [index, raw] of crowd.entries())
+    const clients = await Promise.all(Array.from({ length: 40 }, () => openAcknowledged(graph)))
+    for (const [index, raw] of clients.entries())
       for (const name of ['a', 'b']) raw.subscribe(`${name}${index}`, HEADLINES)
     await watching(graph, 80)
     for (const text of ['one', 'two', 'three']) {
       graph.feed.publish(text)
-      for (const [index, raw] of crowd.entries())
+      for (const [index, raw] of clients.entries())
         for (const name of ['a', 'b'])
           expect(
             await raw.seen(({ id, ...rest }) => id === `${name}${index}` && textIn(rest) === text),
@@ -35,14 +35,14 @@ describe('a stream item with an audience', () => {
           })
     }
     expect(graph.count.executions).toBe(3)
-    for (const raw of crowd) raw.socket.terminate()
+    for (const raw of clients) raw.socket.terminate()
   })
 
   it('is executed again for another selection, operation, variable, language or audience', async () => {
     await using graph = await serveLive()
     const headers = { 'accept-language': 'de' }
-    using raw = await openIntroduced(graph)
-    using german = await openIntroduced(graph, {}, { headers })
+    using raw = await openAcknowledged(graph)
+    using german = await openAcknowledged(graph, {}, { headers })
     const padded = 'subscription ($n: Int!) { headlines(audience: "all") { text padding(length: $n) } }'
     const two =
       'subscription A { headlines(audience: "all") { text } } subscription B { headlines(audience: "all") { cursor } }'
@@ -70,7 +70,7 @@ describe('a stream item with an audience', () => {
 
   it('is shared by subscribers with different cursors, unless the result depends on the cursor', async () => {
     await using graph = await serveLive()
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     graph.feed.publish('old')
     raw.subscribe('0', HEADLINES, { variables: { after: '0' } })
     raw.subscribe('1', HEADLINES, { variables: { after: '1' } })
@@ -93,8 +93,8 @@ describe('a stream item with an audience', () => {
   it('without an audience is executed for each subscriber, as its own viewer', async () => {
     await using graph = await serveLive()
     const query = 'subscription { headlines { reader } }'
-    using ann = await openIntroduced(graph, await graph.bearer('ann'))
-    using bob = await openIntroduced(graph, await graph.bearer('bob'))
+    using ann = await openAcknowledged(graph, await graph.bearer('ann'))
+    using bob = await openAcknowledged(graph, await graph.bearer('bob'))
     ann.subscribe('1', query)
     bob.subscribe('1', query)
     await watching(graph, 2)
@@ -110,7 +110,7 @@ describe('a stream item with an audience', () => {
 
   it('is executed with loaders that hold nothing of the previous item', async () => {
     await using graph = await serveLive()
-    using raw = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
     raw.subscribe('1', 'subscription { headlines { text loads } }')
     await watching(graph, 1)
     for (const text of ['one', 'two']) {
@@ -127,8 +127,8 @@ describe('a client that reads slowly', () => {
 
   it('takes no more than one buffer of the server, and then gets the newest value, while others go on', async () => {
     await using graph = await serveLive({ heartbeatMs: 60_000 })
-    using slow = await openIntroduced(graph)
-    using quick = await openIntroduced(graph)
+    using slow = await openAcknowledged(graph)
+    using quick = await openAcknowledged(graph)
     slow.subscribe('1', LARGE)
     quick.subscribe('1', HEADLINES)
     await watching(graph, 2)
@@ -150,10 +150,10 @@ describe('a client that reads slowly', () => {
 
   it('has its messages left unread, too', async () => {
     await using graph = await serveLive({ heartbeatMs: 60_000 })
-    using slow = await openIntroduced(graph)
+    using slow = await openAcknowledged(graph)
     slow.socket.pause()
-    const asked = 2000
-    for (let number = 0; number < asked; number++) {
+    const pings = 2000
+    for (let number = 0; number < pings; number++) {
       slow.subscribe(`${number}`, '{ text(length: 20000) }')
       slow.send({ type: 'ping', payload: { padding: 'x'.repeat(10_000) } })
       slow.socket.ping()
@@ -166,12 +166,12 @@ describe('a client that reads slowly', () => {
     expect(most).toBeGreaterThan(0)
     expect(most).toBeLessThan(3 * 1024 * 1024)
     slow.socket.resume()
-    await expect.poll(() => slow.messages.filter(ofType('pong')).length, { timeout: 10_000 }).toBe(asked)
+    await expect.poll(() => slow.messages.filter(ofType('pong')).length, { timeout: 10_000 }).toBe(pings)
   })
 
   it('is disconnected at the second heartbeat that finds its buffer full', async () => {
     await using graph = await serveLive({ heartbeatMs: 30 })
-    using slow = await openIntroduced(graph)
+    using slow = await openAcknowledged(graph)
     slow.subscribe('1', LARGE)
     await watching(graph, 1)
     slow.socket.pause()
@@ -187,8 +187,8 @@ describe('a client that reads slowly', () => {
 describe('a source that always has a next item', () => {
   it('does not starve other sources', async () => {
     await using graph = await serveLive()
-    using raw = await openIntroduced(graph)
-    using other = await openIntroduced(graph)
+    using raw = await openAcknowledged(graph)
+    using other = await openAcknowledged(graph)
     raw.subscribe('1', 'subscription { countdown(from: 100000) }')
     await raw.seen(ofType('next'))
     other.subscribe('1', '{ twice(x: 1) }')

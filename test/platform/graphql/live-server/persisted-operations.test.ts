@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { LiveOptions } from '#platform/graphql/live-server/live-server.ts'
-import { ofType, openIntroduced, serveLive } from './headline-server.ts'
+import { ofType, openAcknowledged, serveLive } from './headline-server.ts'
 
 const TEXT = 'query Twice($x: Int!) { twice(x: $x) }'
 const extensions = { persistedQuery: { version: 1, sha256Hash: hash('sha256', TEXT, 'hex') } }
@@ -16,7 +16,7 @@ const onlyTwice: NonNullable<LiveOptions['persisted']> = {
 
 test('a socket accepts an operation by its hash, and nothing else where only persisted operations may run', async () => {
   await using graph = await serveLive({ persisted: onlyTwice })
-  using raw = await openIntroduced(graph)
+  using raw = await openAcknowledged(graph)
   raw.send({ id: '1', type: 'subscribe', payload: { extensions, variables: { x: 3 } } })
   expect(await raw.seen(ofType('next'))).toMatchObject({ payload: { data: { twice: 6 } } })
   raw.subscribe('2', '{ twice(x: 1) }')

@@ -31,10 +31,10 @@ async function servePages(options: Partial<GraphqlOptions> = {}) {
   const folder = await temporaryFolder()
   const issuer = await openEmbeddedIssuer(folder.path)
   const { logger } = recordingLogger()
-  const state = { reads: 0, heard: 5, leases: [] as OwnLease[] }
+  const state = { reads: 0, position: 5, leases: [] as OwnLease[] }
   /** Says how many reads there were with this one. */
   const lease = ({ sources }: RequestContext) => {
-    const made = { at: { orders: state.heard }, current: true, freshUntil: performance.now() + 60_000 }
+    const made = { at: { orders: state.position }, current: true, freshUntil: performance.now() + 60_000 }
     state.leases.push(made)
     sources.leases.push(made)
     state.reads++
@@ -115,9 +115,9 @@ describe('a cached query', () => {
     const second = await pages.post(PAGE, { authorization })
     expect(await second.text()).toBe(await first.text())
     expect(pages.state.reads).toBe(1)
-    const told = ({ headers, status }: Response) =>
+    const summary = ({ headers, status }: Response) =>
       [status, ...['content-type', 'etag', 'vary', 'cache-control'].map(name => headers.get(name))] as const
-    expect(told(second)).toEqual(told(first))
+    expect(summary(second)).toEqual(summary(first))
     expect(second.headers.get('cache-control')).toBe('private, no-cache')
     expect(second.headers.get('x-request-id')).not.toBe(first.headers.get('x-request-id'))
   })
@@ -135,7 +135,7 @@ describe('a cached query', () => {
     await using pages = await servePages()
     const ann = { authorization: `Bearer ${await pages.token('customer', 'ann')}` }
     await pages.post(PAGE, ann)
-    pages.state.heard = 8
+    pages.state.position = 8
     await pages.post(PAGE, { ...ann, 'waybill-consistency': 'orders=7' })
     expect(pages.state.reads).toBe(2)
     await pages.post(PAGE, { ...ann, 'waybill-consistency': 'orders=7' })

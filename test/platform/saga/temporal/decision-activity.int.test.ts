@@ -10,7 +10,7 @@ import type { RunEvent } from '#platform/saga/temporal/messages.ts'
 import { createRunHistory, inheritedId } from '#platform/saga/temporal/run-history.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { runTrips, SUCCESS, untilHistory } from '#test/platform/saga/runner-fixture.ts'
-import { type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
+import { type TripEvent, tripOf, tripSaga, tripUntil } from '#test/platform/saga/trip-saga.ts'
 
 const T1 = { saga: 'trip', sagaId: 't1' }
 const NOWHERE = { inherited: 0, runs: 0, version: 0, position: 0 }
@@ -31,12 +31,12 @@ afterEach(() => open.disposeAsync())
 
 /** As another process would have it: nothing is remembered. */
 function deciding(runLength = 100) {
-  const reducer = createHistoryReducer(trip)
+  const reducer = createHistoryReducer(tripSaga)
   const runHistory = createRunHistory(store, 'trip', reducer)
   const writer = { write: statuses.write }
   return createDecisionActivities({
     store,
-    definition: trip,
+    definition: tripSaga,
     reducer,
     runHistory,
     statuses,
@@ -66,12 +66,12 @@ function answer(step: string): RunEvent {
 
 test('an arrival requests its calls and timers once, and the same request gets the same decision', async () => {
   const start = arrival('in1', tripOf('book'))
-  const asked = { ...T1, base: NOWHERE, events: [], arrivals: [start, arrival('in1', tripOf('book'))] }
-  const decision = await deciding().decide(asked)
+  const request = { ...T1, base: NOWHERE, events: [], arrivals: [start, arrival('in1', tripOf('book'))] }
+  const decision = await deciding().decide(request)
   expect(decision).toMatchObject({ accepted: [0], isOver: false, isFull: false })
   expect(decision.doing.calls.map(({ call, isStuck }) => [call.step, isStuck])).toEqual([['book', false]])
   expect(decision.doing.calls[0]?.meta).toMatchObject({ causationId: start.id, correlationId: 't1' })
-  expect(await deciding().decide(asked)).toEqual(decision)
+  expect(await deciding().decide(request)).toEqual(decision)
 
   const repeated = await deciding().decide({ ...T1, base: NOWHERE, events: [start], arrivals: [start] })
   expect(repeated).toMatchObject({ accepted: [], doing: { calls: [], timers: [], cancelled: [] } })

@@ -18,7 +18,7 @@ import {
   type TripEnvironment,
   type TripSettings,
 } from '#test/platform/saga/temporal/temporal-fixture.ts'
-import { type Trip, type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
+import { type Trip, type TripEvent, tripOf, tripSaga, tripUntil } from '#test/platform/saga/trip-saga.ts'
 import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
@@ -96,7 +96,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     expect(keys).toEqual(steps.map(step => `t1:${step}`))
   })
 
-  test('no event is lost between a run and the next, and timers go on', async () => {
+  test('no event is lost between one run and the next, and timers continue', async () => {
     const { perform } = performing()
     const far = new Date(Date.now() + 3_600_000).toISOString()
     const running = await run({ perform, runLength: 3 })
@@ -110,7 +110,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     expect((await running.runner.inspect('t1'))?.status.timers).toEqual({ deadline: far })
   })
 
-  test('a definition that a deploy has changed goes on with the sagas of the last one', async () => {
+  test('a definition changed by a deploy continues the sagas of the previous one', async () => {
     const held = Promise.withResolvers<void>()
     const before = await runTripsOnTemporal(environment, {
       async perform({ step }) {
@@ -127,9 +127,9 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
 
     // Replayed, it would have asked for a timer when the trip started.
     const changed: SagaDefinition<Trip, TripEvent> = {
-      ...trip,
+      ...tripSaga,
       react: (state, event) => [
-        ...trip.react(state, event),
+        ...tripSaga.react(state, event),
         ...(event.type === 'TripStarted'
           ? [{ kind: 'start-timer', timer: 'new', dueAt: '2999-01-01T00:00:00.000Z' } as const]
           : []),
@@ -155,9 +155,9 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
   test('a saga whose definition throws waits until a build can continue it', async () => {
     const thrown = Promise.withResolvers<void>()
     const broken: SagaDefinition<Trip, TripEvent> = {
-      ...trip,
+      ...tripSaga,
       evolve(state, event) {
-        if (event.type !== 'StepSucceeded') return trip.evolve(state, event)
+        if (event.type !== 'StepSucceeded') return tripSaga.evolve(state, event)
         thrown.resolve()
         throw new Error('this build cannot')
       },

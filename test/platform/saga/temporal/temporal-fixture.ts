@@ -13,7 +13,7 @@ import {
   type TripHost,
   type TripRunner,
 } from '#test/platform/saga/runner-fixture.ts'
-import { type Trip, type TripEvent, trip } from '#test/platform/saga/trip-saga.ts'
+import { type Trip, type TripEvent, tripSaga } from '#test/platform/saga/trip-saga.ts'
 
 /** What goes wrong in these tests is meant to. */
 export const QUIET = { warn() {}, error() {}, debug() {} }
@@ -77,7 +77,7 @@ const DAY = { seconds: 86_400 } as unknown as NonNullable<
 
 export async function runTripsOnTemporal(
   { url, databaseUrl }: TripEnvironment,
-  { perform, policy = FAST_POLICY, definition = trip, ...rest }: TripSettings,
+  { perform, policy = FAST_POLICY, definition = tripSaga, ...rest }: TripSettings,
 ): Promise<TemporalTripRunner> {
   const open = new AsyncDisposableStack()
   const store = open.use(await openPostgresEventStore({ url: databaseUrl }))
