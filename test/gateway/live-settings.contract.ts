@@ -3,15 +3,18 @@ import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { readSettings } from '#gateway/settings.ts'
 import { startLibraryGateway } from '#test/gateway/gateway-fixture.ts'
-import type { Kept } from '#test/platform/config/settings.contract.ts'
+import type { SettingsSource } from '#test/platform/config/settings.contract.ts'
 import { startFaultySubgraph } from './faulty-subgraph.ts'
 
 const WAIT = { timeout: 20_000, interval: 50 }
 const QUERY = '{ newestQuote }'
 
-/** Starts the library's gateway with the settings that are `kept`, and sends requests to it. */
-export async function startAdjustable(kept: Kept, options: Parameters<typeof startLibraryGateway>[0] = {}) {
-  const library = await startLibraryGateway({ ...options, environment: { settingsUrl: kept.url } })
+/** Starts the library's gateway with the settings of `source`, and sends requests to it. */
+export async function startAdjustable(
+  source: SettingsSource,
+  options: Parameters<typeof startLibraryGateway>[0] = {},
+) {
+  const library = await startLibraryGateway({ ...options, environment: { settingsUrl: source.url } })
   const ask = async () => {
     const body = JSON.stringify({ query: QUERY })
     const headers = { 'content-type': 'application/json' }
@@ -25,18 +28,18 @@ export async function startAdjustable(kept: Kept, options: Parameters<typeof sta
 
 export const limitOf = (capacity: number) => JSON.stringify({ rateLimit: { capacity, perSecond: 0.001 } })
 
-export function gatewaySettingsContract(keep: () => Promise<Kept>): void {
+export function gatewaySettingsContract(createSource: () => Promise<SettingsSource>): void {
   test('a rate limit applies as soon as it is set, is replaced by a new one, and ends when it is removed', async () => {
-    await using kept = await keep()
-    await kept.put('{}')
-    await using gateway = await startAdjustable(kept)
+    await using source = await createSource()
+    await source.put('{}')
+    await using gateway = await startAdjustable(source)
     expect(await gateway.ask()).toMatchObject({ status: 200, policy: null })
-    await kept.put(limitOf(2))
+    await source.put(limitOf(2))
     await vi.waitFor(async () => expect((await gateway.ask()).policy).toContain('q=2'), WAIT)
     await vi.waitFor(async () => expect((await gateway.ask()).status).toBe(429), WAIT)
-    await kept.put(limitOf(1000))
+    await source.put(limitOf(1000))
     await vi.waitFor(async () => expect((await gateway.ask()).policy).toContain('q=1000'), WAIT)
-    await kept.put('{"rateLimit": null}')
+    await source.put('{"rateLimit": null}')
     await vi.waitFor(
       async () => expect(await gateway.ask()).toMatchObject({ status: 200, policy: null }),
       WAIT,
@@ -44,31 +47,31 @@ export function gatewaySettingsContract(keep: () => Promise<Kept>): void {
   })
 
   test('a value of the wrong type is refused by name, shown by readiness, and leaves the limit unchanged', async () => {
-    await using kept = await keep()
-    await kept.put(limitOf(500))
-    await using gateway = await startAdjustable(kept)
+    await using source = await createSource()
+    await source.put(limitOf(500))
+    await using gateway = await startAdjustable(source)
     expect((await gateway.ask()).policy).toContain('q=500')
-    await kept.put('{"rateLimit": {"capacity": "many", "perSecond": 1}}')
+    await source.put('{"rateLimit": {"capacity": "many", "perSecond": 1}}')
     const line = await gateway.library.logged('the last good settings stay')
-    expect(line).toContain(kept.name)
+    expect(line).toContain(source.name)
     expect(line).toMatch(/rateLimit\.capacity: should be a number/)
     expect((await gateway.ask()).policy).toContain('q=500')
     expect(await gateway.readiness()).toMatchObject({
       status: 'degraded',
       dependencies: { settings: { ok: false, detail: expect.stringContaining('rateLimit.capacity') } },
     })
-    await kept.put(limitOf(600))
+    await source.put(limitOf(600))
     await vi.waitFor(async () => expect((await gateway.ask()).policy).toContain('q=600'), WAIT)
     expect(await gateway.readiness()).toMatchObject({ dependencies: { settings: { ok: true } } })
   })
 
   test("a subgraph's time limit applies to the next request", async () => {
-    await using kept = await keep()
-    await kept.put('{}')
+    await using source = await createSource()
+    await source.put('{}')
     await using silent = await startFaultySubgraph(() => {})
     const settings = readSettings({ subgraphs: { reviews: { timeoutMs: 60_000, retries: 0 } } })
-    await using gateway = await startAdjustable(kept, { settings, subgraphUrls: { reviews: silent.url } })
-    await kept.put('{"everySubgraph": {"timeoutMs": 45000}, "subgraphs": {"reviews": {"timeoutMs": 20}}}')
+    await using gateway = await startAdjustable(source, { settings, subgraphUrls: { reviews: silent.url } })
+    await source.put('{"everySubgraph": {"timeoutMs": 45000}, "subgraphs": {"reviews": {"timeoutMs": 20}}}')
     await gateway.library.logged('settings changed')
     const { errors } = await gateway.ask()
     expect(errors).toHaveLength(1)

@@ -1,6 +1,6 @@
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Kept } from '#test/platform/config/settings.contract.ts'
+import type { SettingsSource } from '#test/platform/config/settings.contract.ts'
 import { consul as engine, type RunningConsul, startConsul } from '#testbed/engines/consul.ts'
 import { missingReason } from '#testbed/engines/engine.ts'
 import { startLibraryGateway } from './gateway-fixture.ts'
@@ -22,18 +22,18 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     expect(answer.statusCode).toBe(200)
   }
 
-  let kept = 0
-  async function keep(): Promise<Kept> {
-    const name = `waybill/gateway-${++kept}`
+  let sources = 0
+  async function createConsulSource(): Promise<SettingsSource> {
+    const name = `waybill/gateway-${++sources}`
     const put = (text = '') => tell(`/v1/kv/${name}`, text)
     return { url: `${consul.url}/${name}`, name, put, async [Symbol.asyncDispose]() {} }
   }
 
   describe('live settings of the gateway in Consul', () => {
-    gatewaySettingsContract(keep)
+    gatewaySettingsContract(createConsulSource)
 
     test('stay in force while Consul is down, and change again once it is back', async () => {
-      await using key = await keep()
+      await using key = await createConsulSource()
       await key.put(limitOf(500))
       await using gateway = await startAdjustable(key)
       await consul.faults.kill()
