@@ -1,4 +1,4 @@
-// A running inventory service for tests: databases of its own, tokens, and a clock that can be moved on.
+// Starts an inventory service for tests, with databases of its own, tokens, and a clock that can be advanced.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

@@ -1,4 +1,4 @@
-// Inventory as a process of its own: what it needs from its environment, and how it stops.
+// Tests inventory as a process: the environment that it needs, and how it stops.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { freshDatabase } from '#test/fixtures/databases.ts'
 
 const MAIN = fileURLToPath(import.meta.resolve('#subgraphs/inventory/main.ts'))
 
-it('starts from its environment, says where it listens, and stops on a signal', async () => {
+it('inventory starts from its environment, logs its address, and stops on a signal', async () => {
   const directory = await mkdtemp(path.join(tmpdir(), 'waybill-inventory-'))
   const issuer = await openEmbeddedIssuer(directory)
   const child = spawn(process.execPath, [MAIN], {
@@ -51,7 +51,7 @@ async function listening(output: NodeJS.ReadableStream): Promise<string> {
   throw new Error('it ended without listening')
 }
 
-it('lists every problem of its environment', () => {
+it('inventory reports every problem of its environment at once', () => {
   const read = () => readInventoryConfig({ PORT: 'x', EXPIRY_SWEEP_MS: '1', DATABASE_URL: 'mysql://db' })
   for (const name of [
     'PORT',

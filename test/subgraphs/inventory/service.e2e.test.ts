@@ -1,4 +1,4 @@
-// The running subgraph over HTTP: who may do what, what is refused, what is written, and what is seen afterwards.
+// Tests the running subgraph over HTTP: access, refusals, recorded effects, and reads afterwards.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
@@ -83,13 +83,13 @@ async function givenHold(sku: string, quantity: number, overrides: object = {}) 
 
 const keyed = (input: object) => ({ input: { idempotencyKey: randomUUID(), ...input } })
 const codeOf = ({ errors }: Answer) => errors[0]?.extensions.code
-/** What is free of a SKU, as a service sees it: now. */
+/** Returns the available units of a SKU as a service sees them, which is the current state. */
 async function free(sku: string): Promise<unknown> {
   return (await inventory.ask(service, GET, { sku })).data?.product?.available
 }
 
 describe('products', () => {
-  it('are added by operations staff and answered as they are then', async () => {
+  it('are added by operations staff, and returned in their new state', async () => {
     const input = product()
     const { data, consistency } = await inventory.ask(ops, ADD, { input })
     const expected = {
@@ -119,7 +119,7 @@ describe('products', () => {
       })
   })
 
-  it('are there for services at once, without waiting for a read model', async () => {
+  it('are visible to services at once, without waiting for a read model', async () => {
     const sku = await givenProduct()
     const query = 'query ($skus: [ID!]!) { products(skus: $skus) { sku available } }'
     const { data } = await inventory.ask(service, query, { skus: ['no-such', sku, 'mal formed'] })
@@ -150,7 +150,7 @@ describe('products', () => {
     expect(await search({ category, inStock: true })).toMatchObject({ nodes: [] })
   })
 
-  it('change price and threshold, and say so when there is no such product', async () => {
+  it('change price and threshold, and are refused when unknown', async () => {
     const sku = await givenProduct()
     const price = { amount: '5', currency: 'JPY' }
     expect((await inventory.ask(ops, PRICE, keyed({ sku, price }))).data?.changePrice).toMatchObject({
@@ -248,7 +248,7 @@ describe('a reservation', () => {
     for (const caller of [stranger, nobody]) expect(await seenBy(caller)).toEqual([{ reservation: null }])
   })
 
-  it('ends by itself when nobody commits it, and is refused a commit from then on', async () => {
+  it('expires when nobody commits it, and cannot be committed afterwards', async () => {
     const sku = await givenProduct()
     const orderId = await givenHold(sku, 10, {
       expiresAt: new Date(inventory.now().getTime() + 2000).toISOString(),
@@ -261,7 +261,7 @@ describe('a reservation', () => {
   })
 })
 
-describe('each command twice with the same key', () => {
+describe('a command repeated under its key', () => {
   const twice = async (caller: Caller, query: string, input: object) => {
     const variables = keyed(input)
     const first = await inventory.ask(caller, query, variables)
@@ -273,7 +273,7 @@ describe('each command twice with the same key', () => {
     return first
   }
 
-  it('has its effect once and gets the same answer', async () => {
+  it('takes effect once and gets the same result', async () => {
     const { idempotencyKey: _, ...added } = product()
     const { sku } = added
     await twice(ops, ADD, added)
@@ -290,7 +290,7 @@ describe('each command twice with the same key', () => {
     expect(await free(sku)).toBe(15)
   })
 
-  it('gets the same refusal, also when it would not be refused any more', async () => {
+  it('gets the same refusal, even when it would be accepted by now', async () => {
     const sku = await givenProduct({ stock: [] })
     const input = hold([{ sku, quantity: 1 }])
     const first = await inventory.ask(service, RESERVE, { input })
@@ -299,7 +299,7 @@ describe('each command twice with the same key', () => {
     expect((await inventory.ask(service, RESERVE, { input })).data).toEqual(first.data)
   })
 
-  it('gets the allocations of the first answer even after they were shipped', async () => {
+  it('gets the first allocations, even after they were shipped', async () => {
     const sku = await givenProduct()
     const input = hold([{ sku, quantity: 2 }])
     const first = await inventory.ask(service, RESERVE, { input })
@@ -318,7 +318,7 @@ describe('each command twice with the same key', () => {
   })
 })
 
-describe('what nobody may do', () => {
+describe('a viewer without the role', () => {
   it.each([
     ['add a product', ADD, product()],
     ['change a price', PRICE, keyed({ sku: 'x', price: { amount: '1', currency: 'EUR' } }).input],
@@ -346,7 +346,7 @@ describe('what nobody may do', () => {
   })
 
   it.each(['{ lowStock { nodes { sku } } }', '{ inventoryTotals { held } }'])(
-    'ask %s, unless it is staff',
+    'cannot query %s',
     async query => {
       expect(codeOf(await inventory.ask(customer, query))).toBe('FORBIDDEN')
       expect(codeOf(await inventory.ask(nobody, query))).toBe('UNAUTHENTICATED')
@@ -355,7 +355,7 @@ describe('what nobody may do', () => {
   )
 })
 
-describe('input that makes no sense', () => {
+describe('invalid input', () => {
   const sku = 'INPUT-1'
   const orderId = newId('order')
   const expiresAt = new Date(Date.now() + 3_600_000).toISOString()
@@ -429,7 +429,7 @@ describe('input that makes no sense', () => {
   })
 })
 
-it('totals add up over all that happened', async () => {
+it('totals add up over all events', async () => {
   await vi.waitFor(async () => {
     const names = 'products received onHand held reserved released shipped restocked'
     const { data } = await inventory.ask(support, `{ inventoryTotals { ${names} } }`)

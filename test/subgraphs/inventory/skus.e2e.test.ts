@@ -1,4 +1,4 @@
-// The SKUs of all products, for services that keep a list of what exists.
+// Tests the list of all SKUs, for services that keep a copy of it.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { nobody, ops, type Running, runInventory, service, support } from './inventory-fixture.ts'
@@ -24,7 +24,7 @@ async function add(sku: string): Promise<string | null> {
   return (await inventory.ask(ops, ADD, { input })).consistency
 }
 
-it('are listed in ascending order, page by page', async () => {
+it('SKUs are listed in ascending order, page by page', async () => {
   await add('b')
   await add('B')
   const consistency = await add('a.1')
@@ -36,7 +36,7 @@ it('are listed in ascending order, page by page', async () => {
   expect(await skus({ after: 'b' })).toEqual([])
 })
 
-it('are for services only, 1 to 10,000 at a time', async () => {
+it('SKUs are listed for services only, 1 to 10,000 at a time', async () => {
   const codes = async (...asked: Parameters<Running['ask']>) =>
     (await inventory.ask(...asked)).errors.map(({ extensions }) => extensions.code)
   expect(await codes(support, SKUS)).toEqual(['FORBIDDEN'])

@@ -69,7 +69,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
       return all.ask(viewer, CANCEL, { variables }).then(({ data }) => data.cancelOrder)
     }
 
-    describe('an order that goes well', () => {
+    describe('a successful order', () => {
       test('is confirmed, shipped, paid, delivered and completed', async () => {
         const placed = await place('MUG', { lines: [{ sku: 'MUG', quantity: 3 }], reference: 'PO-1' })
         expect(placed).toMatchObject({
@@ -99,7 +99,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
           .toMatchObject({ status: 'CAPTURED', captured: { amount: total.amount } })
       })
 
-      test('of goods in two warehouses ships in two parcels, which are charged once', async () => {
+      test('ships goods from two warehouses in two parcels, each charged once', async () => {
         const placed = await place('PAIR', { lines: [{ sku: 'PAIR', quantity: 3 }] })
         const { id, total } = placed.order
         await all.happened(id, 'OrderCompleted')
@@ -130,7 +130,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         expect(refused.shortages[0]).toMatchObject({ sku: 'MUG', requested: 5000 })
       })
 
-      test('loses the race for the last unit and says so', async () => {
+      test('is cancelled as out of stock when another order took the last unit', async () => {
         const answers = await Promise.all(Array.from({ length: 5 }, () => place('LAST')))
         const names = answers.map(answer => answer.__typename).sort()
         expect(names).toEqual(['OrderAccepted', ...Array(4).fill('OutOfStock')])
@@ -138,7 +138,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
           expect(answer.shortages).toEqual([{ sku: 'LAST', requested: 1, available: 0 }])
       })
 
-      test('because the payment is declined is cancelled, and its stock is free again', async () => {
+      test('is cancelled when the payment is declined, and its stock is free again', async () => {
         const before = await available('MUG')
         const declined = await place('MUG', { tenders: [{ kind: 'CARD', token: 'tok_insufficient_funds' }] })
         expect(declined).toMatchObject({
@@ -154,7 +154,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         expect(await available('MUG')).toBe(before)
       })
 
-      test('because the carrier refuses it is cancelled, and the money is let go', async () => {
+      test('is cancelled when the carrier refuses it, and the authorisation is voided', async () => {
         const variables = anOrder('MUG', { deliveryInstructions: 'SANDBOX_REFUSE' })
         const { data } = await all.ask(ada, PLACE, { variables })
         const { id } = data.placeOrder.order
@@ -175,8 +175,8 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
       })
     })
 
-    describe('cancelling', () => {
-      test('before dispatch gives stock and money back', async () => {
+    describe('a cancellation', () => {
+      test('releases stock and money before dispatch', async () => {
         const { order } = await place('MUG', { deliveryInstructions: 'SANDBOX_HOLD' })
         expect(await cancel(order.id)).toMatchObject({
           __typename: 'OrderCancellation',
@@ -186,7 +186,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         expect(await cancel(order.id)).toMatchObject({ __typename: 'OrderCancellation' })
       })
 
-      test('after dispatch is refused with the order', async () => {
+      test('is refused with the order after dispatch', async () => {
         const { order } = await place('MUG', { deliveryInstructions: 'SANDBOX_STOP_AFTER_DISPATCH' })
         await all.happened(order.id, 'OrderShipped')
         expect(await cancel(order.id)).toMatchObject({
@@ -196,7 +196,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         })
       })
 
-      test('somebody else’s order is refused as one that is not there', async () => {
+      test('of another customer’s order is refused as not found', async () => {
         const { order } = await place('MUG', { deliveryInstructions: 'SANDBOX_HOLD' })
         const stranger = await all.newCustomer('Eve')
         const theirs = await cancel(order.id, stranger)
@@ -211,7 +211,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
       })
     })
 
-    describe('sending back', () => {
+    describe('a return', () => {
       const ASK = `mutation($input: RequestReturnInput!) { requestReturn(input: $input) {
       __typename
       ... on Refusal { code message }
@@ -222,7 +222,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         ... on Refusal { code message }
         ... on ReturnDecided { return { id status } order { status } } } }`
 
-      test('refunds and restocks what comes back, and the order is returned with its last unit', async () => {
+      test('refunds and restocks the goods, and the order is returned with its last unit', async () => {
         const { order } = await place('MUG', { lines: [{ sku: 'MUG', quantity: 2 }] })
         await all.happened(order.id, 'OrderCompleted')
         const asked = await all.ask(ada, ASK, {
@@ -249,7 +249,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         })
       })
 
-      test('is decided by staff, and each command twice is as good as once', async () => {
+      test('is decided by staff, and repeating a command changes nothing', async () => {
         const { order } = await place('MUG')
         await all.happened(order.id, 'OrderCompleted')
         const request = keyed({ orderId: order.id, lines: [{ sku: 'MUG', quantity: 1 }], reason: 'Broken' })

@@ -11,7 +11,7 @@ const ENVIRONMENT = {
   SERVICE_TOKEN_FILE: '/run/token',
 }
 
-test('services that no variable places go by their names where DISCOVERY_URL is set', () => {
+test('with DISCOVERY_URL, services without a URL variable are addressed by their names', () => {
   const read = readOrdersConfig({
     ...ENVIRONMENT,
     DISCOVERY_URL: 'dns:///shop.svc.cluster.local',
@@ -25,7 +25,7 @@ test('services that no variable places go by their names where DISCOVERY_URL is 
   })
 })
 
-test('without it each that is missing is named', () => {
+test('without DISCOVERY_URL, each missing URL variable is named', () => {
   expect(() => readOrdersConfig({ ...ENVIRONMENT, PAYMENT_URL: 'http://a/graphql' })).toThrow(
     /INVENTORY_URL: is not set[\s\S]*SHIPPING_URL: is not set/,
   )

@@ -1,4 +1,4 @@
-// The orders graph: who sees what, search, the past, totals, sagas, refusals by key. Everything but the way of an order.
+// Tests the orders graph except fulfilment: access, search, past states, totals, sagas and refusals by key.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
@@ -52,7 +52,7 @@ describe('an order', () => {
     expect(read.data.order).toMatchObject({ ...order, updatedAt: expect.any(String) })
   })
 
-  test('is seen by its customer and by staff, and looks like none to others', async () => {
+  test('is visible to its customer and to staff, and null to others', async () => {
     const { id, consistency } = await placeHeld(ada)
     const seen = async (viewer: Viewer | undefined) =>
       (await all.ask(viewer, ORDER, { variables: { id }, consistency })).data?.order?.id ?? null
@@ -62,7 +62,7 @@ describe('an order', () => {
     expect((await all.ask(ada, ORDER, { variables: { id: newId('order') } })).data).toEqual({ order: null })
   })
 
-  test('and its customer are entities with the same rules', async () => {
+  test('resolves as an entity by the same rules, and so does its customer', async () => {
     const { id, consistency } = await placeHeld(ada)
     const query = `query($of: [_Any!]!) { _entities(representations: $of) {
       ... on Order { id customer { id name } } ... on Customer { id email } } }`
@@ -194,11 +194,11 @@ describe('customers', () => {
   })
 })
 
-describe('placing', () => {
+describe('a placement', () => {
   const placed = async (viewer: Viewer | undefined, variables: object) =>
     (await all.ask(viewer, PLACE, { variables })).data?.placeOrder
 
-  test('twice with a key gives one order; the key with another body is a conflict', async () => {
+  test('repeated under a key gives one order, and a conflict with another body', async () => {
     const variables = anOrder('MUG', { deliveryInstructions: 'SANDBOX_HOLD' })
     const both = await Promise.all([placed(ada, variables), placed(ada, variables)])
     expect(both[0].order.id).toBe(both[1].order.id)
@@ -214,7 +214,7 @@ describe('placing', () => {
     expect(first.order.id).not.toBe(second.order.id)
   })
 
-  test('is refused in words that a client can act on, and again so under the same key', async () => {
+  test('is refused with a code that a client can act on, and again under the same key', async () => {
     const money = (amount: string, currency = 'USD') => ({ amount, currency })
     const table: [object, object][] = [
       [{ lines: [{ sku: 'NONE', quantity: 1 }] }, { __typename: 'UnknownProduct', skus: ['NONE'] }],
@@ -244,7 +244,7 @@ describe('placing', () => {
     })
   })
 
-  test('mended after a refusal keeps its key, and the key of an order stays its own', async () => {
+  test('may be corrected under the same key after a refusal, but not after an order', async () => {
     const variables = anOrder('MUG', { expectedTotal: { amount: '1.00', currency: 'USD' } })
     const refused = await placed(ada, variables)
     const mended = { input: { ...variables.input, expectedTotal: refused.actual } }
@@ -254,7 +254,7 @@ describe('placing', () => {
     expect((await all.ask(ada, PLACE, { variables })).codes).toEqual(['CONFLICT'])
   })
 
-  test('to a country without postal codes needs none, to its delivery', async () => {
+  test('needs no postal code for a country without them, through to the delivery', async () => {
     const deliveryAddress = { name: 'Chan Tai Man', line1: '12 Nathan Road', city: 'Kowloon', country: 'HK' }
     const { order } = await placed(ada, anOrder('MUG', { deliveryAddress }))
     expect(order.deliveryAddress).toMatchObject({ country: 'HK', postalCode: null })
@@ -265,7 +265,7 @@ describe('placing', () => {
     expect(codes).toEqual(['BAD_USER_INPUT'])
   })
 
-  test('is for staff with prices, fee and adjustments as agreed', async () => {
+  test('by staff may set prices, fee and adjustments', async () => {
     const agreed = {
       customerId: ada.subject,
       deliveryInstructions: 'SANDBOX_HOLD',
@@ -286,7 +286,7 @@ describe('placing', () => {
     ])
   })
 
-  test('where the carrier does not go is the caller’s to mend', async () => {
+  test('is BAD_USER_INPUT for a country that the carrier does not serve', async () => {
     const deliveryAddress = { name: 'A', line1: 'Ice', city: 'Pole', postalCode: '0', country: 'AQ' }
     const answer = await all.ask(ada, PLACE, { variables: anOrder('MUG', { deliveryAddress }) })
     expect(answer.codes).toEqual(['BAD_USER_INPUT'])
@@ -295,7 +295,7 @@ describe('placing', () => {
 })
 
 describe('for staff', () => {
-  test('totals count orders by status and sum what was placed and cancelled', async () => {
+  test('totals count orders by status and sum the placed and cancelled amounts', async () => {
     const query = `{ orderTotals {
       byStatus { status count } placed { amount currency } cancelled { amount currency } } }`
     expect((await all.ask(ada, query)).codes).toEqual(['FORBIDDEN'])
@@ -309,7 +309,7 @@ describe('for staff', () => {
     expect(count(after)).toBe(count(before) + 1)
   })
 
-  test('fulfilments can be listed and looked into', async () => {
+  test('fulfilments can be listed and inspected', async () => {
     const { id } = await placeHeld(ada)
     await all.happened(id, 'OrderConfirmed')
     const fields =

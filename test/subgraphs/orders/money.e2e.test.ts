@@ -1,4 +1,4 @@
-// The money of an order through all four subgraphs: the fee that was shown, tenders that take nothing, and money back.
+// Tests the money of an order through all four subgraphs: the quoted fee, free tenders, and refunds.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
@@ -83,7 +83,7 @@ describe('shipping', () => {
     expect(placed).toMatchObject({ __typename: 'OrderAccepted', order: { shippingFee: { amount: '43.10' } } })
   })
 
-  test('of more than the tariff has is the caller’s to mend', async () => {
+  test('is BAD_USER_INPUT beyond the tariff’s maximum weight', async () => {
     await all.addProduct('PIANO', { 'BER-1': 2 }, '9.00', { lengthCm: 200, widthCm: 200, heightCm: 100 })
     const heavy = anOrder('PIANO', { lines: [{ sku: 'PIANO', quantity: 2 }] })
     const { codes, messages } = await all.ask(ada, PLACE, { variables: heavy })
@@ -97,7 +97,7 @@ describe('shipping', () => {
 })
 
 describe('tenders', () => {
-  test('a voucher that covers all leaves the card beside it alone', async () => {
+  test('a voucher that covers the total leaves the card uncharged', async () => {
     const tenders = [
       { kind: 'VOUCHER', token: 'vch_gift', amount: usd('8.00') },
       { kind: 'CARD', token: 'tok_decline' },

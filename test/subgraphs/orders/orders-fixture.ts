@@ -1,4 +1,4 @@
-// The four subgraphs in one process for tests: real databases, real HTTP, tokens of every role, and the topics to wait on.
+// Starts the four subgraphs in one process for tests, with real databases, real HTTP, tokens of every role, and the topics to wait on.
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// Orders when others are late or away: approvals that come too late, repeats while nobody else answers.
+// Tests orders during outages: late approvals, and repeats while other services are away.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { siblingId } from '#platform/domain/ids.ts'
@@ -67,7 +67,7 @@ test('an approval that does not come in time cancels the order, and one that com
   })
 })
 
-/** How often an authorisation has been tried without an answer, the tries that an open circuit turned away included. */
+/** Counts the tries of an authorisation without a response, including those that an open circuit rejected. */
 async function triesInVain(): Promise<number> {
   const tries = await counter('waybill_saga_steps_total', '', ['saga', 'command', 'outcome']).get()
   const ofPayment = tries.values.find(
@@ -76,7 +76,7 @@ async function triesInVain(): Promise<number> {
   return ofPayment?.value ?? 0
 }
 
-test('orders placed while payment is away are pending, however often it is asked, and confirmed once it is back', async () => {
+test('orders placed while payment is away stay pending through all retries, and are confirmed once it is back', async () => {
   const ORDERS = 20
   await all.stop('payment')
   const before = await triesInVain()
@@ -102,7 +102,7 @@ test('orders placed while payment is away are pending, however often it is asked
   }
 })
 
-test('a repeat is answered while inventory and shipping are away; a new placement is told to come back', async () => {
+test('a repeat is answered while inventory and shipping are away, and a new placement is UNAVAILABLE', async () => {
   const variables = anOrder('MUG')
   const refusedVariables = anOrder('NONE')
   const [placed, refused] = [

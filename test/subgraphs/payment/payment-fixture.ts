@@ -1,4 +1,4 @@
-// A running payment service for tests: databases of its own, tokens of all roles, webhooks, a log that can be read.
+// Starts a payment service for tests, with databases of its own, tokens of all roles, webhooks, and a readable log.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

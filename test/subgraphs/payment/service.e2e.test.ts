@@ -1,4 +1,4 @@
-// The running payment subgraph over HTTP: who may do what, each command twice, what is seen afterwards, and webhooks.
+// Tests the running payment subgraph over HTTP: access, repeated commands, reads afterwards, and webhooks.
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -81,7 +81,7 @@ async function written(id: string) {
 }
 
 describe('commands', () => {
-  test('authorising twice under one key gives the same answer and writes once', async () => {
+  test('authorising twice under one key gives the same result and records once', async () => {
     const { id, input } = order()
     const first = await payment.ask(orders, AUTHORISE, { input })
     expect(first.data?.authorisePayment).toMatchObject({
@@ -97,7 +97,7 @@ describe('commands', () => {
     expect(await written(id)).toEqual(['PaymentRequested', 'TenderAuthorised', 'PaymentAuthorised'])
   })
 
-  test('a key used again with another body is CONFLICT', async () => {
+  test('a key reused with another body is a CONFLICT', async () => {
     const { input } = await authorised()
     const other = { ...input, customerId: newId('customer') }
     expect((await payment.ask(orders, AUTHORISE, { input: other })).codes).toEqual(['CONFLICT'])
@@ -176,7 +176,7 @@ describe('commands', () => {
     expect(payment.log.join()).not.toContain('4242 4242')
   })
 
-  test('a query with the token of the command sees what it did', async () => {
+  test('a query with the command’s consistency token sees its effect', async () => {
     const { input, id } = order()
     const { consistency } = await payment.ask(orders, AUTHORISE, { input })
     expect(consistency).toMatch(/^payment=\d+$/)
@@ -187,7 +187,7 @@ describe('commands', () => {
     })
   })
 
-  test('no token gets into a log line, a view or an answer', async () => {
+  test('no payment token gets into a log line, a view or a response', async () => {
     const token = `tok_${randomUUID()}`
     const { input, id } = order(token)
     const { data } = await payment.ask(orders, AUTHORISE, { input })
@@ -196,7 +196,7 @@ describe('commands', () => {
   })
 })
 
-describe('who may', () => {
+describe('access', () => {
   test.each([
     ['nobody', nobody, 'UNAUTHENTICATED'],
     ['a customer', customer, 'FORBIDDEN'],
@@ -214,7 +214,7 @@ describe('who may', () => {
     expect(await written(id)).toEqual([])
   })
 
-  test('a service token of another issuer is worth nothing', async () => {
+  test('a service token of another issuer is rejected', async () => {
     const directory = await mkdtemp(path.join(tmpdir(), 'waybill-foreign-'))
     try {
       const foreign = await openEmbeddedIssuer(directory)
@@ -227,7 +227,7 @@ describe('who may', () => {
     }
   })
 
-  test('a payment is seen by its customer and by staff; to others it looks like none', async () => {
+  test('a payment is visible to its customer and to staff, and null to others', async () => {
     const { id } = await authorised()
     expect(await seen(id, customer)).toMatchObject({ id })
     expect(await seen(id, support)).toMatchObject({ id })
@@ -259,7 +259,7 @@ describe('who may', () => {
     expect((await payment.ask(stranger, ENTITY, { ref })).data?._entities).toEqual([null])
   })
 
-  test('totals are for staff, and add up', async () => {
+  test('totals are visible to staff only, and add up', async () => {
     expect((await payment.ask(customer, TOTALS)).codes).toEqual(['FORBIDDEN'])
     const kroner = (amount: string) => ({ amount, currency: 'NOK' })
     const { orderId, id, input } = order()
@@ -281,7 +281,7 @@ describe('who may', () => {
   })
 })
 
-describe('webhooks', () => {
+describe('a webhook', () => {
   async function awaiting() {
     const made = await authorised('tok_approval_never', '50.00')
     const doc = await seen(made.id)
@@ -305,7 +305,7 @@ describe('webhooks', () => {
     await expect.poll(async () => (await seen(id))?.status, { timeout: 5_000 }).toBe(status)
   })
 
-  test('an approval authorises the payment; the same notice again changes nothing', async () => {
+  test('with an approval authorises the payment, and changes nothing when it is repeated', async () => {
     const { id, notice, input } = await awaiting()
     expect(await payment.notify(notice)).toBe(204)
     expect(await seen(id)).toMatchObject({ status: 'AUTHORISED', authorised: { amount: '50.00' } })
@@ -317,7 +317,7 @@ describe('webhooks', () => {
     })
   })
 
-  test('an approval that comes after the void is voided at the provider', async () => {
+  test('with an approval after the void has it voided at the provider', async () => {
     const { id, orderId, notice } = await awaiting()
     await payment.ask(orders, VOID, { input: { idempotencyKey: orderId, orderId } })
     expect(await payment.notify(notice)).toBe(204)
@@ -341,7 +341,7 @@ describe('webhooks', () => {
     expect(response.status).toBe(401)
   })
 
-  test('about a payment that is not ours is done with: logged, and nothing is written', async () => {
+  test('about an unknown payment is logged and ignored', async () => {
     const { notice } = await awaiting()
     const head = await payment.store.head()
     expect(await payment.notify({ ...notice, reference: newId('payment') })).toBe(204)
@@ -349,7 +349,7 @@ describe('webhooks', () => {
     expect(payment.log.join()).toContain(notice.id)
   })
 
-  test('is taken or refused whatever text it holds, never asked for again', async () => {
+  test('is accepted or refused whatever text it holds, and never requested again', async () => {
     const { notice } = await awaiting()
     const field = fc.constantFrom('id', 'type', 'reference', 'tenderId', 'providerRef', 'code')
     const text = fc.oneof(
@@ -365,7 +365,7 @@ describe('webhooks', () => {
     )
   })
 
-  test('that is no notice is 400', async () => {
+  test('without a valid notice is 400', async () => {
     expect(await payment.notify({ id: 'evt_1', type: 'payment.teleported' })).toBe(400)
   })
 })
@@ -397,7 +397,7 @@ describe('a restart', () => {
     }
   }
 
-  test('carries on with a payment that nobody asks about again, under the same idempotency key', async () => {
+  test('finishes an open payment under the same idempotency key, without a repeat from the caller', async () => {
     await using provider = await forgetfulProvider()
     const databases = await freshDatabases()
     const { id, input } = order()

@@ -1,4 +1,4 @@
-// Shipping's configuration: what is needed, what has a default, and one report of all that is wrong.
+// Tests shipping's configuration: required variables, defaults, and one report of all problems.
 import { expect, test } from 'vitest'
 import { readShippingConfig } from '#subgraphs/shipping/config.ts'
 
@@ -13,7 +13,7 @@ const env = {
   CARRIER_WEBHOOK_SECRET: 'sixteen characters and more',
 }
 
-test('the sandbox carrier and its own database are what shipping runs on unless told otherwise', () => {
+test('shipping uses the sandbox carrier and its own database by default', () => {
   const config = readShippingConfig(env)
   expect(config).toMatchObject({
     ...{ name: 'shipping', host: '127.0.0.1', port: 4104, development: false, sandboxStepMs: 2000 },

@@ -1,4 +1,4 @@
-// Shipping as a process of its own: starts from its environment, survives being killed, stops on a signal.
+// Tests shipping as a process: it starts from its environment, survives being killed, and stops on a signal.
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-// The running subgraph over HTTP: who may do what, what is refused, what is written, and what is seen afterwards.
+// Tests the running subgraph over HTTP: access, refusals, recorded effects, and reads afterwards.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
@@ -63,7 +63,7 @@ const codes = async (viewer: Viewer | undefined, query: string, variables: objec
 const orders = (...ids: string[]) => ({ orders: ids.map(id => ({ __typename: 'Order', id })) })
 
 describe('createShipment', () => {
-  test('books a label and answers with the shipment', async () => {
+  test('books a label and returns the shipment', async () => {
     const shipment = await created()
     expect(shipment).toMatchObject({
       id: expect.stringMatching(/^shp_/),
@@ -82,7 +82,7 @@ describe('createShipment', () => {
     expect(again.data).toEqual(first.data)
   })
 
-  test('is refused when the carrier does not take it, twice alike', async () => {
+  test('is refused when the carrier refuses it, with the same result when repeated', async () => {
     const variables = keyed(aShipment({ instructions: 'SANDBOX_REFUSE' }))
     const refused = { __typename: 'CarrierRefused', code: 'CARRIER_REFUSED', message: expect.any(String) }
     expect((await shipping.ask(SERVICE, CREATE, variables)).data.createShipment).toEqual(refused)
@@ -108,7 +108,7 @@ describe('createShipment', () => {
   })
 })
 
-describe('who may', () => {
+describe('access', () => {
   const id = newId('shipment')
   test.each<[string, Viewer | undefined, string]>([
     ['nobody', undefined, 'UNAUTHENTICATED'],
@@ -130,7 +130,7 @@ describe('who may', () => {
     expect(await codes(SERVICE, DISPATCH, keyed({ shipmentId: id }))).toEqual(['FORBIDDEN'])
   })
 
-  test('the customer and staff see a shipment, a stranger sees none', async () => {
+  test('the customer and staff see a shipment, and others get null', async () => {
     const { id: own, consistency } = await created()
     const seenBy = async (viewer: Viewer) =>
       (await shipping.ask<Got>(viewer, GET, { id: own }, consistency)).data.shipment?.id
@@ -148,7 +148,7 @@ describe('who may', () => {
 })
 
 describe('cancelShipment', () => {
-  test('twice answers with the cancelled shipment', async () => {
+  test('returns the cancelled shipment, also when repeated', async () => {
     const { id } = await created()
     const variables = keyed({ shipmentId: id })
     const first = await shipping.ask(SERVICE, CANCEL, variables)
@@ -166,7 +166,7 @@ describe('cancelShipment', () => {
 })
 
 describe('dispatchShipment', () => {
-  test('hands over now, twice alike, and the carrier goes on from there', async () => {
+  test('dispatches at once, with the same result when repeated, and the carrier continues from there', async () => {
     const { id } = await created()
     const variables = keyed({ shipmentId: id })
     const first = await shipping.ask(OPS, DISPATCH, variables)
@@ -206,7 +206,7 @@ describe('a parcel', () => {
     ])
   })
 
-  test('that is lost ends there', async () => {
+  test('ends when it is lost', async () => {
     const { id } = await created({ instructions: 'SANDBOX_LOSE' })
     const lost = await shipping.published(
       ({ type, data }) => type === 'ShipmentLost' && data.shipmentId === id,
@@ -217,7 +217,7 @@ describe('a parcel', () => {
 })
 
 describe('the shipments of orders', () => {
-  test('come for many orders at once, oldest first, to whom they concern', async () => {
+  test('are loaded for many orders at once, oldest first, for those who may see them', async () => {
     const one = await created()
     const two = await created({ orderId: one.orderId, warehouse: 'MUC' })
     const other = await created({ customerId: STRANGER.subject })
@@ -233,7 +233,7 @@ describe('the shipments of orders', () => {
     expect(await seenBy(undefined)).toEqual([[], [], []])
   })
 
-  test('resolve as entities, and to nothing for a stranger', async () => {
+  test('resolve as entities, and to null for other customers', async () => {
     const { id, consistency } = await created()
     const query =
       'query ($of: [_Any!]!) { _entities(representations: $of) { ... on Shipment { id status } } }'
@@ -274,7 +274,7 @@ describe('prices', () => {
   const ESTIMATE = `query ($of: [_Any!]!, $country: String!) { _entities(representations: $of) { ... on Product {
     shippingEstimate(country: $country, currency: "EUR") { fee { amount } days } } } }`
 
-  test('a quote holds ten minutes', async () => {
+  test('a quote is valid for ten minutes', async () => {
     const before = Date.now()
     const { data } = await shipping.ask<Quoted>(undefined, QUOTE, {
       input: { country: 'BR', weightGrams: 800, currency: 'BRL' },
@@ -285,7 +285,7 @@ describe('prices', () => {
     expect(validFor).toBeLessThan(660_000)
   })
 
-  test('there is none to where nothing is shipped', async () => {
+  test('an unserved country has no quote', async () => {
     const { data } = await shipping.ask(undefined, QUOTE, {
       input: { country: 'AQ', weightGrams: 800, currency: 'EUR' },
     })
@@ -293,7 +293,7 @@ describe('prices', () => {
   })
 
   test.each(['UK', 'ZZ', 'EU', 'de'])(
-    'neither a quote nor an estimate takes %s for a country',
+    'a quote and an estimate refuse %s as a country',
     async country => {
       const quoted = await shipping.ask(undefined, QUOTE, {
         input: { country, weightGrams: 1, currency: 'EUR' },
@@ -306,7 +306,7 @@ describe('prices', () => {
     },
   )
 
-  test('a quote of goods is by weight and size, and of one unit what its product is estimated at', async () => {
+  test('a quote uses weight and size, and for one unit equals the product’s estimate', async () => {
     const of = [{ __typename: 'Product', sku: 'BOX', ...BOX }]
     const estimated = await shipping.ask(undefined, ESTIMATE, { of, country: 'US' })
     const input = { country: 'US', goods: [{ quantity: 1, ...BOX }], currency: 'EUR' }

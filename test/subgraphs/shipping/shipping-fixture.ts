@@ -1,4 +1,4 @@
-// A running shipping service for tests: real PostgreSQL, real HTTP, tokens of every role, and its topic to wait on.
+// Starts a shipping service for tests, with real PostgreSQL, real HTTP, tokens of every role, and its topic to wait on.
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// Many orders want the same units at once, through one process and through two: never one unit too many.
+// Tests many concurrent orders for the same units, through one process and through two: no unit is sold twice.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { CommandResult } from '#platform/event-store/aggregate.ts'
@@ -84,8 +84,8 @@ describe(`${ORDERS} orders at once for 20 units`, () => {
   })
 })
 
-describe('a command that is repeated', () => {
-  it('has its effect once, and gets the same answer, a refusal too', async () => {
+describe('a repeated command', () => {
+  it('takes effect once, and gets the same result, including a refusal', async () => {
     const sku = await givenStock({ 'BER-1': 1 })
     const ask = (key: string) =>
       repositoryOf(0).handleMany([sku], { key: `${key}:${sku}`, body: 'same' }, stocks =>

@@ -1,4 +1,4 @@
-// Random histories of a few SKUs and orders: every command, in any order, as the deciders accept it.
+// Generates random histories of a few SKUs and orders: every command, in any order, as the deciders accept it.
 import fc from 'fast-check'
 import {
   commit,

@@ -1,4 +1,4 @@
-// Commands over an order's SKUs, by given/when/then.
+// Tests the commands on the stocks of an order by given/when/then.
 import { describe, expect, it } from 'vitest'
 import {
   after,
@@ -30,7 +30,7 @@ function given(units: Record<string, Record<string, number>>): Stocks {
   return new Map(Object.entries(units).map(([sku, by]) => [sku, stockWith(sku, by)]))
 }
 
-/** What an order over `lines` is given, as `sku@warehouse: quantity`. */
+/** Returns the allocations of an order over `lines`, as `sku@warehouse: quantity`. */
 function allocated(from: Stocks, ...lines: [string, number][]): Record<string, number> {
   const decided = reserve(from, command(...lines))
   if ('refused' in decided) throw new Error(decided.refused.message)
@@ -64,7 +64,7 @@ describe('the quota of open holds', () => {
     expect(reserve(all, ask(25))).toHaveProperty('accepted')
   })
 
-  it('lets one customer hold a part of the stock beside its first order and no more, and says so', () => {
+  it('lets one customer hold only a part of the stock after its first order, and names the quota in the refusal', () => {
     const from = then(all, ask(10))
     expect(reserve(from, ask(3, OTHER))).toEqual({
       refused: {
@@ -78,7 +78,7 @@ describe('the quota of open holds', () => {
     expect(reserve(from, ask(12, OTHER, 'somebody else'))).toHaveProperty('accepted')
   })
 
-  it('lets nobody hide all of the stock again whose hold has lapsed, until a payment of theirs is approved', () => {
+  it('limits a customer whose hold has lapsed until one of its payments is approved', () => {
     expect(reserve(lapsed, ask(13, OTHER))).toMatchObject({ refused: { code: 'INSUFFICIENT_STOCK' } })
     expect(reserve(lapsed, ask(12, OTHER))).toHaveProperty('accepted')
     expect(reserve(lapsed, ask(25, OTHER, 'somebody else'))).toHaveProperty('accepted')
@@ -87,21 +87,21 @@ describe('the quota of open holds', () => {
     expect(reserve(paid, ask(24, 'a third'))).toHaveProperty('accepted')
   })
 
-  it('takes a hold that is past its end for a lapse, as well', () => {
+  it('counts a hold that is past its end as a lapse', () => {
     const held = then(all, ask(25))
     expect(reserve(held, { ...ask(13, OTHER), at: LATER })).toMatchObject({
       refused: { shortages: [{ sku: 'a', requested: 13, available: 12 }] },
     })
   })
 
-  it('takes no hold that was committed for a lapse', () => {
+  it('does not count a committed hold as a lapse', () => {
     const held = then(all, ask(25))
     const paid = ending(held, commit(held, { orderId: ORDER, at: AT }))
     const released = ending(paid, release(paid, { orderId: ORDER }))
     expect(reserve(released, ask(25, OTHER))).toHaveProperty('accepted')
   })
 
-  it('lets it hold few units whatever share of the stock they are', () => {
+  it('lets a customer hold a few units whatever their share of the stock', () => {
     const few = given({ a: { 'BER-1': 4 } })
     expect(reserve(then(few, ask(1)), ask(2, OTHER))).toHaveProperty('accepted')
     expect(reserve(then(few, ask(1)), ask(3, OTHER))).toHaveProperty('refused')
@@ -112,7 +112,7 @@ describe('the quota of open holds', () => {
     expect(reserve(from, ask(1, 'a third'))).toMatchObject({ refused: { code: 'INSUFFICIENT_STOCK' } })
   })
 
-  it('says which lines are short of stock and which of the quota', () => {
+  it('distinguishes lines that are short of stock from lines beyond the quota', () => {
     const from = then(given({ a: { 'BER-1': 25 }, b: { 'BER-1': 1 } }), ask(1))
     const both = { ...command(['a', 20], ['b', 2]), orderId: OTHER, quota }
     expect(reserve(from, both)).toMatchObject({
@@ -132,12 +132,12 @@ describe('reserving', () => {
     })
   })
 
-  it('takes one warehouse that can serve the whole order before better stocked ones', () => {
+  it('prefers one warehouse that can serve the whole order to better stocked ones', () => {
     const from = given({ a: { 'AMS-1': 90, 'MUC-1': 5 }, b: { 'MUC-1': 5, 'ZRH-1': 90 } })
     expect(allocated(from, ['a', 5], ['b', 5])).toEqual({ 'a@MUC-1': 5, 'b@MUC-1': 5 })
   })
 
-  it('takes few warehouses when no single one will do', () => {
+  it('uses few warehouses when no single one can serve the order', () => {
     const from = given({ a: { 'AMS-1': 2, 'BER-1': 3, 'MUC-1': 8 } })
     expect(allocated(from, ['a', 10])).toEqual({ 'a@AMS-1': 2, 'a@MUC-1': 8 })
   })
@@ -149,7 +149,7 @@ describe('reserving', () => {
     expect(allocated(from, ['b', 1], ['a', 1])).toEqual(expected)
   })
 
-  it('counts a SKU that stands in two lines once, with both quantities', () => {
+  it('merges two lines of a SKU into one quantity', () => {
     const from = given({ a: { 'BER-1': 5 } })
     expect(allocated(from, ['a', 2], ['a', 3])).toEqual({ 'a@BER-1': 5 })
     expect(reserve(from, command(['a', 3], ['a', 3]))).toMatchObject({
@@ -157,7 +157,7 @@ describe('reserving', () => {
     })
   })
 
-  it('lists every line that falls short and holds none', () => {
+  it('lists every line that is short, and holds none', () => {
     const from = given({ a: { 'BER-1': 1 }, b: { 'BER-1': 9 }, c: {} })
     expect(reserve(from, command(['a', 2], ['b', 2], ['c', 1]))).toMatchObject({
       refused: {
@@ -196,13 +196,13 @@ describe('reserving', () => {
       expect(reserve(from, command(['a', 1]))).toMatchObject({ refused: { code: 'INSUFFICIENT_STOCK' } })
   })
 
-  it('keeps what the order already holds when asked for the same again, and is refused for anything else', () => {
+  it('keeps the order’s holds when it is repeated, and is refused for other lines', () => {
     const from = stocks({ a: stockWith('a', { 'BER-1': 5 }, holding('a', 3)) })
     expect(reserve(from, command(['a', 3]))).toEqual({ accepted: [] })
     expect(reserve(from, command(['a', 2]))).toMatchObject({ refused: { code: 'RESERVATION_EXISTS' } })
   })
 
-  it('signals the SKU that it sells out', () => {
+  it('signals low stock for the SKU that it sells out', () => {
     expect(reserve(given({ a: { 'BER-1': 5 } }), command(['a', 5]))).toMatchObject({
       accepted: [{ event: { type: 'StockReserved' } }, { event: { type: 'LowStockReached' } }],
     })
@@ -220,7 +220,7 @@ describe('committing', () => {
     })
   })
 
-  it('is refused past the end of the hold, taken by others or not', () => {
+  it('is refused past the end of the hold, whether others hold its units or not', () => {
     const past = stockWith('a', { 'BER-1': 5 }, holding('a', 3, AT))
     for (const a of [past, stockWith('a', { 'BER-1': 5 })])
       expect(commit(stocks({ a }), { orderId: ORDER, at: AT })).toMatchObject({
@@ -228,7 +228,7 @@ describe('committing', () => {
       })
   })
 
-  it('is refused as a whole when one SKU of the order is lost', () => {
+  it('is refused as a whole when the hold on one SKU is gone', () => {
     const from = stocks({
       a: stockWith('a', { 'BER-1': 5 }, holding('a', 3)),
       b: stockWith('b', { 'BER-1': 5 }),
@@ -267,7 +267,7 @@ describe('releasing and expiring', () => {
     expect(release(stocks({ a: noStock }), { orderId: ORDER })).toEqual({ accepted: [] })
   })
 
-  it('expires what is due, and leaves what is not due or is firm', () => {
+  it('expires due holds, and keeps those that are not due or are firm', () => {
     const due = stockWith('a', { 'BER-1': 5 }, holding('a', 3, BEFORE))
     const notDue = stockWith('b', { 'BER-1': 5 }, holding('b', 3, LATER))
     const firm = stockWith('c', { 'BER-1': 5 }, holding('c', 3, BEFORE), committed('c'))

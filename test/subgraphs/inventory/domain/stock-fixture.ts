@@ -1,4 +1,4 @@
-// Ready-made stocks and events for the tests of inventory.
+// Provides sample stocks and events for the tests of inventory.
 import { type Hold, listHolds, type Units } from '#subgraphs/inventory/domain/holds.ts'
 import type { ProductFacts, Stock, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import { addProduct, evolveAll, noStock } from '#subgraphs/inventory/domain/stock.ts'

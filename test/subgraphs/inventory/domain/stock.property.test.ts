@@ -1,4 +1,4 @@
-// Whatever is asked of the stock, in whatever order: the sums hold.
+// Tests that the sums of a stock hold under random commands in any order.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { unshipped } from '#subgraphs/inventory/domain/holds.ts'
@@ -31,7 +31,7 @@ function expectSound(stock: Stock): void {
   expect(stock.returnable).toBeGreaterThanOrEqual(0)
 }
 
-it('what is on hand is what came in, less what was shipped, and what came back', () => {
+it('units on hand are those received and restocked, less those shipped', () => {
   const property = fc.property(steps, steps => {
     const history = run(steps)
     for (const sku of SKUS) {

@@ -1,4 +1,4 @@
-// Commands on one SKU, by given/when/then.
+// Tests the commands on one SKU by given/when/then.
 import { describe, expect, it } from 'vitest'
 import {
   addProduct,
@@ -15,7 +15,7 @@ const sku = 'oak'
 const table = stockWith(sku, { 'BER-1': 10 })
 
 describe('adding a product', () => {
-  it('records the facts and the stock to begin with', () => {
+  it('records the product facts and the initial stock', () => {
     const decided = addProduct(noStock, {
       sku,
       facts,
@@ -35,7 +35,7 @@ describe('adding a product', () => {
     })
   })
 
-  it('is refused when the SKU is taken', () => {
+  it('is refused when the SKU exists', () => {
     const decided = addProduct(table, { sku, facts, units: [] })
     expect(decided).toMatchObject({ refused: { code: 'PRODUCT_EXISTS', sku } })
   })
@@ -80,7 +80,7 @@ describe('adjusting stock', () => {
     })
   })
 
-  it('corrects down to nothing and signals that', () => {
+  it('corrects down to zero and signals low stock', () => {
     expect(adjust(table, -10)).toMatchObject({
       accepted: [
         { type: 'StockCorrected', data: { quantity: -10 } },
@@ -100,7 +100,7 @@ describe('adjusting stock', () => {
     })
   })
 
-  it('takes back what an expired hold kept, but never what a committed one keeps', () => {
+  it('may use the units of an expired hold, but never those of a committed one', () => {
     const expired = stockWith(sku, { 'BER-1': 10 }, holding(sku, 8, BEFORE))
     expect(adjust(expired, -5)).toMatchObject({
       accepted: [{ type: 'ReservationExpired' }, { type: 'StockCorrected' }],
@@ -109,7 +109,7 @@ describe('adjusting stock', () => {
     expect(adjust(firm, -5)).toMatchObject({ refused: { code: 'STOCK_BELOW_RESERVED' } })
   })
 
-  it('is refused past what a warehouse can be thought to hold', () => {
+  it('is refused beyond the plausible capacity of a warehouse', () => {
     const full = stockWith(sku, { 'BER-1': 100_000_000 })
     expect(adjust(full, 1)).toMatchObject({ refused: { code: 'STOCK_TOO_LARGE' } })
   })
@@ -133,7 +133,7 @@ describe('the state', () => {
     expect(ended).toMatchObject({ onHand: { 'BER-1': 6 }, held: { 'BER-1': 0 }, returnable: 4 })
   })
 
-  it('counts as available what nobody holds, over all warehouses', () => {
+  it('counts units that nobody holds as available, over all warehouses', () => {
     expect(available(stockWith(sku, { 'BER-1': 10, 'MUC-1': 5 }, holding(sku, 4, LATER)))).toBe(11)
   })
 })

@@ -1,4 +1,4 @@
-// The read models of inventory on a real database: filled live, and the same again when rebuilt from the log.
+// Tests the read models of inventory on a real database: live, and rebuilt from the log.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
@@ -75,7 +75,7 @@ async function documents<Doc extends Document>(view: View<Doc>): Promise<unknown
   return (await projections.collection(view).find({ limit: 100 })).items.map(({ id, doc }) => [id, doc])
 }
 
-it('finds products by the beginnings of words, in alphabetical order', async () => {
+it('a search finds products by the beginnings of words, in alphabetical order', async () => {
   const find = async (text: string) => {
     const where = [{ matching: text }]
     const page = await projections
@@ -88,7 +88,7 @@ it('finds products by the beginnings of words, in alphabetical order', async () 
   expect(await find('ANV')).toEqual(['c'])
 })
 
-it('lists what is low', async () => {
+it('the list of low stock holds the products at or below their threshold', async () => {
   const low = await projections
     .collection(productsView)
     .find({ where: [{ path: 'low', equals: true }], limit: 10 })
@@ -108,7 +108,7 @@ it('a rebuild gives the same documents as the live view', async () => {
   await rebuilt(warehousesView)
 })
 
-it('a sweep ends the holds that are past their end, once, however many sweep at the same time', async () => {
+it('concurrent sweeps expire each due hold once', async () => {
   const reservations = projections.collection(reservationsView)
   const sweep = (now: Date) => sweepExpired({ stocks, reservations, now: () => now })
   expect(await sweep(new Date(AT))).toBe(0)

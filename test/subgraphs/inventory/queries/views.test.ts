@@ -1,4 +1,4 @@
-// The read models say what the aggregates say, whatever happened.
+// Tests that the read models agree with the aggregates after any history.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
@@ -74,7 +74,7 @@ describe('after any history', () => {
     fc.assert(property, { numRuns: 100 })
   })
 
-  it('the reservations that wait are the holds of the aggregates', () => {
+  it('the open reservations are the holds of the aggregates', () => {
     const property = fc.property(steps, steps => {
       const history = run(steps)
       const docs = ofHistory(reservationsView, history)
@@ -131,7 +131,7 @@ describe('a reservation', () => {
       events.map((event, index) => recorded({ id: 'a', event }, index)),
     ).get(ORDER)
 
-  it('goes from held over committed to shipped', () => {
+  it('goes from held to committed to shipped', () => {
     const all = [holding('a', 2), committed('a'), shipped]
     expect([1, 2, 3].map(count => after(...all.slice(0, count))?.status)).toEqual([
       'HELD',

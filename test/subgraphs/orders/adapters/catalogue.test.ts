@@ -1,4 +1,4 @@
-// Products and quotes as orders gets them from the other services: coalesced, current, cached only where that is allowed.
+// Tests how orders loads products and quotes from other services: batched, current, and cached only where that is allowed.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client/client.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
@@ -38,7 +38,7 @@ describe('products', () => {
     ),
   })
 
-  test('placements of one moment share a query, each SKU in it once, with the service token', async () => {
+  test('concurrent placements share one query, which names each SKU once and carries the service token', async () => {
     const { service, client } = await serving(products)
     const catalogue = createCatalogue(client)
     const found = await Promise.all([
@@ -67,7 +67,7 @@ describe('products', () => {
     expect((await catalogue.load(['A'])).get('A')?.price).toEqual(usd(200))
   })
 
-  test('who asks for a position of inventory waits for it alone', async () => {
+  test('a request for a position of inventory does not delay requests without one', async () => {
     const { service, client } = await serving(products)
     const catalogue = createCatalogue(client)
     await Promise.all([catalogue.load(['A']), catalogue.load(['A'], 12)])
@@ -75,7 +75,7 @@ describe('products', () => {
     expect(asked.toSorted()).toEqual(['inventory=12', undefined])
   })
 
-  test('more SKUs than inventory takes go in several queries', async () => {
+  test('SKUs beyond inventory’s limit are loaded in several queries', async () => {
     const { service, client } = await serving(products)
     const skus = Array.from({ length: 501 }, (_, index) => `S${index}`)
     expect((await createCatalogue(client).load(skus)).size).toBe(501)
@@ -96,7 +96,7 @@ describe('quotes', () => {
     quoteShipping: { __typename: 'ShippingQuote', validUntil, fee: { amount: '4.90', currency: 'USD' } },
   })
 
-  test('are asked for once while they are valid, and again afterwards', async () => {
+  test('are requested once while they are valid, and again afterwards', async () => {
     let now = new Date('2026-01-01T00:00:00Z')
     const { service, client } = await serving(() => quote('2026-01-01T01:00:00Z'))
     const quotes = createShippingQuotes(client, () => now)
@@ -107,7 +107,7 @@ describe('quotes', () => {
     expect(service.sent).toHaveLength(2)
   })
 
-  test('differ by everything that is asked', async () => {
+  test('are cached separately for every difference in the request', async () => {
     const { service, client } = await serving(() => quote('2030-01-01T00:00:00Z'))
     const quotes = createShippingQuotes(client, () => new Date())
     const others = [
@@ -123,7 +123,7 @@ describe('quotes', () => {
     expect(service.sent).toHaveLength(9)
   })
 
-  test('that cannot be had are asked for again', async () => {
+  test('are requested again after a failure', async () => {
     let isDown = true
     const { client } = await serving(() => {
       if (isDown) throw new Error('down')
@@ -135,7 +135,7 @@ describe('quotes', () => {
     expect(await quotes.fee(request)).toEqual(usd(490))
   })
 
-  test('where the carrier does not go are the caller’s to mend', async () => {
+  test('are BAD_USER_INPUT for a country that the carrier does not serve', async () => {
     const { client } = await serving(() => ({
       quoteShipping: { __typename: 'NotShippable', code: 'COUNTRY_NOT_SERVED', message: 'Not there.' },
     }))
@@ -145,7 +145,7 @@ describe('quotes', () => {
     })
   })
 
-  test('of too much are the caller’s to mend in the lines', async () => {
+  test('are BAD_USER_INPUT on the lines when the goods are too heavy', async () => {
     const { client } = await serving(() => ({
       quoteShipping: { __typename: 'NotShippable', code: 'TOO_HEAVY', message: 'Too much.' },
     }))

@@ -1,4 +1,4 @@
-// A small real GraphQL endpoint over HTTP for tests of a client: it answers by a function and keeps what it was sent.
+// Starts a small GraphQL endpoint over HTTP for tests of a client: a function gives the responses, and requests are kept.
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'

@@ -1,4 +1,4 @@
-// The operations that orders sends are valid in the subgraphs that they are for.
+// Tests that the operations that orders sends are valid in the subgraphs that execute them.
 import { readdir } from 'node:fs/promises'
 import { parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
@@ -10,7 +10,7 @@ test.each(Object.entries(OPERATIONS))('%s is valid in its subgraph', async (_, {
   expect(validate(schema, parse(document)).map(error => error.message)).toEqual([])
 })
 
-test('every file of operations is sent by something', async () => {
+test('every operation file is used', async () => {
   const files = await readdir(new URL('../../../../subgraphs/orders/adapters/operations', import.meta.url))
   expect(files).toHaveLength(Object.keys(OPERATIONS).length)
 })

@@ -1,4 +1,4 @@
-// A placement that is malformed is refused with the field's name, before anybody is asked anything.
+// Tests that a malformed placement is refused with the field's name, before any other service is called.
 import { describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { PlaceOrderInput } from '#schema/generated/orders.ts'
@@ -102,12 +102,12 @@ test.each([
   })
 })
 
-test('a customer orders for itself, and may say so', () => {
+test('a customer orders for itself, and may name itself', () => {
   expect(readPlacement(input, customer).customerId).toBe(CUSTOMER_ID)
   expect(readPlacement({ ...input, customerId: CUSTOMER_ID }, customer).customerId).toBe(CUSTOMER_ID)
 })
 
-test('a full placement is read into the domain, trimmed, in minor units', () => {
+test('a full placement is converted to domain types, trimmed and in minor units', () => {
   const full: PlaceOrderInput = {
     ...input,
     customerId: CUSTOMER_ID,
@@ -135,7 +135,7 @@ test('a full placement is read into the domain, trimmed, in minor units', () => 
   })
 })
 
-test('a command waits for up to ten seconds, and not at all unless it is told to', () => {
+test('a command waits for up to ten seconds, and not at all by default', () => {
   expect([readSettleWithin(undefined), readSettleWithin(10_000)]).toEqual([0, 10_000])
   expect(fault(() => readSettleWithin(10_001)).message).toContain('settleWithinMs: should be')
 })

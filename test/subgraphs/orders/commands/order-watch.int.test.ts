@@ -1,4 +1,4 @@
-// Waiting for what becomes of an order: driven by the log, whoever wrote to it, and bounded.
+// Tests waiting for the outcome of an order: the log of any process drives it, and its number is bounded.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
@@ -59,7 +59,7 @@ test('a wait ends with the event that settles it, written by another process', a
   expect(await settled).toMatchObject({ order: { status: 'CONFIRMED' }, version: 2, position })
 })
 
-test('what happened between the watch and the wait is not missed', async () => {
+test('an event between the watch and the wait is not missed', async () => {
   const orderId = newId('order')
   using watch = await watches.watch(orderId)
   const known = await placed(orderId)
@@ -78,7 +78,7 @@ test('a wait ends at its deadline with the order as it is', async () => {
   )
 })
 
-test('many wait at once, each for its own order, on few reads of the log', async () => {
+test('many concurrent waits for different orders share few reads of the log', async () => {
   let reads = 0
   const readLog: EventStore['readLog'] = range => {
     reads += 1
@@ -109,7 +109,7 @@ test('a wait can begin again after all others have ended', async () => {
   }
 })
 
-test('past the limit nobody waits', async () => {
+test('a wait beyond the limit ends at once', async () => {
   await using small = createOrderWatches(store, { limit: 1, onError: fail })
   const first = await small.watch('ord_1')
   expect(await small.watch('ord_2')).toBeUndefined()
@@ -118,7 +118,7 @@ test('past the limit nobody waits', async () => {
   expect(again).toBeDefined()
 })
 
-test('released, all who wait are answered as things stand, and nobody waits any more', async () => {
+test('a release ends all waits with the current state, and later waits end at once', async () => {
   await using closing = createOrderWatches(store, { onError: fail })
   const orderId = newId('order')
   using watch = await closing.watch(orderId)

@@ -1,4 +1,4 @@
-// Follows an order event by event, from a state that may hold some of the events already.
+// Tests following an order event by event, from a state that may hold some of the events already.
 import { expect, test } from 'vitest'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import { followOrder } from '#subgraphs/orders/commands/order-watch.ts'
@@ -32,7 +32,7 @@ function watching(...events: RecordedEvent[]) {
 const never = () => false
 const isConfirmed = (order: PlacedOrder) => order.status === 'CONFIRMED'
 
-test('followOrder passes over events that the state holds already', async () => {
+test('followOrder skips events that the state holds already', async () => {
   const order = must(
     given(
       o => place(o, placement()),
@@ -55,7 +55,7 @@ test('followOrder passes over events that the state holds already', async () => 
   })
 })
 
-test('followOrder does not wait for an order that is far enough, nor without a watch', async () => {
+test('followOrder does not wait for an order that has reached the state already, nor without a watch', async () => {
   const known = { order: must(given(o => place(o, placement()))), version: 1, position: 11 }
   expect(await followOrder(undefined, known, { isReached: never, deadline: Date.now() + 60_000 })).toBe(known)
   const unread = watching(recorded(2, requested))

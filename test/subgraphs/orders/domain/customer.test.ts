@@ -1,4 +1,4 @@
-// The customer's profile: registering, and registering again.
+// Tests the customer's profile: registering, and registering again.
 import { expect, test } from 'vitest'
 import { absent, type Customer, evolve, register } from '#subgraphs/orders/domain/customer.ts'
 import { AT, CUSTOMER_ID } from '#test/subgraphs/orders/domain/order-fixture.ts'

@@ -1,4 +1,4 @@
-// Debts on an order: what is still owed after the provider would not move the money, and how it ends.
+// Tests debts on an order: what is owed after the provider refused to move money, and how a debt ends.
 import { describe, expect, test } from 'vitest'
 import * as debts from '#subgraphs/orders/domain/debts.ts'
 import type { DebtResolution } from '#subgraphs/orders/domain/events.ts'
@@ -31,33 +31,33 @@ const confirmed: Step[] = [
 const texts = (...steps: Step[]) => must(given(...confirmed, ...steps)).timeline.map(({ text }) => text)
 
 describe('a debt', () => {
-  test('stands on the order and in its timeline, and leaves the status as it is', () => {
+  test('is recorded on the order and in its timeline, and does not change the status', () => {
     const order = must(given(...confirmed, record()))
     const { at, ...debt } = owed
     expect(order).toMatchObject({ status: 'CONFIRMED', debts: [{ ...debt, since: AT }] })
     expect(order.timeline.at(-1)?.text).toBe('The payment of 85.00 USD was refused and is still owed')
   })
 
-  test('recorded twice counts once', () => {
+  test('counts once when it is recorded twice', () => {
     const order = given(...confirmed, record())
     expect(outcome(record({ at: LATER })(order))).toBe('nothing')
     expect(outcome(record({ debtId: 'cap_2' })(order))).toBe('DebtRecorded')
   })
 
-  test('ends once, in the way that came first', () => {
+  test('ends once, with the first resolution', () => {
     const paid = given(...confirmed, record(), resolve('PAID'))
     expect(must(paid).debts).toMatchObject([{ debtId: 'cap_1', resolution: 'PAID', resolvedAt: LATER }])
     expect(outcome(resolve('WRITTEN_OFF')(paid))).toBe('nothing')
     expect(outcome(resolve('PAID')(paid))).toBe('nothing')
   })
 
-  test('that is unknown cannot end, and there is none on an order that is not there', () => {
+  test('is refused when the debt or the order is unknown', () => {
     expect(outcome(resolve('PAID', 'cap_9')(given(...confirmed, record())))).toBe('DEBT_NOT_FOUND')
     expect(outcome(record()(absent))).toBe('ORDER_NOT_FOUND')
     expect(outcome(resolve('PAID')(absent))).toBe('ORDER_NOT_FOUND')
   })
 
-  test('is told by who owes it and by how it ended', () => {
+  test('is described by its debtor and its resolution', () => {
     const refund = record({ debtId: 'ref_1', owedBy: 'SHOP', amount: usd(1000) })
     expect(texts(record(), refund, resolve('PAID'), resolve('PAID', 'ref_1')).slice(2)).toEqual([
       'The payment of 85.00 USD was refused and is still owed',

@@ -1,4 +1,4 @@
-// What was lost, arrived, came back and was refunded, as the order's lines, sum and timeline tell it.
+// Tests how the order's lines, sums and timeline show lost, delivered, returned and refunded goods.
 import { describe, expect, test } from 'vitest'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import { refundedSoFar } from '#subgraphs/orders/domain/order.ts'
@@ -32,7 +32,7 @@ const counts = (order: PlacedOrder) =>
   order.lines.map(({ sku, shipped, delivered, lost, returned }) => [sku, shipped, delivered, lost, returned])
 
 describe('a lost shipment', () => {
-  test('is told with its units, and its refund with the amount', () => {
+  test('is in the timeline with its units, and its refund with the amount', () => {
     const order = must(given(...sent, deliver, lose, refundLoss, complete))
     expect(texts(order).slice(-4)).toEqual([
       'Shipment delivered',
@@ -53,13 +53,13 @@ describe('a lost shipment', () => {
     expect(refundLoss(given(...sent, lose, refundLoss))).toEqual({ accepted: [] })
   })
 
-  test('of a history that did not tell of it is what had not arrived at completion', () => {
+  test('is derived at completion in histories that do not record losses', () => {
     const order = must(given(...sent, deliver, complete))
     expect(order.lines.map(({ lost }) => lost)).toEqual([0, 2])
   })
 })
 
-test('what came back is told with its amount, and counts into what was refunded', () => {
+test('a refunded return is in the timeline with its amount, and counts into the total refund', () => {
   const request: Step = order =>
     returns.requestReturn(order, {
       returnId: 'ret_1',

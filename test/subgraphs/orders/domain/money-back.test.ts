@@ -1,4 +1,4 @@
-// Money back for an order: whatever is lost or returned in whatever order, it adds up to what was paid.
+// Tests that the money back for an order adds up to what was paid, whatever is lost or returned in whatever order.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { apportion } from '#platform/domain/money.ts'
@@ -29,7 +29,7 @@ function saleOf(lines: SoldLine[], goods: number, charges: number, contents: Sku
   return { lines, goods, parcels }
 }
 
-describe('what the goods cost', () => {
+describe('the price of the goods', () => {
   const adjusted = (...amounts: number[]) =>
     goodsTotal({
       itemsTotal: usd(1000),
@@ -52,12 +52,12 @@ describe('what the goods cost', () => {
   })
 })
 
-describe('money back', () => {
+describe('the money back', () => {
   const sock = (minor: number): SoldLine => ({ sku: 'SOCK', quantity: 1, unitPrice: usd(minor) })
   const one = [{ sku: 'SOCK', quantity: 1 }]
   const twoPrices = saleOf([sock(1000), sock(200)], 1200, 500, [one, one])
 
-  test('of a product at two prices is that of the lost unit, and of a returned one the cheapest that is left', () => {
+  test('for a product at two prices is the price of the lost unit, and the cheapest remaining price for a returned one', () => {
     expect(moneyBack(twoPrices, { lost: new Set(['p2']), returned: [] })).toBe(200 + 250)
     expect(moneyBack(twoPrices, { lost: new Set(['p1']), returned: [] })).toBe(1000 + 250)
     expect(moneyBack(twoPrices, { lost: NOTHING, returned: one })).toBe(200)
@@ -65,7 +65,7 @@ describe('money back', () => {
     expect(moneyBack(twoPrices, { lost: new Set(['p1']), returned: one })).toBe(1200 + 250)
   })
 
-  test('is nothing for a lost parcel that was not paid, and its units count as returned first', () => {
+  test('is zero for a lost parcel that was not paid, and its units count as returned first', () => {
     const parcels = twoPrices.parcels.map(parcel => ({ ...parcel, unpaid: parcel.id === 'p1' ? 1250 : 0 }))
     const unpaid = { ...twoPrices, parcels }
     expect(moneyBack(unpaid, { lost: new Set(['p1']), returned: [] })).toBe(0)
@@ -73,7 +73,7 @@ describe('money back', () => {
     expect(moneyBack(unpaid, { lost: NOTHING, returned: [...one, ...one] })).toBe(200)
   })
 
-  test('of units that do not ship is nothing', () => {
+  test('is zero for units that do not ship', () => {
     const half = { ...twoPrices, parcels: twoPrices.parcels.slice(0, 1) }
     expect(moneyBack(half, { lost: NOTHING, returned: [...one, ...one] })).toBe(1000)
   })
@@ -158,7 +158,7 @@ function total(amounts: readonly number[]): number {
   return amounts.reduce((sum, amount) => sum + amount, 0)
 }
 
-describe('for every order and every story', () => {
+describe('for every order and every history', () => {
   const holds = (
     check: (told: {
       sale: Sale
@@ -183,7 +183,7 @@ describe('for every order and every story', () => {
     )
   }
 
-  test('the same happenings in another order come to the same sum, and no refund is negative', () => {
+  test('the sum does not depend on the order of losses and returns, and no refund is negative', () => {
     holds(({ sale, story, shuffled }) => {
       const refunds = refundsOf(sale, shuffled)
       expect(Math.min(0, ...refunds)).toBe(0)
@@ -197,7 +197,7 @@ describe('for every order and every story', () => {
     })
   })
 
-  test('all goods lost or back is all that was paid for them, and all lost is the charges as well', () => {
+  test('the loss or return of all goods gives back their full price, and the loss of all also the charges', () => {
     holds(({ sale, contents }) => {
       const ids = sale.parcels.map(({ id }) => id)
       const worthOf = valuer(sale)
@@ -213,7 +213,7 @@ describe('for every order and every story', () => {
     })
   })
 
-  test('all that is paid is the price of the goods and the charges', () => {
+  test('the price of the goods and the charges add up to what is paid', () => {
     fc.assert(
       fc.property(anySale, ({ sale, charges }) => {
         expect(paidFor(sale)).toBe(sale.goods + charges)

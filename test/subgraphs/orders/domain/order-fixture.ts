@@ -1,4 +1,4 @@
-// Orders for tests: a placed one to begin with, and given/when/then on its history.
+// Builds orders for given/when/then tests, beginning with a placed one.
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import type { OrderEvent, OrderPlaced } from '#subgraphs/orders/domain/events.ts'
 import { absent, evolve, type Order, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'

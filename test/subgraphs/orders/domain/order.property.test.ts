@@ -1,4 +1,4 @@
-// Whatever commands come in whatever order: no illegal status change, units and money add up, replay gives the same.
+// Tests invariants of an order under random commands: lawful status changes, sums of units and money, and replay.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { OrderEvent, OrderStatus } from '#subgraphs/orders/domain/events.ts'
@@ -112,7 +112,7 @@ function run(steps: readonly Step[]): Run {
   return { order, events, visited }
 }
 
-test('a status changes only along the flow, and events say so', () => {
+test('a status changes only along the flow, and the events record each change', () => {
   fc.assert(
     fc.property(commands, steps => {
       const { visited, events } = run(steps)
@@ -142,7 +142,7 @@ test('no unit is shipped that was not ordered, or returned that was not shipped'
   )
 })
 
-test('refunds that stand never come to more than was paid, or than the goods are worth', () => {
+test('refunds never exceed what was paid, nor the value of the goods', () => {
   fc.assert(
     fc.property(commands, steps => {
       const { order } = run(steps)
@@ -170,7 +170,7 @@ test('replaying the events, through JSON, gives the same state', () => {
   )
 })
 
-test('at each instant of its timeline an order is as that event made it, whatever the clocks said', () => {
+test('at each instant of its timeline an order has the state after that event, even when clocks differ', () => {
   fc.assert(
     fc.property(commands, fc.infiniteStream(fc.integer({ min: 0, max: 5 })), (steps, minutes) => {
       const events = run(steps).events.map(event => happenedAt(event, minutes.next().value))

@@ -1,4 +1,4 @@
-// The order's decisions: given what happened, when a command comes, then what happens.
+// Tests the order's decisions by given/when/then: past events, a command, and its result.
 import { describe, expect, test } from 'vitest'
 import type { OrderEvent } from '#subgraphs/orders/domain/events.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
@@ -210,20 +210,20 @@ describe('shipping in parts', () => {
     expect(order.status).toBe('PARTIALLY_SHIPPED')
   })
 
-  test('an order whose rest was released completes with what was shipped', () => {
+  test('an order whose remaining units were released completes with the shipped ones', () => {
     const order = given(place, confirm, ship('shp_1', ['MUG', 2]), deliver('shp_1'), complete)
     expect(order.status).toBe('COMPLETED')
     expect(outcome(ship('shp_2', ['MUG', 1])(order))).toBe('SHIPMENT_EXCEEDS_ORDER')
   })
 
-  test('an order of which all has left is delivered with the last arrival, not before', () => {
+  test('a fully shipped order is delivered with its last delivery, not before', () => {
     const sent = [place, confirm, ship('shp_1', ['MUG', 3]), ship('shp_2', ['POT', 2])]
     expect(given(...sent, deliver('shp_2')).status).toBe('SHIPPED')
     expect(given(...sent, deliver('shp_2'), deliver('shp_1')).status).toBe('DELIVERED')
   })
 })
 
-test('a cancelled order keeps the first reason, and says what it came to', () => {
+test('a cancelled order keeps the first reason and its total', () => {
   const again: Step = order =>
     decide.cancel(order, { reason: 'CUSTOMER_REQUEST', message: 'Later.', details: {}, at })
   const order = must(given(place, cancel, again))
@@ -258,17 +258,17 @@ test.each<[string, Step[], RegExp]>([
   expect(decision).toMatchObject({ refused: { code: 'ORDER_SHIPPED', message: expect.stringMatching(why) } })
 })
 
-test('a rejected cancellation can be asked for again', () => {
+test('a cancellation can be requested again after a rejection', () => {
   const order = given(place, requestCancellation, rejectCancellation)
   expect(must(order).cancellationRequested).toBe(false)
   expect(outcome(requestCancellation(order))).toBe('CancellationRequested')
 })
 
-test('payment tokens are in the event and nowhere in the state', () => {
+test('payment tokens are stored in the event and not in the state', () => {
   expect(JSON.stringify(given(place))).not.toContain('tok_approve')
 })
 
-test('the timeline tells each event, and keeps the first and the newest ones', () => {
+test('the timeline describes each event, and keeps the first and the newest ones', () => {
   const few = must(given(place, confirm, ship('shp_1', ['MUG', 1])))
   expect(few.timeline.map(entry => entry.text)).toEqual([
     'Order placed',

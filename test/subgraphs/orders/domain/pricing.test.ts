@@ -1,4 +1,4 @@
-// What an order comes to: lines, fee, adjustments, tenders, and every reason why it cannot be placed so.
+// Tests the pricing of an order: lines, fee, adjustments, tenders, and every refusal.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MAX_MINOR } from '#platform/domain/money.ts'
@@ -70,7 +70,7 @@ describe('items', () => {
     })
   })
 
-  test('are short when the lines of a product together are more than there is', () => {
+  test('are refused when the lines of a product together exceed its stock', () => {
     const lines = [
       { sku: 'POT', quantity: 2 },
       { sku: 'POT', quantity: 1, agreedUnitPrice: usd(5) },
@@ -104,7 +104,7 @@ function tender(minor: number | undefined) {
 }
 
 describe('the order', () => {
-  test('is items, fee and adjustments, and a tender without an amount takes the rest', () => {
+  test('adds up items, fee and adjustments, and a tender without an amount pays the rest', () => {
     const tenders = [
       { kind: 'VOUCHER' as const, token: 'v', amount: usd(1000) },
       { kind: 'CARD' as const, token: 'c' },
@@ -121,7 +121,7 @@ describe('the order', () => {
     })
   })
 
-  test('that comes to something else than expected is refused with both', () => {
+  test('is refused with both amounts when the total differs from the expected one', () => {
     const found = priceOrder(request({ expectedTotal: usd(8000) }), usd(8000), usd(500))
     expect(found).toMatchObject({ refused: { is: 'TotalChanged', expected: usd(8000), actual: usd(8500) } })
     expect(priceOrder(request({ expectedTotal: usd(8500) }), usd(8000), usd(500))).toHaveProperty('priced')
@@ -150,7 +150,7 @@ describe('the order', () => {
     })
   })
 
-  test('that a voucher covers takes nothing of the card beside it', () => {
+  test('charges nothing to the card when a voucher covers it', () => {
     const tenders = [8500, undefined].map(tender)
     expect(priceOrder(request({ tenders }), usd(8000), usd(500))).toEqual({
       priced: { total: usd(8500), tenders: tenders.slice(0, 1) },
@@ -167,7 +167,7 @@ describe('the order', () => {
     expect(priceOrder(request({ tenders }), usd(1), usd(1))).toMatchObject(mixed)
   })
 
-  test('that is free needs no money, and one below zero is malformed', () => {
+  test('needs no tender when it is free, and is malformed below zero', () => {
     const gift = (minor: number) => request({ adjustments: [{ label: 'Gift', amount: usd(minor) }] })
     const free = { priced: { total: usd(0), tenders: [] } }
     expect(priceOrder(gift(-8500), usd(8000), usd(500))).toEqual(free)
@@ -180,7 +180,7 @@ describe('the order', () => {
     expect(() => priceOrder(gift(-8501), usd(8000), usd(500))).toThrow('adjustments:')
   })
 
-  test('tenders always make up the total, or it is refused', () => {
+  test('is refused unless the tenders add up to the total', () => {
     const minor = fc.integer({ min: 1, max: 5000 })
     const tenders = fc.array(fc.option(minor, { nil: undefined, freq: 4 }), { maxLength: 4 })
     fc.assert(

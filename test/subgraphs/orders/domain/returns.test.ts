@@ -1,4 +1,4 @@
-// Returns: who may send what back, how much money that is, and what becomes of the order.
+// Tests returns: which units may be returned, how much money they give back, and the order's status.
 import { describe, expect, test } from 'vitest'
 import type { OrderEvent, OrderPlaced, UnitRange } from '#subgraphs/orders/domain/events.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
@@ -63,25 +63,25 @@ function delivered(changes: Partial<OrderPlaced> = {}): Step[] {
   return [order => decide.place(order, placement(changes)), confirm, ship('shp_1', everything), deliver]
 }
 
-describe('asking for a return', () => {
+describe('requesting a return', () => {
   test('a delivered unit can go back for its price', () => {
     const order = must(given(...delivered(), ask('ret_1', ['MUG', 2], ['POT', 1])))
     expect(order.returns).toMatchObject([{ status: 'REQUESTED', refund: usd(4500), reason: 'broken' }])
     expect(order.status).toBe('DELIVERED')
   })
 
-  test('nothing goes back before delivery', () => {
+  test('nothing can be returned before delivery', () => {
     const shipped = given(o => decide.place(o, placement()), confirm, ship('shp_1', everything))
     expect(outcome(ask('ret_1', ['MUG', 1])(shipped))).toBe('ORDER_NOT_DELIVERED')
   })
 
-  test('each unit goes back once, but again after a rejection', () => {
+  test('each unit can be returned once, and again after a rejection', () => {
     const once = [...delivered(), ask('ret_1', ['MUG', 2])]
     expect(outcome(ask('ret_2', ['MUG', 2])(given(...once)))).toBe('RETURN_EXCEEDS_DELIVERED')
     expect(outcome(ask('ret_2', ['MUG', 2])(given(...once, reject('ret_1'))))).toBe('ReturnRequested')
   })
 
-  test('what was not ordered, or is still on its way, does not go back', () => {
+  test('units that were not ordered, or not delivered yet, cannot be returned', () => {
     expect(outcome(ask('ret_1', ['CUP', 1])(given(...delivered())))).toBe('RETURN_EXCEEDS_DELIVERED')
     const half: Step[] = [
       o => decide.place(o, placement()),
@@ -95,14 +95,14 @@ describe('asking for a return', () => {
     expect(outcome(ask('ret_1', ['MUG', 3])(given(...half)))).toBe('ReturnRequested')
   })
 
-  test('a discount on the order lowers refunds in proportion, and together they are what the goods cost', () => {
+  test('a discount lowers refunds in proportion, and together they are the price of the goods', () => {
     const parts = [ask('ret_1', ['MUG', 1]), ask('ret_2', ['MUG', 2], ['POT', 2])]
     expect(refunds(...delivered(sale(-100)), ...parts)).toEqual([987, 6913])
     expect(refunds(...delivered(sale(-3500)), ...parts)).toEqual([562, 3938])
     expect(refunds(...delivered(sale(-8400)), ...parts)).toEqual([0, 0])
   })
 
-  test('of a product at two prices the cheaper units go back first', () => {
+  test('the cheaper units of a product at two prices are returned first', () => {
     const lines = [
       { lineNo: 1, sku: 'MUG', title: 'Mug', quantity: 3, unitPrice: usd(1000), weightGrams: 300 },
       { lineNo: 2, sku: 'POT', title: 'Pot', quantity: 1, unitPrice: usd(2500), weightGrams: 900 },
@@ -114,12 +114,12 @@ describe('asking for a return', () => {
     ])
   })
 
-  test('what the goods cost comes back, never the fee or a surcharge', () => {
+  test('a return gives back the price of the goods, never the fee or a surcharge', () => {
     const wrapped = { adjustments: [{ label: 'Gift wrap', amount: usd(300) }], total: usd(8800) }
     expect(refunds(...delivered(wrapped), ask('ret_1', ['MUG', 3], ['POT', 2]))).toEqual([8000])
   })
 
-  test('beside a lost unit of the same product at another price, both come to what both cost', () => {
+  test('a returned and a lost unit of a product at two prices together give back both prices', () => {
     const lines = [
       { lineNo: 1, sku: 'SOCK', title: 'Sock', quantity: 1, unitPrice: usd(1000), weightGrams: 100 },
       { lineNo: 2, sku: 'SOCK', title: 'Sock', quantity: 1, unitPrice: usd(200), weightGrams: 100 },
@@ -139,7 +139,7 @@ describe('asking for a return', () => {
     expect(refunds(...steps(1))).toEqual([200])
   })
 
-  test('an order takes a bounded number of returns', () => {
+  test('the number of returns of an order is limited', () => {
     const cycles = Array.from({ length: returns.RETURNS_LIMIT }, (_, n) => [
       ask(`ret_${n}`, ['MUG', 1]),
       reject(`ret_${n}`),
@@ -151,7 +151,7 @@ describe('asking for a return', () => {
 describe('deciding on a return', () => {
   const asked = [...delivered(), complete, ask('ret_1', ['MUG', 3])]
 
-  test('each decision is made once; the other one is refused then', () => {
+  test('each decision is made once, and the opposite one is refused afterwards', () => {
     expect(outcome(receive('ret_1')(given(...asked)))).toBe('ReturnReceived')
     expect(outcome(receive('ret_1')(given(...asked, receive('ret_1'))))).toBe('nothing')
     expect(outcome(reject('ret_1')(given(...asked, receive('ret_1'))))).toBe('RETURN_RECEIVED')
@@ -167,7 +167,7 @@ describe('deciding on a return', () => {
     expect(outcome(refunded('ret_1')(given(...back)))).toBe('nothing')
   })
 
-  test('the refund is counted again when the goods arrive, and is what was refunded in the end', () => {
+  test('the refund is recalculated when the goods arrive, and is the refunded amount in the end', () => {
     const lines = [
       { lineNo: 1, sku: 'MUG', title: 'Mug', quantity: 1, unitPrice: usd(500), weightGrams: 300 },
       { lineNo: 2, sku: 'MUG', title: 'Mug', quantity: 2, unitPrice: usd(1000), weightGrams: 300 },
@@ -185,7 +185,7 @@ describe('deciding on a return', () => {
     expect(refunds(...turned, told)).toEqual([499, 500])
   })
 
-  test('what an older build promised too much for is not promised again', () => {
+  test('an amount that an older build promised too much is not promised again', () => {
     const history = given(...delivered(sale(-100)), ask('ret_1', ['MUG', 3]), receive('ret_1'))
     const [older] = must(history).returns
     const promised = { ...must(history), returns: older ? [{ ...older, refund: usd(3000) }] : [] }
@@ -202,7 +202,7 @@ describe('deciding on a return', () => {
   })
 })
 
-test('no command on returns finds an order that is not there', () => {
+test('every command on returns is refused for an unknown order', () => {
   for (const command of [ask('ret_1', ['MUG', 1]), receive('ret_1'), reject('ret_1'), refunded('ret_1')])
     expect(outcome(command({ status: 'ABSENT' }))).toBe('ORDER_NOT_FOUND')
 })

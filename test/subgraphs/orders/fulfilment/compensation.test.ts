@@ -40,8 +40,8 @@ function cancellation(...events: StoryEvent[]) {
   return inputOf(told, 'cancel-order')
 }
 
-describe('what cannot be had', () => {
-  test('no stock: cancelled with the shortages, nothing to give back', () => {
+describe('an order that cannot be fulfilled', () => {
+  test('is cancelled with the shortages when there is no stock, and releases nothing', () => {
     const shortages = [{ sku: 'MUG', requested: 3, available: 1 }]
     expect(cancellation(started, refused('reserve-stock', 'INSUFFICIENT_STOCK', { shortages }))).toEqual({
       orderId: 'ord_1',
@@ -51,7 +51,7 @@ describe('what cannot be had', () => {
     })
   })
 
-  test('payment declined: stock goes back, then cancelled', () => {
+  test('releases its stock and is cancelled when the payment is declined', () => {
     const declined = [...held, refused('authorise-payment', 'PAYMENT_DECLINED', { retryable: true })]
     expect(asks(...declined)).toEqual(['release-stock'])
     expect(cancellation(...declined, ok('release-stock'))).toMatchObject({
@@ -60,7 +60,7 @@ describe('what cannot be had', () => {
     })
   })
 
-  test('payment without an answer: voided, in case it was authorised after all', () => {
+  test('voids a payment without a response, in case it was authorised after all', () => {
     const unknown = [...held, failed('authorise-payment')]
     expect(asks(...unknown)).toEqual(['void-payment', 'release-stock'])
     expect(asks(...unknown, ok('release-stock'))).toEqual([])
@@ -68,14 +68,14 @@ describe('what cannot be had', () => {
     expect(asks(...unknown, approved)).toEqual([])
   })
 
-  test('payment not approved in time: voided, released, cancelled', () => {
+  test('voids, releases and cancels when the payment is not approved in time', () => {
     expect(asks(...awaitingApproval, timedOut)).toEqual(['void-payment', 'release-stock'])
     expect(cancellation(...awaitingApproval, timedOut, ...BOTH_BACK)).toMatchObject({
       reason: 'APPROVAL_TIMED_OUT',
     })
   })
 
-  test('approval denied: the clock stops, stock goes back', () => {
+  test('stops the timer and releases its stock when the approval is denied', () => {
     expect(asks(...awaitingApproval, rejected)).toEqual([
       'cancel-timer approval',
       'void-payment',
@@ -88,7 +88,7 @@ describe('what cannot be had', () => {
     })
   })
 
-  test('approval denied before the authorisation was answered pending', () => {
+  test('is stopped by a denied approval that arrives before the pending authorisation', () => {
     expect(asks(...held, rejected)).toEqual([])
     expect(asks(...held, rejected, ok('authorise-payment', { pending: true }))).toEqual([
       'void-payment',
@@ -96,19 +96,19 @@ describe('what cannot be had', () => {
     ])
   })
 
-  test('time up while the note of it is still on its way: waits for its answer', () => {
+  test('waits for the response to its note when the approval times out meanwhile', () => {
     const early = [...held, ok('authorise-payment', { pending: true }), timedOut]
     expect(asks(...early)).toEqual([])
     expect(asks(...early, ok('await-approval'))).toEqual(['void-payment', 'release-stock'])
   })
 
-  test('hold expired before the commit: the money is let go', () => {
+  test('voids the payment when the hold expired before the commit', () => {
     const expired = [...authorised, refused('commit-stock', 'RESERVATION_EXPIRED')]
     expect(asks(...expired)).toEqual(['void-payment', 'release-stock'])
     expect(cancellation(...expired, ...BOTH_BACK)).toMatchObject({ reason: 'STOCK_HOLD_EXPIRED' })
   })
 
-  test('a forward step that gives up without an answer ends the order, whichever it is', () => {
+  test('is stopped by any forward step that fails without a response', () => {
     expect(asks(started, failed('reserve-stock'))).toEqual(['release-stock'])
     expect(asks(...authorised, failed('commit-stock'))).toEqual(['void-payment', 'release-stock'])
     expect(asks(...authorised, ok('commit-stock'), failed('confirm-order'))).toEqual([
@@ -119,7 +119,7 @@ describe('what cannot be had', () => {
 })
 
 describe('a carrier that refuses', () => {
-  test('has the other shipment called back, once that is known to exist', () => {
+  test('has the other shipment cancelled, once that exists', () => {
     const refusal = [...confirmed, refused('create-shipment:BER', 'CARRIER_REFUSED')]
     expect(asks(...refusal)).toEqual([])
     const known = [...refusal, ok('create-shipment:MUC', { shipmentId: 'shp_m' })]
@@ -131,12 +131,12 @@ describe('a carrier that refuses', () => {
     })
   })
 
-  test('of everything leaves nothing to call back', () => {
+  test('leaves nothing to cancel when it refuses every shipment', () => {
     const refusals = [refused('create-shipment:BER'), failed('create-shipment:MUC')]
     expect(asks(...confirmed, ...refusals)).toEqual(['void-payment', 'release-stock'])
   })
 
-  test('after a part was dispatched: that part goes on and is paid with the fee, the rest goes back', () => {
+  test('leaves a dispatched part to be delivered and charged with the fee, and the rest is released', () => {
     const partial = [
       ...confirmed,
       ok('create-shipment:BER', { shipmentId: 'shp_b' }),
@@ -157,7 +157,7 @@ describe('a payment that cannot be taken', () => {
   const declined = refused('capture:shp_m', 'PAYMENT_REFUSED', { movementId: 'cap_m', code: 'card_expired' })
   const debt = { orderId: 'ord_1', debtId: 'cap_m', owedBy: 'CUSTOMER', amount: eur(1052) }
 
-  test('keeps all goods back that have not left, and gives back what was taken for them', () => {
+  test('keeps back all goods that have not left, and refunds what was captured for them', () => {
     const stopped = [...labelled, ok('capture:shp_b'), declined]
     expect(asks(...stopped)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
     const back = [...stopped, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
@@ -167,7 +167,7 @@ describe('a payment that cannot be taken', () => {
     expect(names(tell(...rest).all)).not.toContain('record-debt:cap_m')
   })
 
-  test('for goods that have left is a debt, and the order is complete once it is paid', () => {
+  test('is a debt for goods that have left, and the order completes once it is paid', () => {
     const gone = [
       ...labelled,
       ...dispatchedAndTaken('shp_b'),
@@ -186,7 +186,7 @@ describe('a payment that cannot be taken', () => {
     expect(names(tell(...arrived, settled('cap_m')).all)).not.toContain('void-payment')
   })
 
-  test('and is written off lets go of what is still held before the order is complete', () => {
+  test('voids what is still held before the order completes, once it is written off', () => {
     const gone = [
       ...labelled,
       ...dispatchedAndTaken('shp_b'),
@@ -197,7 +197,7 @@ describe('a payment that cannot be taken', () => {
     expect(asks(...gone, writtenOff('cap_m', 1052), ok('void-payment'))).toEqual(['complete-order'])
   })
 
-  test('while the rest is with the carrier stops the rest, and the order goes on in part', () => {
+  test('stops only its own parcel when the other is with the carrier', () => {
     const stopped = [...labelled, ...dispatchedAndTaken('shp_b'), declined]
     expect(asks(...stopped)).toEqual(['cancel-shipment:shp_m'])
     expect(asks(...stopped, ok('cancel-shipment:shp_m'))).toEqual(['void-payment', 'release-stock'])
@@ -205,7 +205,7 @@ describe('a payment that cannot be taken', () => {
     expect(asks(...stopped, late)).toEqual(['ship-stock:shp_m', 'note-shipped:shp_m', 'record-debt:cap_m'])
   })
 
-  test('holds no stock of what was called back while the debt is open', () => {
+  test('releases the stock of cancelled shipments while the debt is open', () => {
     const left = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
     const inDebt = [...labelled, ok('capture:shp_b'), ...left, declined, ok('record-debt:cap_m')]
     const calledBack = [...inDebt, ok('cancel-shipment:shp_b')]
@@ -214,7 +214,7 @@ describe('a payment that cannot be taken', () => {
     expect(asks(...calledBack, writtenOff('cap_m', 1052))).toContain('void-payment')
   })
 
-  test('in full: what was taken of it goes back with the goods, the rest is the debt', () => {
+  test('refunds the captured part with the goods, and leaves the rest as a debt', () => {
     const part = refused('capture:shp_m', 'PAYMENT_REFUSED', { movementId: 'cap_m', outstanding: 1000 })
     const stopped = [...labelled, ok('capture:shp_b'), part]
     const back = [...stopped, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
@@ -223,7 +223,7 @@ describe('a payment that cannot be taken', () => {
     expect(inputOf(tell(...gone), 'record-debt:cap_m')).toMatchObject({ amount: eur(1000) })
   })
 
-  test('and is settled before its refusal is heard is resolved as soon as it is told', () => {
+  test('is resolved as soon as it is recorded when its settlement arrived before its refusal', () => {
     const gone = [
       ...labelled,
       ...dispatchedAndTaken('shp_b'),
@@ -235,7 +235,7 @@ describe('a payment that cannot be taken', () => {
     expect(asks(...gone, ok('record-debt:cap_m'))).toEqual(['resolve-debt:cap_m'])
   })
 
-  test('for goods that are lost is owed by nobody: a debt that was told ends, and the order goes on to its end', () => {
+  test('is not owed for lost goods: a recorded debt is dropped, and the order completes', () => {
     const sent = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m')]
     const noted = [...sent, ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
     const told = [...noted, declined, ok('record-debt:cap_m')]
@@ -248,7 +248,7 @@ describe('a payment that cannot be taken', () => {
     expect(asks(...over, ...deliveredAndNoted('shp_b'))).toEqual(['complete-order'])
   })
 
-  test('and is paid after its parcel was lost goes back', () => {
+  test('is refunded when it is paid after its parcel was lost', () => {
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m'), declined, lost('shp_m')]
     expect(names(tell(...gone).all)).not.toContain('refund:shp_m')
     expect(inputOf(tell(...gone, settled('cap_m')), 'refund:late-payment-1')).toMatchObject({
@@ -258,7 +258,7 @@ describe('a payment that cannot be taken', () => {
 })
 
 describe('a cancellation', () => {
-  test('waits for the step under way, and gives back exactly what was done', () => {
+  test('waits for the step in flight, and compensates exactly what was done', () => {
     expect(asks(started, cancelled)).toEqual([])
     expect(asks(started, cancelled, ok('reserve-stock'))).toEqual(['release-stock'])
     expect(asks(started, cancelled, refused('reserve-stock'))).toEqual(['cancel-order'])
@@ -271,18 +271,18 @@ describe('a cancellation', () => {
     expect(asks(...authorised, cancelled, ok('commit-stock'))).toEqual(['void-payment', 'release-stock'])
   })
 
-  test('keeps its reason whatever fails afterwards', () => {
+  test('keeps its reason when another step fails afterwards', () => {
     const stopped = [...held, cancelled, refused('authorise-payment'), ok('release-stock')]
     expect(cancellation(...stopped)).toMatchObject({ reason: 'CUSTOMER_REQUEST', details: {} })
   })
 
-  test('that comes while another cause has stopped the order changes nothing', () => {
+  test('changes nothing when another cause has stopped the order', () => {
     const stopped = [...awaitingApproval, timedOut, cancelled]
     expect(asks(...stopped)).toEqual([])
     expect(cancellation(...stopped, ...BOTH_BACK)).toMatchObject({ reason: 'APPROVAL_TIMED_OUT' })
   })
 
-  test('while approval is awaited stops the clock at once', () => {
+  test('stops the approval timer at once', () => {
     expect(asks(...awaitingApproval, cancelled)).toEqual([
       'cancel-timer approval',
       'void-payment',
@@ -291,18 +291,18 @@ describe('a cancellation', () => {
     expect(asks(...awaitingApproval, cancelled, timedOut)).toEqual([])
   })
 
-  test('twice is once', () => {
+  test('counts once when it is repeated', () => {
     expect(asks(...awaitingApproval, cancelled, cancelled)).toEqual([])
     expect(asks(...labelled, cancelled, cancelled)).toEqual([])
   })
 
-  test('that orders knows of when asked to confirm stops the order too', () => {
+  test('stops the order when orders refuses to confirm because of it', () => {
     const refusal = [...authorised, ok('commit-stock'), refused('confirm-order')]
     expect(asks(...refusal)).toEqual(['void-payment', 'release-stock'])
     expect(asks(...refusal, cancelled)).toEqual([])
   })
 
-  test('calls every shipment back, those just being created included, before money and stock', () => {
+  test('cancels every shipment, including those being created, before money and stock are released', () => {
     const creating = [...confirmed, ok('create-shipment:BER', { shipmentId: 'shp_b' }), cancelled]
     expect(asks(...creating)).toEqual([])
     const created = [...creating, ok('create-shipment:MUC', { shipmentId: 'shp_m' })]
@@ -314,7 +314,7 @@ describe('a cancellation', () => {
     expect(asks(...back, dispatched('shp_b'))).toEqual([])
   })
 
-  test('after a dispatch is rejected, once, and the order goes on whole', () => {
+  test('is rejected once after a dispatch, and the whole order continues', () => {
     const late = [...labelled, dispatched('shp_b'), cancelled]
     expect(asks(...late)).toEqual(['reject-cancellation'])
     expect(asks(...late, cancelled)).toEqual([])
@@ -322,7 +322,7 @@ describe('a cancellation', () => {
     expect(tell(...late).phase).toBe('running')
   })
 
-  test('after the end is rejected', () => {
+  test('is rejected after the order has ended', () => {
     const done = [
       ...labelled,
       ...['shp_b', 'shp_m'].flatMap(id => [...dispatchedAndTaken(id), ...deliveredAndNoted(id)]),
@@ -332,7 +332,7 @@ describe('a cancellation', () => {
     expect(tell(...done, cancelled, ok('reject-cancellation')).phase).toBe('ended')
   })
 
-  test('that finds every shipment gone is rejected, and all is paid for', () => {
+  test('is rejected when every shipment is dispatched, and all are charged', () => {
     const gone = [
       ...labelled,
       cancelled,
@@ -344,7 +344,7 @@ describe('a cancellation', () => {
     expect(inputOf(tell(...gone), 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
   })
 
-  test('that finds all of it gone is told so, and not of a rest that there is none of', () => {
+  test('is rejected without naming a remainder when every shipment is dispatched', () => {
     const gone = [
       ...[...paid, cancelled],
       refused('cancel-shipment:shp_b', 'SHIPMENT_DISPATCHED'),
@@ -355,7 +355,7 @@ describe('a cancellation', () => {
     })
   })
 
-  test('that finds a part gone: the rest is released, and what was taken for it goes back', () => {
+  test('releases and refunds the remainder when a part is dispatched', () => {
     const mixed = [
       ...paid,
       cancelled,
@@ -383,7 +383,7 @@ describe('a cancellation', () => {
     expect(tell(...refunded, ok('complete-order'), ok('note-refund:shp_b')).phase).toBe('ended')
   })
 
-  test('after the money was taken gives all of it back, and waits for a capture under way before that', () => {
+  test('refunds all captured money, after the capture in flight has finished', () => {
     const back = [ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
     expect(asks(...paid, cancelled, ...back)).toEqual(['refund:shp_m', 'release-stock'])
     const all = [...paid, cancelled, ...back, ok('refund:shp_b'), ok('release-stock'), ok('refund:shp_m')]
@@ -393,14 +393,14 @@ describe('a cancellation', () => {
     expect(asks(...labelled, cancelled, ...back, ok('capture:shp_b'))).toEqual(['refund:shp_b'])
   })
 
-  test('overtaken by the news of a dispatch waits for the other shipment’s answer', () => {
+  test('waits for the other shipment’s response when a dispatch arrives first', () => {
     const news = [...labelled, cancelled, delivered('shp_b')]
     expect(asks(...news)).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
     expect(asks(...news, ok('cancel-shipment:shp_m'))).toEqual(['reject-cancellation'])
     expect(asks(...news, refused('cancel-shipment:shp_b'))).toEqual([])
   })
 
-  test('that overtakes the start stops the order before anything is done', () => {
+  test('stops the order before any step when it arrives before the start', () => {
     expect(asks(cancelled, started)).toEqual(['cancel-order'])
   })
 })

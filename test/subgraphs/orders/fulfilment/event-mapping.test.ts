@@ -1,4 +1,4 @@
-// What a fulfilment hears of: which events become which inputs, under which id, in which order.
+// Tests which events become which inputs of a fulfilment, with which ids and in which order.
 import { expect, test } from 'vitest'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
@@ -43,7 +43,7 @@ function message(type: string, data: BusMessage['data']): BusMessage {
   }
 }
 
-test('a placed order starts its fulfilment with all that the steps need, and the time they have', () => {
+test('a placed order starts its fulfilment with the data and the time limits of its steps', () => {
   const sale = { adjustments: [{ label: 'Sale', amount: usd(-100) }], total: usd(8400) }
   const found = inputFromOrder(recorded(placedEvent({ ...sale, instructions: 'Ring' })), {
     reservationMs: 5,
@@ -79,7 +79,7 @@ test('a placed order starts its fulfilment with all that the steps need, and the
   })
 })
 
-test('a cancellation and a return reach the fulfilment; what it did itself does not', () => {
+test('a cancellation and a return reach the fulfilment, and events that it caused do not', () => {
   const moved = { ...noted, from: 'COMPLETED', to: 'RETURNED' } as const
   const back = { returnId: 'ret_1', lines: [{ sku: 'MUG', quantity: 1 }], refund: usd(1000) }
   const heard = (event: OrderEvent) => inputFromOrder(recorded(event), {})?.event
@@ -96,7 +96,7 @@ test('a cancellation and a return reach the fulfilment; what it did itself does 
   ).toBeUndefined()
 })
 
-test('news of payment and shipping reach the fulfilment of their order', () => {
+test('events of payment and shipping reach the fulfilment of their order', () => {
   const heard = (type: string, data: BusMessage['data']) =>
     inputFromBus(message(type, { orderId: ORDER_ID, ...data }), fail)
   expect(heard('PaymentAuthorised', {})).toMatchObject({
@@ -118,7 +118,7 @@ test('news of payment and shipping reach the fulfilment of their order', () => {
   expect(heard('TenderAuthorised', {})).toBeUndefined()
 })
 
-test('an event that cannot be read is told of and left out', () => {
+test('an event that cannot be parsed is reported and skipped', () => {
   const unreadable: string[] = []
   expect(
     inputFromBus(message('ShipmentLost', { orderId: ORDER_ID }), ({ type }) => unreadable.push(type)),
@@ -127,7 +127,7 @@ test('an event that cannot be read is told of and left out', () => {
 })
 
 test.each(['MovementWrittenOff', 'MovementDropped'] as const)(
-  'of a movement, %s says how much was not moved in the end',
+  '%s of a movement carries the amount that was not moved in the end',
   type => {
     const movement = { orderId: ORDER_ID, movementId: 'cap_1', kind: 'CAPTURE', amount: usd(600) }
     expect(inputFromBus(message(type, movement), fail)).toMatchObject({

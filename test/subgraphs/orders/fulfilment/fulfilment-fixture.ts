@@ -1,4 +1,4 @@
-// Given/when/then for fulfilments: events in short, and the effects that the last of them has. Free of I/O.
+// Builds events of fulfilments for given/when/then tests, and returns the effects of the last one.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Effect, StepEvent } from '#platform/saga/saga.ts'
 import {
@@ -158,12 +158,12 @@ export function names(effects: readonly Effect[]): string[] {
   return effects.map(effect => (effect.kind === 'call' ? effect.step : `${effect.kind} ${effect.timer}`))
 }
 
-/** What the last of `events` asks for, by name. */
+/** Returns the effects of the last of `events`, by name. */
 export function asks(...events: readonly StoryEvent[]): string[] {
   return names(tell(...events).effects)
 }
 
-/** What `step` was called with. */
+/** Returns the input of the call of `step`. */
 export function inputOf(told: Told, step: string): JsonObject | undefined {
   const found = told.all.find(effect => effect.kind === 'call' && effect.step === step)
   return found?.kind === 'call' ? found.input : undefined

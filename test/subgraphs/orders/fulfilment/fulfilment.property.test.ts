@@ -1,4 +1,4 @@
-// Any interleaving of answers, failures, cancellations, news and repeats: what must hold when all is answered.
+// Tests invariants of a fulfilment under random interleavings of responses, failures, cancellations, events and repeats.
 import process from 'node:process'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -186,7 +186,7 @@ function holds(check: (run: Run) => void, numRuns = RUNS): void {
   )
 }
 
-test('a fulfilment ends, by completing or by cancelling, never both', () => {
+test('a fulfilment ends either completed or cancelled', () => {
   holds(({ state, asked, world }) => {
     expect(fulfilment.phase(state)).toBe('ended')
     const ends = asked.filter(step => step === 'complete-order' || step === 'cancel-order')
@@ -198,7 +198,7 @@ test('all the money that was authorised is captured or voided', () => {
   holds(({ world }) => expect(world.captured + world.voided).toBe(world.authorised))
 })
 
-test('a parcel that leaves and arrives is paid for in full, or its debt is on the order and written off', () => {
+test('a delivered parcel is paid in full, or its debt is on the order and written off', () => {
   holds(({ world }) => {
     for (const [id, { status }] of world.shipments) {
       const { asked = 0, taken = 0 } = world.bills.get(id) ?? {}
@@ -216,7 +216,7 @@ test('a parcel that leaves and arrives is paid for in full, or its debt is on th
   })
 })
 
-test('all that was taken for parcels that are called back or lost goes back, or the shop owes it', () => {
+test('all money captured for cancelled or lost parcels is refunded, or the shop owes it', () => {
   holds(({ world, log }) => {
     const gone = [...world.shipments].filter(([, { status }]) => status === 'cancelled' || status === 'lost')
     const taken = gone.reduce((sum, [id]) => sum + (world.bills.get(id)?.taken ?? 0), 0)
@@ -232,7 +232,7 @@ function writtenOff(world: World, movementId: string, kind: Movement['kind']): n
   return movement?.status === 'written-off' && movement.kind === kind ? movement.outstanding : 0
 }
 
-test('every refused movement but those that were dropped, or of lost goods, is told to the order, and so is its end', () => {
+test('every refused movement and its end is recorded on the order, unless it was dropped or its goods were lost', () => {
   holds(({ world }) => {
     for (const [movementId, { status, kind }] of world.movements) {
       expect(status).not.toBe('open')
@@ -252,18 +252,18 @@ test('all the stock that was reserved is shipped or released', () => {
   holds(({ world }) => expect(world.shipped + world.released).toBe(world.reserved))
 })
 
-test('no step is asked for twice, nor the clock started twice', () => {
+test('no step is requested twice, and the timer is started once', () => {
   holds(({ asked }) => expect(asked).toHaveLength(new Set(asked).size))
 })
 
-test('a cancellation that does not go through is rejected, one that does is not', () => {
+test('a cancellation is rejected exactly when it does not succeed', () => {
   holds(({ state, asked }) => {
     const isRejected = asked.includes('reject-cancellation')
     expect(isRejected).toBe(state.cancellationRequested && asked.includes('complete-order'))
   })
 })
 
-test('no more is given back than was taken', () => {
+test('no more is refunded than was captured', () => {
   holds(({ world }) => expect(world.refunded).toBeLessThanOrEqual(world.captured))
 })
 

@@ -62,7 +62,7 @@ describe('the way to delivery', () => {
     ])
   })
 
-  test('then asks for the money, and gives that up when it stays unanswered', () => {
+  test('then authorises the payment, with bounded retries', () => {
     expect(tell(...held).effects).toEqual([
       {
         kind: 'call',
@@ -74,7 +74,7 @@ describe('the way to delivery', () => {
     ])
   })
 
-  test('then makes the hold firm, then confirms, then creates a shipment a warehouse', () => {
+  test('then commits the hold, confirms the order, and creates one shipment per warehouse', () => {
     expect(asks(...authorised)).toEqual(['commit-stock'])
     expect(inputOf(tell(...authorised), 'commit-stock')).toEqual({ orderId: 'ord_1', skus: ['MUG', 'LAMP'] })
     expect(asks(...authorised, ok('commit-stock'))).toEqual(['confirm-order'])
@@ -93,7 +93,7 @@ describe('the way to delivery', () => {
     })
   })
 
-  test('takes what each shipment’s goods are worth, and its part of the fee by weight, once all labels are there', () => {
+  test('captures each shipment’s goods and its part of the fee by weight, once all labels exist', () => {
     expect(asks(...labelled.slice(0, -1))).toEqual([])
     expect(asks(...labelled)).toEqual(['capture:shp_b', 'capture:shp_m'])
     const told = tell(...labelled)
@@ -104,13 +104,13 @@ describe('the way to delivery', () => {
     expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
   })
 
-  test('has the stock follow a dispatch, and tells the order', () => {
+  test('ships the stock of a dispatched parcel, and notes it on the order', () => {
     const one = tell(...labelled, dispatched('shp_b'))
     expect(asks(...labelled, dispatched('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
     expect(inputOf(one, 'ship-stock:shp_b')).toMatchObject({ warehouse: 'BER' })
   })
 
-  test('takes the money when a shipment leaves in the histories of older builds', () => {
+  test('captures at the dispatch in histories of older builds', () => {
     const { goodsTotal: _, ...older } = order
     const start: StoryEvent = { type: 'FulfilmentStarted', data: { order: older, at: AT } }
     const before = [start, ...labelled.slice(1)]
@@ -125,7 +125,7 @@ describe('the way to delivery', () => {
     expect(asks(...taken, ...refusal)).toEqual(['void-payment'])
   })
 
-  test('completes once all is delivered, noted and paid, and has then ended', () => {
+  test('completes and ends once everything is delivered, noted and paid', () => {
     const toLast = completed.slice(0, -2)
     expect(asks(...toLast)).toEqual(['note-delivered:shp_m'])
     expect(asks(...completed.slice(0, -1))).toEqual(['complete-order'])
@@ -134,7 +134,7 @@ describe('the way to delivery', () => {
     expect(tell(...completed).all.map(effect => effect.kind)).not.toContain('cancel-timer')
   })
 
-  test('does not complete while a capture is unanswered', () => {
+  test('does not complete while a capture has no response', () => {
     const unpaid = completed.filter(
       event => event.type !== 'StepSucceeded' || event.data.step !== 'capture:shp_m',
     )
@@ -142,7 +142,7 @@ describe('the way to delivery', () => {
     expect(asks(...unpaid, ok('capture:shp_m'))).toEqual(['complete-order'])
   })
 
-  test('asks for no money when the order is free', () => {
+  test('requests no payment when the order is free', () => {
     const free = startedWith({ total: eur(0), goodsTotal: eur(0), tenders: [] })
     expect(asks(free, ok('reserve-stock', oneWarehouse))).toEqual(['commit-stock'])
     const toEnd = [
@@ -180,7 +180,7 @@ describe('the way to delivery', () => {
   })
 })
 
-describe('approval', () => {
+describe('an approval', () => {
   const pending = [...held, ok('authorise-payment', { pending: true })]
 
   test('is waited for, ten minutes unless the order says otherwise', () => {
@@ -196,7 +196,7 @@ describe('approval', () => {
     )
   })
 
-  test('lets the order go on, and stops the clock', () => {
+  test('lets the order continue, and stops the timer', () => {
     expect(asks(...awaitingApproval, approved)).toEqual(['commit-stock', 'cancel-timer approval'])
   })
 
@@ -204,39 +204,39 @@ describe('approval', () => {
     expect(asks(...awaitingApproval, approved, approved)).toEqual([])
   })
 
-  test('waits for the note that it was awaited, so that orders hears things in order', () => {
+  test('waits for the response to the note, so that orders records both in sequence', () => {
     expect(asks(...pending, approved)).toEqual(['cancel-timer approval'])
     expect(asks(...pending, approved, ok('await-approval'))).toEqual(['commit-stock'])
   })
 
-  test('that overtakes the answer to the authorisation counts when that says pending', () => {
+  test('counts when it arrives before the pending authorisation', () => {
     expect(asks(...held, approved)).toEqual([])
     expect(asks(...held, approved, ok('authorise-payment', { pending: true }))).toEqual(['commit-stock'])
     expect(asks(...held, approved, ok('authorise-payment', { pending: false }))).toEqual(['commit-stock'])
   })
 
-  test('counts even when the answer to the authorisation never came', () => {
+  test('counts even when the authorisation never gets a response', () => {
     expect(asks(...held, approved, failed('authorise-payment'))).toEqual(['commit-stock'])
   })
 
-  test('after its time is up changes nothing', () => {
+  test('changes nothing after its time limit', () => {
     const late = tell(...awaitingApproval, timedOut, approved)
     expect(late.effects).toEqual([])
     expect(late.phase).toBe('compensating')
   })
 
-  test('before its time is up counts, although the timer fires', () => {
+  test('counts before its time limit, even when the timer fires afterwards', () => {
     expect(asks(...awaitingApproval, approved, timedOut)).toEqual([])
     expect(tell(...awaitingApproval, approved, timedOut, ok('commit-stock')).phase).toBe('running')
   })
 
-  test('that is refused after it was given changes nothing', () => {
+  test('is not revoked by a later refusal', () => {
     expect(asks(...awaitingApproval, approved, rejected)).toEqual([])
   })
 })
 
-describe('news of shipments', () => {
-  test('that overtakes the answer to their creation counts as soon as that comes', () => {
+describe('an event of a shipment', () => {
+  test('takes effect with the shipment’s creation when it arrives earlier', () => {
     const early = [...confirmed, dispatched('shp_b')]
     expect(asks(...early)).toEqual([])
     expect(asks(...early, ok('create-shipment:BER', { shipmentId: 'shp_b' }))).toEqual([
@@ -245,7 +245,7 @@ describe('news of shipments', () => {
     ])
   })
 
-  test('takes money only when every shipment is answered for', () => {
+  test('captures money only when every shipment has a response', () => {
     const early = [...confirmed, dispatched('shp_b'), ok('create-shipment:BER', { shipmentId: 'shp_b' })]
     expect(asks(...early)).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
     expect(asks(...early, ok('create-shipment:MUC', { shipmentId: 'shp_m' }))).toEqual([
@@ -254,19 +254,19 @@ describe('news of shipments', () => {
     ])
   })
 
-  test('of a delivery tells of the dispatch too, and is noted after it', () => {
+  test('implies the dispatch when it is a delivery, which is noted after it', () => {
     expect(asks(...labelled, delivered('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
     expect(asks(...labelled, delivered('shp_b'), dispatched('shp_b'))).toEqual([])
     expect(asks(...labelled, delivered('shp_b'), ok('note-shipped:shp_b'))).toEqual(['note-delivered:shp_b'])
   })
 
-  test('repeated, or of shipments that are not the order’s, asks for nothing', () => {
+  test('has no effect when it is repeated or belongs to another order', () => {
     expect(asks(...labelled, dispatched('shp_b'), dispatched('shp_b'))).toEqual([])
     expect(asks(...labelled, dispatched('shp_x'), delivered('shp_x'))).toEqual([])
     expect(asks(...completed, delivered('shp_b'), lost('shp_b'))).toEqual([])
   })
 
-  test('of a loss gives the parcel’s money back once it is taken, and ends it', () => {
+  test('refunds a lost parcel once its money is captured, and finishes the parcel', () => {
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
     const told = tell(...gone, lost('shp_m'))
     expect(names(told.effects)).toEqual(['note-lost:shp_m', 'refund:shp_m'])
@@ -280,7 +280,7 @@ describe('news of shipments', () => {
     expect(asks(...refunded, ok('note-loss-refunded:shp_m'))).toEqual(['complete-order'])
   })
 
-  test('of a loss whose refund is refused notes the loss, and no refund', () => {
+  test('notes a loss without a refund when the refund is refused', () => {
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
     const rest = [...gone, lost('shp_m'), ...deliveredAndNoted('shp_b'), ok('note-lost:shp_m')]
     expect(asks(...rest, refused('refund:shp_m'))).not.toContain('note-loss-refunded:shp_m')
@@ -288,7 +288,7 @@ describe('news of shipments', () => {
 })
 
 describe('a return', () => {
-  test('after the end refunds and restocks, is noted after both, and ends again', () => {
+  test('is refunded and restocked after the end, noted after both, and the fulfilment ends again', () => {
     const back = [...completed, returned('ret_1', 1000)]
     expect(asks(...back)).toEqual(['refund:ret_1', 'restock:ret_1'])
     expect(tell(...back).phase).toBe('running')
@@ -298,7 +298,7 @@ describe('a return', () => {
     expect(noted.phase).toBe('ended')
   })
 
-  test('twice is once; another one is another', () => {
+  test('counts once when it is repeated, and another return counts by itself', () => {
     expect(asks(...completed, returned('ret_1', 1000), returned('ret_1', 1000))).toEqual([])
     expect(asks(...completed, returned('ret_1', 1000), returned('ret_2', 500))).toEqual([
       'refund:ret_2',
@@ -306,7 +306,7 @@ describe('a return', () => {
     ])
   })
 
-  test('whose refund is refused leaves a debt of the shop, and is noted as refunded once that is paid', () => {
+  test('leaves a debt of the shop when its refund is refused, and is noted as refunded once that is paid', () => {
     const refusal = refused('refund:ret_1', 'PROVIDER_DECLINED', { movementId: 'ref_1', outstanding: 1000 })
     const back = [...completed, returned('ret_1', 1000), ok('restock:ret_1'), refusal]
     expect(asks(...back)).toEqual(['record-debt:ref_1'])
@@ -323,12 +323,12 @@ describe('a return', () => {
     expect(asks(...noted, writtenOff('ref_1', 1000))).toEqual(['resolve-debt:ref_1'])
   })
 
-  test('of an order of which nothing was sent asks for nothing', () => {
+  test('has no effect on an order of which nothing was sent', () => {
     expect(asks(...labelled, returned('ret_1', 1000))).toEqual([])
   })
 })
 
-test('a repeated start, and answers to steps that were never asked, ask for nothing', () => {
+test('a repeated start, and responses to steps that were never requested, have no effect', () => {
   expect(asks(started, started)).toEqual([])
   expect(asks(started, ok('commit-stock'), refused('complete-order'), failed('void-payment'))).toEqual([])
   expect(asks(...held, ok('reserve-stock', oneWarehouse))).toEqual([])

@@ -1,4 +1,4 @@
-// What a fulfilment gives back for lost shipments and returns, in any order of the news, new histories and old.
+// Tests what a fulfilment refunds for lost shipments and returns, in any order of events, in new histories and old.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { FulfilmentOrder } from '#subgraphs/orders/fulfilment/fulfilment.ts'
@@ -55,7 +55,7 @@ describe('a lost shipment', () => {
     expect(refunds(...labelled, ...bothTaken, lost('shp_m'), lost('shp_b'))).toEqual(sum)
   })
 
-  test('of which no money could be taken gives none back, and is told of', () => {
+  test('gives nothing back when none of its money was captured, and is noted', () => {
     const unpaid = [
       ...dispatchedAndTaken('shp_b'),
       ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), refused('capture:shp_m')],
@@ -65,7 +65,7 @@ describe('a lost shipment', () => {
     expect(amounts(told, 'payment.refundPayment')).toEqual({})
   })
 
-  test('gives back what a retry took before the rest of its payment was written off', () => {
+  test('gives back what a retry captured before the rest of its payment was written off', () => {
     const declined = refused('capture:shp_m', 'DECLINED', { movementId: 'cap_m', outstanding: 1052 })
     const gone = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), declined]
     const history = [...labelled, ...dispatchedAndTaken('shp_b'), ...gone, lost('shp_m')]
@@ -73,15 +73,15 @@ describe('a lost shipment', () => {
     expect(refunds(...history, writtenOff('cap_m', 600))).toEqual({ 'refund:late-payment-1': eur(452) })
   })
 
-  test('waits for its money to be taken', () => {
+  test('waits for its capture', () => {
     const taking = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), lost('shp_m')]
     expect(refunds(...labelled, ...taking)).toEqual({})
     expect(refunds(...labelled, ...taking, ok('capture:shp_m'))).toEqual({ 'refund:shp_m': eur(1052) })
   })
 })
 
-describe('a shipment that is called back', () => {
-  test('gives back what a retry took before the void of its payment', () => {
+describe('a cancelled shipment', () => {
+  test('gives back what a retry captured before the void of its payment', () => {
     const declined = refused('capture:shp_m', 'DECLINED', { movementId: 'cap_m', outstanding: 1052 })
     const calledBack = [ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m'), ok('void-payment')]
     const history = [...labelled, ok('capture:shp_b'), declined, ...calledBack]
@@ -112,7 +112,7 @@ describe('a return', () => {
     expect(inputOf(noted, 'note-refunded:ret_1')).toMatchObject({ refund: eur(goods) })
   })
 
-  test('of a product at two prices and a loss of it come to what both cost', () => {
+  test('and a loss of a product at two prices together give back both prices', () => {
     const two = [10, 2].map(price => ({ sku: 'MUG', quantity: 1, unitPrice: eur(price), weightGrams: 100 }))
     const allocations = [
       { sku: 'MUG', warehouse: 'BER', quantity: 1 },
@@ -130,7 +130,7 @@ describe('a return', () => {
     expect(refunds(...late)).toEqual({ 'refund:ret_1': eur(2), 'refund:shp_m': eur(10 + 2) })
   })
 
-  test('of units whose money is taken only later is refunded when it is', () => {
+  test('is refunded when the money for its units is captured later', () => {
     const events = [
       ...[...dispatchedAndTaken('shp_b'), returned('ret_1', 1, mug(1))],
       ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), lost('shp_b')],
@@ -150,14 +150,14 @@ describe('a return', () => {
     expect(all).toEqual({ 'refund:shp_b': eur(7448), 'refund:ret_1': eur(1000) })
   })
 
-  test('counts on what was refused before: nobody is refunded twice', () => {
+  test('counts refused refunds as issued, so nobody is refunded twice', () => {
     const first = [returned('ret_1', 1, mug(1)), refused('refund:ret_1')]
     const told = refunds(...labelled, ...arrived, ...first, returned('ret_2', 1, mug(1)))
     expect(told).toEqual({ 'refund:ret_1': eur(1000), 'refund:ret_2': eur(1000) })
   })
 })
 
-test('the same news in any order give back the same in all, never more than was taken', () => {
+test('the same events in any order refund the same total, never more than was captured', () => {
   const total = (told: Told, command: string) =>
     Object.values(amounts(told, command)).reduce<number>((sum, amount) => sum + minorOf(amount), 0)
   const ways = fc.record({
@@ -208,7 +208,7 @@ describe('a history of an older build', () => {
   }
   const old = [start, ...labelled.slice(1)]
 
-  test('goes on to charge the fee with the last shipment, and gives back what was charged for a lost one', () => {
+  test('charges the fee with the last shipment, and refunds what was charged for a lost one', () => {
     const told = tell(...old, ...bothTaken, lost('shp_m'))
     expect(amounts(told, 'payment.capturePayment')).toEqual({
       'capture:shp_b': eur(7000),
@@ -220,7 +220,7 @@ describe('a history of an older build', () => {
     expect(amounts(turned, 'payment.refundPayment')).toEqual({ 'refund:shp_m': eur(1000) })
   })
 
-  test('gives back for a return what the order said, with the inputs that it always had', () => {
+  test('refunds a return by the amount that the order stored, with unchanged inputs', () => {
     const arrived = [...bothTaken, ...deliveredAndNoted('shp_b'), ...deliveredAndNoted('shp_m')]
     const steps = [returned('ret_1', 625), ok('refund:ret_1'), ok('restock:ret_1')]
     const told = tell(...old, ...arrived, ...steps)

@@ -1,4 +1,4 @@
-// The services around a fulfilment, as small models that do what they are asked and keep count. Free of I/O.
+// Models the services around a fulfilment: each executes its commands in memory and counts units and money.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Effect } from '#platform/saga/saga.ts'
 import { AT, failed, ok, order, refused, type StoryEvent, twoWarehouses } from './fulfilment-fixture.ts'
@@ -14,9 +14,9 @@ export type World = {
   captured: number
   voided: number
   refunded: number
-  /** By shipment: what was asked for it, and what was taken, refused movements that were settled included. */
+  /** The requested and the captured amount by shipment, including refused movements that were settled. */
   bills: Map<string, { asked: number; taken: number }>
-  /** By what they are for: a shipment, a return, or a debt. */
+  /** Refunds by the shipment, return or debt that they are for. */
   refunds: Map<string, number>
   movements: Map<string, Movement>
   hold: 'none' | 'held' | 'committed' | 'gone'
@@ -60,7 +60,7 @@ export function newWorld(): World {
   }
 }
 
-/** How a service takes a call that it may take in several ways. */
+/** The outcomes that a service may choose for a call. */
 export type Mood = 'willing' | 'unwilling' | 'hesitant'
 
 /** Carries out `call` and returns its answer; a call that no order of events should make throws. */

@@ -1,4 +1,4 @@
-// The fulfilment's calls: commands on orders take effect once per key, and answers of other services are told in the saga's words.
+// Tests the execution of steps: commands on orders take effect once per key, and results of services are mapped for the saga.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
@@ -76,7 +76,7 @@ describe('commands on orders', () => {
     expect(history.at(-1)?.recorded.meta.correlationId).toBe(orderId)
   })
 
-  test('cancel with the reason and its details, and are refused in the domain’s words', async () => {
+  test('cancel with the reason and its details, and are refused with the domain’s refusal', async () => {
     const orderId = await placed()
     const details = { shortages: [{ sku: 'MUG', requested: 3, available: 1 }] }
     const input = { orderId, reason: 'OUT_OF_STOCK', message: 'Gone.', details }
@@ -91,7 +91,7 @@ describe('commands on orders', () => {
     })
   })
 
-  test('that this build does not have, or that are malformed, throw: the answer is unknown', async () => {
+  test('throw when they are unknown or malformed, so the result is unknown', async () => {
     const orderId = await placed()
     await expect(perform(call('orders.giftWrap', { orderId }))).rejects.toMatchObject({
       code: 'COMMAND_UNKNOWN',
@@ -155,12 +155,12 @@ describe('commands of other services', () => {
       { status: 'succeeded', result: {} },
     ],
   ]
-  test.each(table)('%s is answered as the saga knows it', async (command, input, told, expected) => {
+  test.each(table)('%s returns the result that the saga expects', async (command, input, told, expected) => {
     answer = told
     expect(await perform(call(command, input))).toEqual(expected)
   })
 
-  test('get the step’s key, and money as decimals', async () => {
+  test('are sent with the step’s key, and with money as decimals', async () => {
     answer = { __typename: 'PaymentMoved' }
     const tenders = [{ kind: 'CARD', token: 'tok', amount: usd(1050) }]
     const asked = call('payment.capturePayment', { orderId, amount: usd(1050), tenders }, 'capture:shp_1')
@@ -176,7 +176,7 @@ describe('commands of other services', () => {
     })
   })
 
-  test('whose answer is not what was asked for throw: the answer is unknown', async () => {
+  test('throw on an unexpected result, so the result is unknown', async () => {
     answer = { __typename: 'ShipmentCreated' }
     await expect(perform(call('shipping.createShipment', { orderId, lines }))).rejects.toThrow()
   })

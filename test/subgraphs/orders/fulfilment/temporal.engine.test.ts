@@ -16,7 +16,7 @@ import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
 const SOON = { timeout: 10_000, interval: 50 }
-/** Longer than one delivery is tried for. */
+/** Longer than the retries of one delivery. */
 const AWAY_MS = 25_000
 const found = temporal.find()
 const missing = missingReason(temporal)
@@ -34,7 +34,7 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
     runSubgraphs({ workflowUrl: await freshNamespace(server.url) }),
   )
 
-  describe('that an operator looks into', () => {
+  describe('in the operators’ queries', () => {
     let all: Running
     const fields = 'order { id } phase pending stuck timers { name } history { at type step }'
 
@@ -79,7 +79,7 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
       expect(pending).toEqual([])
     })
 
-    test('whose approval does not come in time show the timer that fired, and the money is let go', async () => {
+    test('show the timer that fired when an approval times out, and the payment is voided', async () => {
       const id = await place({ tenders: [{ kind: 'CARD', token: 'tok_approval' }] })
       await all.happened(id, 'OrderCancelled')
       await expect.poll(() => list('phase: ENDED'), SOON).toContain(id)

@@ -1,4 +1,4 @@
-// Order changes on a real read model: pages past a position, and none left out while documents are written out of order.
+// Tests order changes on a real read model: pages past a position miss none while documents are written out of order.
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
@@ -44,7 +44,7 @@ async function ask(after: string, first = 100, viewer: Viewer | undefined = ada)
   return { ids: nodes.map(({ id }) => id), ...rest }
 }
 
-test('changes come oldest first, an order once, page by page up to what the view shows', async () => {
+test('changes are listed oldest first, each order once, page by page up to the view’s position', async () => {
   const [a, b, c] = [newId('order'), newId('order'), newId('order')]
   for (const [at, id] of [a, b, c, a].entries()) await write(id, (at + 1) * 10)
   state.shown = 45
@@ -55,7 +55,7 @@ test('changes come oldest first, an order once, page by page up to what the view
   expect(await ask('30', 2, sam)).toMatchObject({ ids: [a] })
 })
 
-test('a later document that shows before an earlier one does not lead the position past the earlier', async () => {
+test('a later document that is visible before an earlier one does not move the position past it', async () => {
   const [early, late] = [newId('order'), newId('order')]
   state.shown = 10
   await write(late, 12)
@@ -66,7 +66,7 @@ test('a later document that shows before an earlier one does not lead the positi
   expect(await ask(seen.position)).toEqual({ ids: [early, late], position: '12', hasMore: false })
 })
 
-test('whoever stands at what the view shows is not sent round and round for later changes', async () => {
+test('a reader at the view’s position gets no further page', async () => {
   const [one, two] = [newId('order'), newId('order')]
   await write(one, 11)
   await write(two, 12)

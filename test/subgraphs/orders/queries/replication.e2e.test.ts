@@ -1,4 +1,4 @@
-// What other services keep copies of: orders by ids, what changed since a position, and the ids of all orders.
+// Tests the queries of services that keep copies: orders by ids, changes since a position, and the ids of all orders.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
@@ -37,7 +37,7 @@ describe('orders by their ids', () => {
   const byIds = async (viewer: Viewer | undefined, ids: readonly string[], consistency?: string | null) =>
     all.ask(viewer, BY_IDS, { variables: { ids }, consistency: consistency ?? null })
 
-  test('come in the order asked for, and those of others look like none', async () => {
+  test('are returned in the requested sequence, with null for those of other customers', async () => {
     const own = await place(ada)
     const foreign = await place(eve)
     const asked = [foreign.id, own.id, newId('order'), own.id]
@@ -51,7 +51,7 @@ describe('orders by their ids', () => {
     expect((await byIds(undefined, asked)).codes).toEqual(['UNAUTHENTICATED'])
   })
 
-  test('are 1 to 100, and ids', async () => {
+  test('are limited to 1 to 100 valid ids', async () => {
     const many = Array.from({ length: 101 }, () => newId('order'))
     for (const ids of [[], many, ['W1']])
       expect((await byIds(ada, ids)).codes, String(ids.length)).toEqual(['BAD_USER_INPUT'])
@@ -65,7 +65,7 @@ describe('the changes of orders', () => {
   const since = async (viewer: Viewer, variables: object, consistency?: string | null) =>
     (await all.ask(viewer, CHANGES, { variables, consistency: consistency ?? null })).data.orderChanges
 
-  test('hold what a command did, read at its position, and then only what came after', async () => {
+  test('contain a command’s effect at its position, and after it only later changes', async () => {
     const shopper = await all.newCustomer('Pat Pageturner')
     const first = await place(shopper)
     const second = await place(shopper)

@@ -1,4 +1,4 @@
-// The read models of orders: what documents become of a history, and that replaying it gives the same.
+// Tests the read models of orders: the documents of a history, and that a replay gives the same.
 import { expect, test } from 'vitest'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { View } from '#platform/read-models/projection.ts'

@@ -1,4 +1,4 @@
-// What every payment provider adapter promises. Speaks to it in the sandbox's test tokens.
+// Defines the contract of every payment provider adapter, by the sandbox's test tokens.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
@@ -50,7 +50,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       return { reference, tenderId, call, authorisation, moved }
     }
 
-    test('an approved authorisation has a reference of its own, the same however often it is asked for', async () => {
+    test('an approved authorisation has a reference of its own, the same for every repeat', async () => {
       const { authorisation, moved } = tender()
       const call = authorisation('tok_approve')
       const answers = await Promise.all([1, 2, 3].map(() => opened.provider.authorise(call)))
@@ -94,12 +94,12 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       expect(await moved()).toMatchObject({ authorised: 5_000 })
     })
 
-    test('a provider that is down says so as UNAVAILABLE', async () => {
+    test('a provider that is down throws UNAVAILABLE', async () => {
       const call = tender().authorisation('tok_down')
       await expect(opened.provider.authorise(call)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     })
 
-    test('an answer that never comes can be given up on; the authorisation may stand all the same', async () => {
+    test('a call without a response can be aborted, and its authorisation may stand all the same', async () => {
       const { authorisation, call, moved } = tender()
       const waiting = opened.provider.authorise(authorisation('tok_timeout'), AbortSignal.timeout(100))
       await expect(waiting).rejects.toThrow()
@@ -108,7 +108,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       expect(after?.authorised).toBe(after?.voided)
     })
 
-    test('captures and refunds are carried out once under their keys, and never pass what is there', async () => {
+    test('captures and refunds are carried out once per key, and never exceed the available amount', async () => {
       const { authorisation, call, moved } = tender()
       await opened.provider.authorise(authorisation('tok_approve'))
       const [capture, refund] = [call(3_000), call(2_000)]
@@ -142,7 +142,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       }
     })
 
-    test('different captures at the same moment never pass the authorisation', async () => {
+    test('different captures at the same moment never exceed the authorisation', async () => {
       const { authorisation, call, moved } = tender()
       await opened.provider.authorise(authorisation('tok_approve'))
       const answers = await Promise.all(Array.from({ length: 8 }, () => opened.provider.capture(call(2_000))))
@@ -150,7 +150,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       expect(await moved()).toMatchObject({ captured: 4_000 })
     })
 
-    test('a void lets go of what is not captured, and nothing is captured after it', async () => {
+    test('a void releases the uncaptured amount, and nothing is captured after it', async () => {
       const { authorisation, call, moved } = tender()
       await opened.provider.authorise(authorisation('tok_approve'))
       await opened.provider.capture(call(2_000))
@@ -161,7 +161,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       expect(await opened.provider.capture(call(1))).toMatchObject({ status: 'declined' })
     })
 
-    test('an authorisation that comes after its void is declined', async () => {
+    test('an authorisation after its void is declined', async () => {
       const { authorisation, call, moved } = tender()
       await opened.provider.void(call(0))
       expect(await opened.provider.authorise(authorisation('tok_approve'))).toMatchObject({
@@ -195,7 +195,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       },
     )
 
-    test('a number at the end of a token is how often it refuses', async () => {
+    test('a number at the end of a token sets how often it is declined', async () => {
       const { authorisation, call } = tender()
       await opened.provider.authorise(authorisation('tok_capture_declined_3'))
       for (const _ of [1, 2, 3])
@@ -253,7 +253,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       })
     })
 
-    test('an authorisation says when it ends, and nothing is captured under it from then on', async () => {
+    test('an authorisation names its expiry, and nothing is captured under it from then on', async () => {
       const { authorisation, call } = tender()
       const before = Date.now()
       const answer = await opened.provider.authorise(authorisation('tok_expires_0'))

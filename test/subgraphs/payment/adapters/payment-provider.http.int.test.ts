@@ -1,4 +1,4 @@
-// The HTTP adapter: the port's contract against a small provider over a real socket, and what a broken one amounts to.
+// Tests the HTTP adapter: the port's contract against a small provider over a real socket, and faults of the provider.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -76,7 +76,7 @@ providerContract('HTTP', async () => {
   }
 })
 
-describe('a provider that does not keep to the protocol', () => {
+describe('a provider that violates the protocol', () => {
   const call = {
     idempotencyKey: 'k',
     reference: 'pay_1',
@@ -90,13 +90,13 @@ describe('a provider that does not keep to the protocol', () => {
     return await provider.capture(call).catch((error: unknown) => error)
   }
 
-  test.each([500, 502, 503, 408, 429])('status %i is an answer that did not come', async status => {
+  test.each([500, 502, 503, 408, 429])('status %i throws UNAVAILABLE', async status => {
     expect(await answerOf((_, response) => void response.writeHead(status).end())).toMatchObject({
       code: 'UNAVAILABLE',
     })
   })
 
-  test('a connection that breaks is an answer that did not come', async () => {
+  test('a broken connection throws UNAVAILABLE', async () => {
     expect(await answerOf(request => void request.socket.destroy())).toMatchObject({ code: 'UNAVAILABLE' })
   })
 
@@ -115,7 +115,7 @@ describe('a provider that does not keep to the protocol', () => {
     })
   })
 
-  test('an answer may leave the amount out, or name it', async () => {
+  test('a response may contain the amount or omit it', async () => {
     const answering = (body: string) => answerOf((_, response) => void response.writeHead(200).end(body))
     expect(await answering('{"status":"approved"}')).toEqual({ status: 'approved' })
     expect(await answering('{"status":"approved","amount":"0.01","currency":"EUR"}')).toEqual({
@@ -124,7 +124,7 @@ describe('a provider that does not keep to the protocol', () => {
     })
   })
 
-  test('user and password of the URL go out as basic authentication', async () => {
+  test('user and password of the URL are sent as basic authentication', async () => {
     let seen: string | undefined
     await using server = await serve((request, response) => {
       seen = request.headers.authorization

@@ -1,4 +1,4 @@
-// The sandbox provider: the port's contract, a ledger that outlives the process, and notices that arrive.
+// Tests the sandbox provider: the port's contract, a ledger that survives a restart, and its notices.
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
@@ -66,7 +66,7 @@ test.each([
   expect((await provider.sums(call.reference))[0]?.authorised ?? 0).toBe(authorised)
 })
 
-test('a notice that is not taken comes again, with the same id', async () => {
+test('a notice that is not accepted is sent again with the same id', async () => {
   await using shop = await openShop((_, nth) => (nth < 3 ? 503 : 204))
   await using provider = await openSandbox()
   provider.start(shop.url)
@@ -75,7 +75,7 @@ test('a notice that is not taken comes again, with the same id', async () => {
   expect(new Set(deliveries.map(({ body }) => JSON.parse(body).id)).size).toBe(1)
 })
 
-test('a notice that was due while nobody ran is told by the next process', async () => {
+test('a notice that was due while no process ran is sent by the next one', async () => {
   const databaseUrl = await freshDatabase()
   const call = authorisation('tok_approval')
   const before = await openSandbox({ databaseUrl })
@@ -88,7 +88,7 @@ test('a notice that was due while nobody ran is told by the next process', async
   expect(JSON.parse(delivery?.body ?? '{}')).toMatchObject({ reference: call.reference })
 })
 
-test('two processes on one ledger tell each notice once', async () => {
+test('two processes on one ledger send each notice once', async () => {
   const databaseUrl = await freshDatabase()
   await using shop = await openShop(() => 204)
   {

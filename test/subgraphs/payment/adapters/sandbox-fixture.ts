@@ -1,4 +1,4 @@
-// A sandbox provider on a database of its own, for tests.
+// Opens a sandbox provider on a database of its own, for tests.
 import { createServer } from 'node:http'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import {

@@ -1,4 +1,4 @@
-// The input of payment's commands: what is malformed is BAD_USER_INPUT, and a card number is never repeated.
+// Tests the input of payment's commands: malformed input is BAD_USER_INPUT, and a card number is never repeated.
 import { describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import type { AuthorisePaymentInput } from '#schema/generated/payment.ts'
@@ -18,7 +18,7 @@ function withToken(token: string): AuthorisePaymentInput {
   return { ...input, tenders: [{ kind: 'CARD', token, amount }] }
 }
 
-test('amounts come in as decimals and go on as minor units', () => {
+test('amounts are converted from decimals to minor units', () => {
   expect(readAuthorisation(input)).toMatchObject({
     amount: { minor: 1999, currency: 'EUR' },
     tenders: [{ token: 'tok_approve', amount: { minor: 1999, currency: 'EUR' } }],

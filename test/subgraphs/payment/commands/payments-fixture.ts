@@ -1,4 +1,4 @@
-// Payments on a real store and a real sandbox ledger, for tests: opened, abandoned, opened again on the same database.
+// Opens payments on a real store and a real sandbox ledger for tests, and reopens them on the same database.
 import { newId } from '#platform/domain/ids.ts'
 import type { CommandContext } from '#platform/event-store/aggregate.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'

@@ -1,4 +1,4 @@
-// Payment commands on a real store and provider: repeated, interrupted, side by side, and nothing is charged twice.
+// Tests payment commands on a real store and provider: repeats, crashes and concurrency charge nothing twice.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
@@ -75,7 +75,7 @@ describe('authorising', () => {
     ])
   })
 
-  test('twice gives the same answer, and one authorisation', async () => {
+  test('twice gives the same result and one authorisation', async () => {
     const order = await authorised()
     const calls = fixture.asked.length
     expect(await authorise(order)).toMatchObject({ pending: false })
@@ -101,7 +101,7 @@ describe('authorising', () => {
     expect(moved.map(({ operations }) => operations)).toEqual([['authorise'], ['authorise']])
   })
 
-  test('a declined card is a refusal that says whether it may work later, also when repeated', async () => {
+  test('a declined card is a refusal with `retryable`, also when repeated', async () => {
     const order = orderOf(['tok_insufficient_funds', 100])
     for (const _ of [1, 2])
       expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_DECLINED', retryable: true } })
@@ -112,7 +112,7 @@ describe('authorising', () => {
     ])
   })
 
-  test('one declined tender lets go of the others', async () => {
+  test('one declined tender voids the others', async () => {
     const order = orderOf(['tok_approve', 6_000], ['tok_decline', 4_000])
     expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_DECLINED' } })
     const [first] = await fixture.sandbox.sums(payOf(order))
@@ -120,12 +120,12 @@ describe('authorising', () => {
     expect((await fixture.history(payOf(order))).at(-1)).toBe('TenderVoided')
   })
 
-  test('an approval that is awaited is answered at once, as pending', async () => {
+  test('a pending approval is returned at once', async () => {
     const order = orderOf(['tok_approval_never', 5_000])
     for (const _ of [1, 2]) expect(await authorise(order)).toMatchObject({ pending: true })
   })
 
-  test('a provider that fails once is unavailable; the same key then goes on where it stopped', async () => {
+  test('a provider that fails once is UNAVAILABLE, and the same key then continues', async () => {
     const order = orderOf(['tok_fail_once', 5_000], ['tok_approve', 1_000])
     await expect(authorise(order)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect(await fixture.history(payOf(order))).toEqual(['PaymentRequested', 'TenderAuthorised'])
@@ -138,7 +138,7 @@ describe('authorising', () => {
 })
 
 describe('a crash between the provider and the record', () => {
-  test('an authorisation whose answer was lost is found again by the next process, and made once', async () => {
+  test('an authorisation whose response was lost is found by the next process, and made once', async () => {
     const order = orderOf()
     {
       await using crashing = await openPaymentsFixture(databaseUrl, sandbox => after(sandbox, lost))
@@ -152,7 +152,7 @@ describe('a crash between the provider and the record', () => {
     ])
   })
 
-  test('a process that is never heard of again leaves nothing charged twice', async () => {
+  test('a process that never recovers leaves nothing charged twice', async () => {
     const order = await authorised()
     const abandoned = await openPaymentsFixture(databaseUrl, sandbox =>
       after(sandbox, () => new Promise<never>(() => {})),
@@ -171,7 +171,7 @@ describe('a crash between the provider and the record', () => {
     ])
   })
 
-  test('what nobody asks about again is carried on with by whoever finds it', async () => {
+  test('a payment that nobody repeats is finished by the sweep of any process', async () => {
     const order = orderOf()
     {
       await using crashing = await openPaymentsFixture(databaseUrl, sandbox => after(sandbox, lost))
@@ -183,7 +183,7 @@ describe('a crash between the provider and the record', () => {
 })
 
 describe('capturing', () => {
-  test('takes two appends and one call for each tender that it touches', async () => {
+  test('takes two appends and one call per tender', async () => {
     const order = await authorised(['tok_approve', 6_000], ['vch_gift', 4_000])
     const calls = fixture.asked.length
     const answer = await move('capture', order, 5_000)
@@ -209,7 +209,7 @@ describe('capturing', () => {
     expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 3_000 }])
   })
 
-  test('many at once never pass the authorisation', async () => {
+  test('many times at once never exceeds the authorisation', async () => {
     const order = await authorised()
     const answers = await Promise.all(Array.from({ length: 6 }, () => move('capture', order, 3_000)))
     expect(answers.filter(answer => 'payment' in answer)).toHaveLength(3)
@@ -218,7 +218,7 @@ describe('capturing', () => {
     expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 9_000 }])
   })
 
-  test('a refusal is the same when repeated, even if it could be done by then', async () => {
+  test('gets the same refusal when repeated, even if it could succeed by then', async () => {
     const order = orderOf()
     const key = `early:${order.orderId}`
     expect(await move('capture', order, 100, key)).toMatchObject({ refused: { code: 'PAYMENT_NOT_FOUND' } })
@@ -241,7 +241,7 @@ describe('refunding', () => {
 })
 
 describe('voiding', () => {
-  test('twice lets go once of what is not captured', async () => {
+  test('twice releases the uncaptured amount once', async () => {
     const order = await authorised()
     await move('capture', order, 4_000)
     for (const key of ['void', 'void', 'void-again']) {
@@ -252,7 +252,7 @@ describe('voiding', () => {
     expect(await move('capture', order, 1)).toMatchObject({ refused: { code: 'PAYMENT_VOIDED' } })
   })
 
-  test('before any payment was requested is a success, and the request that comes late is refused', async () => {
+  test('before any request succeeds, and a later request is refused', async () => {
     const order = orderOf()
     expect(await letGo(order)).toMatchObject({ payment: undefined })
     expect(await letGo(order)).toMatchObject({ payment: undefined })
@@ -260,7 +260,7 @@ describe('voiding', () => {
     expect(await fixture.sandbox.sums(payOf(order))).toEqual([])
   })
 
-  test('of a payment whose authorisation never got an answer lets go of it all the same', async () => {
+  test('releases an authorisation that never got a response', async () => {
     const order = orderOf()
     {
       await using crashing = await openPaymentsFixture(databaseUrl, sandbox => after(sandbox, lost))
@@ -271,7 +271,7 @@ describe('voiding', () => {
     expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
   })
 
-  test('while the authorisation is under way wins: what is approved then is voided under its own name', async () => {
+  test('wins against an authorisation under way: a late approval is voided under its own reference', async () => {
     const order = orderOf()
     const [reached, hold] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const slow = (sandbox: PaymentProvider): PaymentProvider => ({
@@ -296,7 +296,7 @@ describe('voiding', () => {
     expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
   })
 
-  test('that the provider does not answer stays open, takes no capture, and can be repeated', async () => {
+  test('stays open without a response of the provider, refuses captures, and can be repeated', async () => {
     const order = await authorised()
     await using cut = await openPaymentsFixture(databaseUrl, sandbox => ({ ...sandbox, void: lost }))
     await expect(letGo(order, cut)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -318,7 +318,7 @@ describe('a notice of the provider', () => {
     return [order, tenderId]
   }
 
-  test('authorises what awaited it; the same notice again changes nothing', async () => {
+  test('authorises the pending tender, and changes nothing when it is repeated', async () => {
     const [order, tenderId] = await awaiting()
     await fixture.payments.recordNotice(approval(order, tenderId), {})
     const history = await fixture.history(payOf(order))
@@ -329,7 +329,7 @@ describe('a notice of the provider', () => {
     expect(await authorise(order)).toMatchObject({ pending: false })
   })
 
-  test('that comes after the void is recorded, and voided at the provider', async () => {
+  test('is recorded after the void, and its approval is voided at the provider', async () => {
     const [order, tenderId] = await awaiting()
     await letGo(order)
     await fixture.payments.recordNotice(approval(order, tenderId), {})
@@ -342,7 +342,7 @@ describe('a notice of the provider', () => {
     expect(moved?.authorised).toBe(0)
   })
 
-  test('about a payment that is not ours is NOT_FOUND and writes nothing', async () => {
+  test('about an unknown payment is NOT_FOUND and records nothing', async () => {
     const stranger = orderOf()
     const head = await fixture.head()
     const heard = fixture.payments.recordNotice(approval(stranger, newId('tender')), {})
@@ -382,7 +382,7 @@ describe('a refused movement', () => {
     return [order, movementOf(answer)]
   }
 
-  test('is named by its refusal, also when the command is repeated, and is done once it is settled', async () => {
+  test('is named in the refusal, also of a repeat, which succeeds once the movement is settled', async () => {
     const [order, movementId] = await refusedCapture('tok_capture_declined')
     const again = () => move('capture', order, 6_000, `first-of-${order.orderId}`)
     expect(movementOf(await again())).toBe(movementId)
@@ -393,7 +393,7 @@ describe('a refused movement', () => {
     expect(await again()).not.toHaveProperty('refused')
   })
 
-  test('that two operators retry at once, four times each, moves money once', async () => {
+  test('moves money once when two operators retry it four times each at once', async () => {
     const [order, movementId] = await refusedCapture('tok_capture_declined')
     await using other = await openPaymentsFixture(databaseUrl)
     const tries = Array.from({ length: 8 }, (_, nth) =>
@@ -408,7 +408,7 @@ describe('a refused movement', () => {
     expect(moved).toMatchObject({ captured: 6_000, operations: ['authorise', 'capture'] })
   })
 
-  test('under one key twice is tried once, and answers the same', async () => {
+  test('is retried once per key, with the same result', async () => {
     const [order, movementId] = await refusedCapture('tok_capture_declined_3')
     const calls = fixture.asked.length
     for (const _ of [1, 2])
@@ -418,7 +418,7 @@ describe('a refused movement', () => {
     expect(fixture.asked.slice(calls)).toEqual(['capture'])
   })
 
-  test('whose answer is lost stays under way, and the sweep finishes it without taking it again', async () => {
+  test('stays under way when its response is lost, and the sweep finishes it without moving money twice', async () => {
     const [order, movementId] = await refusedCapture('tok_capture_declined')
     await using broken = await openPaymentsFixture(databaseUrl, sandbox => after(sandbox, lost))
     await expect(operate('retry', order, movementId, 'lost', broken)).rejects.toMatchObject({
@@ -434,7 +434,7 @@ describe('a refused movement', () => {
     expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 6_000 }])
   })
 
-  test('whose authorisation has expired is authorised anew, twice if an operator says so', async () => {
+  test('is authorised anew when its authorisation has expired, and again when an operator requests it', async () => {
     const order = await authorised(['tok_capture_expired_2', 10_000])
     const movementId = movementOf(await move('capture', order, 6_000))
     expect(await operate('reauthorise', order, movementId, 'anew')).toMatchObject({
@@ -471,7 +471,7 @@ describe('a refused movement', () => {
     expect((await fixture.sandbox.sums(payOf(order)))[0]).toMatchObject(sums)
   })
 
-  test('is none when too much was captured: the excess is given back', async () => {
+  test('does not arise when too much was captured: the excess is refunded', async () => {
     const order = await authorised(['tok_capture_excess', 10_000])
     const answer = await move('capture', order, 6_000)
     expect(answer).not.toHaveProperty('refused')
@@ -483,7 +483,7 @@ describe('a refused movement', () => {
     expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 9_000, refunded: 3_000 }])
   })
 
-  test('of a void does not hold the order up, and is retried', async () => {
+  test('does not block the order when it is a void, and is retried', async () => {
     const order = await authorised(['tok_void_declined', 10_000])
     expect(await letGo(order)).toMatchObject({ payment: { phase: 'voided' } })
     const movementId = siblingId('void', (await fixture.sandbox.sums(payOf(order)))[0]?.tenderId ?? '')
@@ -502,7 +502,7 @@ describe('a refused movement', () => {
   })
 
   test.each(['tok_authorise_less', 'tok_authorise_more', 'tok_authorise_currency'])(
-    '%s is declined, and what it authorised is let go',
+    '%s is declined, and its authorisation is voided',
     async token => {
       const order = orderOf([token, 10_000])
       expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_DECLINED' } })

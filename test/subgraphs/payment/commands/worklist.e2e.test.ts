@@ -1,4 +1,4 @@
-// The worklist of refused movements over HTTP: who sees it and acts on it, page by page, with its totals and metrics.
+// Tests the worklist of refused movements over HTTP: access, commands, pages, totals and metrics.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId, siblingId } from '#platform/domain/ids.ts'
@@ -67,7 +67,7 @@ async function totals() {
 }
 
 describe('the worklist', () => {
-  test('is for staff, and writing off for ops alone', async () => {
+  test('is visible to staff, and only ops may write off', async () => {
     const refused = await refusedCapture()
     for (const [caller, code] of [
       [customer, 'FORBIDDEN'],
@@ -82,7 +82,7 @@ describe('the worklist', () => {
     expect(await act(RETRY, refused, {}, support)).toMatchObject({ movement: { status: 'SETTLED' } })
   })
 
-  test('lists what is open, oldest first and page by page, and what is closed when asked for', async () => {
+  test('lists open entries, oldest first and page by page, and closed ones by filter', async () => {
     const first = await refusedCapture()
     const made = [first, await refusedCapture(), await refusedCapture()]
     const ids = made.map(({ movementId }) => movementId)
@@ -106,7 +106,7 @@ describe('the worklist', () => {
     expect((await list({ first: 0 })).codes).toEqual(['BAD_USER_INPUT'])
   })
 
-  test('adds up what is open, and takes off what is closed', async () => {
+  test('adds up open entries without closed ones', async () => {
     const before = await totals()
     const refused = await refusedCapture('tok_capture_declined_2')
     await act(RETRY, refused)
@@ -118,7 +118,7 @@ describe('the worklist', () => {
     expect(await totals()).toEqual(before)
   })
 
-  test('is a part of the payment that its customer does not see', async () => {
+  test('is hidden from the payment’s customer', async () => {
     const refused = await refusedCapture()
     const query = '{ payment(id: "ID") { refusedMovements { id } } }'.replace(
       'ID',
@@ -133,7 +133,7 @@ describe('the worklist', () => {
 })
 
 describe('an operator', () => {
-  test('takes a refused capture under the token of another card', async () => {
+  test('captures a refused amount under the token of another card', async () => {
     const refused = await refusedCapture('tok_capture_declined_9')
     const tender = { kind: 'CARD', token: 'tok_approve' }
     expect(await act(REAUTHORISE, refused, { tender })).toMatchObject({
@@ -143,14 +143,14 @@ describe('an operator', () => {
     expect(await act(REAUTHORISE, refused, { tender })).toMatchObject({ code: 'MOVEMENT_CLOSED' })
   })
 
-  test('writes one off with a note, under the name of the token', async () => {
+  test('writes a movement off with a note, under the token’s subject', async () => {
     const refused = await refusedCapture()
     expect(await act(WRITE_OFF, refused, { note: ' paid in cash ' })).toMatchObject({
       movement: { status: 'WRITTEN_OFF', closedBy: 'olga', note: 'paid in cash' },
     })
   })
 
-  test('hears of a second retry under the same key what became of the first', async () => {
+  test('gets the result of the first retry for a repeat under the same key', async () => {
     const refused = await refusedCapture('tok_capture_declined_5')
     const idempotencyKey = randomUUID()
     const first = await act(RETRY, refused, { idempotencyKey })
@@ -178,7 +178,7 @@ describe('an operator', () => {
   })
 })
 
-test('Prometheus is told of refusals by step and code, and a code of a provider that is not known is other', async () => {
+test('metrics count refusals by step and code, with unknown codes as other', async () => {
   await refusedCapture()
   const text = await (await fetch(`${payment.url}/metrics`)).text()
   expect(text).toMatch(/waybill_payment_refusals_total\{step="capture",code="declined"\} \d+/)

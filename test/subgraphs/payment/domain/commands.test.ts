@@ -1,4 +1,4 @@
-// What a payment may be asked to do, in every state that it can be in.
+// Tests the commands on a payment in each of its states.
 import { describe, expect, test } from 'vitest'
 import {
   authorisationResult,
@@ -65,7 +65,7 @@ function shares(events: readonly PaymentEvent[]) {
 }
 
 describe('requesting', () => {
-  test('records the tenders before anything is asked of the provider', () => {
+  test('records the tenders before any call to the provider', () => {
     const events = accepted(requestPayment(fold([]), request(10_000, card('t1', 10_000))))
     expect(events.map(event => event.type)).toEqual(['PaymentRequested'])
     expect(outstanding(fold(events))).toMatchObject([{ kind: 'authorise', tenderId: 't1' }])
@@ -86,7 +86,7 @@ describe('requesting', () => {
     expectRefusal(requestPayment(fold(VOIDED), again), 'PAYMENT_ALREADY_REQUESTED')
   })
 
-  test('a request that comes after its own void is refused', () => {
+  test('a request after its own void is refused', () => {
     const forestalled = accepted(requestVoid(fold([]), { orderId: ORDER, at: AT }))
     expect(forestalled.map(event => event.type)).toEqual(['PaymentForestalled'])
     expectRefusal(requestPayment(fold(forestalled), request(10_000, card('t1', 10_000))), 'PAYMENT_VOIDED')
@@ -94,14 +94,14 @@ describe('requesting', () => {
 })
 
 describe('capturing', () => {
-  test('takes vouchers first, then the tenders in order', () => {
+  test('uses vouchers first, then the tenders in order', () => {
     expect(shares(accepted(requestCapture(fold(SPLIT), move(6_000))))).toEqual([
       ['v1', 2_000],
       ['t1', 4_000],
     ])
   })
 
-  test('a second capture goes on where the first left off', () => {
+  test('a second capture continues where the first stopped', () => {
     const first = accepted(requestCapture(fold(SPLIT), move(6_000, 'cap1')))
     expect(shares(accepted(requestCapture(fold([...SPLIT, ...first]), move(4_000, 'cap2'))))).toEqual([
       ['t1', 1_000],
@@ -109,13 +109,13 @@ describe('capturing', () => {
     ])
   })
 
-  test('counts captures under way: the sum never passes the authorisation', () => {
+  test('counts captures under way, so the sum never exceeds the authorisation', () => {
     const underWay = fold([...AUTHORISED, captureRequested('cap1', ['t1', 6_000])])
     expectRefusal(requestCapture(underWay, move(4_001)), 'CAPTURE_EXCEEDS_AUTHORISATION')
     expect(accepted(requestCapture(underWay, move(4_000)))).toHaveLength(1)
   })
 
-  test('that is due when an earlier one took too much of the authorisation is a refused movement of its own', () => {
+  test('becomes a refused movement when an earlier one used too much of the authorisation', () => {
     const history: PaymentEvent[] = [
       ...AUTHORISED,
       captureRequested('cap1', ['t1', 6_000]),
@@ -163,7 +163,7 @@ describe('capturing', () => {
 })
 
 describe('voiding', () => {
-  test('asks the provider to let go of every tender', () => {
+  test('voids every tender at the provider', () => {
     const events = accepted(requestVoid(fold(SPLIT), { orderId: ORDER, at: AT }))
     expect(outstanding(fold([...SPLIT, ...events])).map(({ kind, tenderId }) => [kind, tenderId])).toEqual([
       ['void', 't1'],
@@ -172,14 +172,14 @@ describe('voiding', () => {
     ])
   })
 
-  test('waits for captures that were asked for before', () => {
+  test('waits for captures that were requested before', () => {
     const history = [...AUTHORISED, captureRequested('cap1', ['t1', 6_000]), voidRequested]
     expect(outstanding(fold(history)).map(({ kind }) => kind)).toEqual(['capture'])
     const captured = [...history, tenderCaptured('cap1', 't1', 6_000), paymentCaptured('cap1', 6_000)]
     expect(outstanding(fold(captured)).map(({ kind }) => kind)).toEqual(['void'])
   })
 
-  test('a tender whose answer is unknown is voided too', () => {
+  test('a tender without a response is voided too', () => {
     const history = [requested(card('t1', 10_000)), voidRequested]
     expect(outstanding(fold(history))).toEqual([{ kind: 'void', tenderId: 't1' }])
   })
@@ -201,7 +201,7 @@ describe('voiding', () => {
 })
 
 describe('refunding', () => {
-  test('gives back to vouchers first, then to the tenders in order', () => {
+  test('refunds vouchers first, then the tenders in order', () => {
     const history = [
       ...SPLIT,
       captureRequested('cap1', ['v1', 2_000], ['t1', 4_000]),
@@ -215,7 +215,7 @@ describe('refunding', () => {
     ])
   })
 
-  test('never passes what is captured, refunds under way included', () => {
+  test('never exceeds the captured amount, refunds under way included', () => {
     const first = accepted(requestRefund(fold(CAPTURED_60), move(5_000, 'ref1')))
     expectRefusal(requestRefund(fold([...CAPTURED_60, ...first]), move(1_001)), 'REFUND_EXCEEDS_CAPTURES')
   })
@@ -230,8 +230,8 @@ describe('refunding', () => {
   })
 })
 
-describe('the answer to a command comes from the state', () => {
-  test('an authorisation is unknown until every tender is answered', () => {
+describe('the result of a command comes from the state', () => {
+  test('an authorisation is unknown until every tender has a response', () => {
     const asked = requested(card('t1', 10_000))
     expect(authorisationResult(standing([asked]))).toBeUndefined()
     const awaited: PaymentEvent = {
@@ -242,7 +242,7 @@ describe('the answer to a command comes from the state', () => {
     expect(authorisationResult(standing(AUTHORISED))).toEqual({ pending: false })
   })
 
-  test('an authorisation stays one when the payment is voided later', () => {
+  test('an authorisation stays accepted when the payment is voided later', () => {
     expect(authorisationResult(standing(VOIDED))).toEqual({ pending: false })
   })
 

@@ -1,4 +1,4 @@
-// Whatever is asked, answered, lost, retried and answered wrongly: at rest a payment's figures are the provider's ledger.
+// Tests that a payment's figures equal the provider's ledger at rest, after any commands, faults, retries and wrong responses.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
@@ -23,7 +23,7 @@ type Step =
   | { do: 'void' }
   /** The provider is asked for what is outstanding, and does a deed for each. */
   | { do: 'ask'; deeds: Deed[] }
-  /** One of the answers that were ever given comes again. */
+  /** One of the earlier responses arrives again. */
   | { do: 'repeat'; which: number }
   | { do: 'retry' | 'reauthorise' | 'another card' | 'write off'; which: number }
 
@@ -193,7 +193,7 @@ function live(life: Life): World {
 
 const EMPTY: Ledger = { authorised: 0, captured: 0, refunded: 0, voided: 0, expired: false }
 
-test('at rest, what a payment records is what the provider did', () => {
+test('at rest, a payment records exactly what the provider did', () => {
   fc.assert(
     fc.property(life, lived => {
       const { payment, provider } = live(lived)
@@ -233,7 +233,7 @@ test('at rest, nothing more is held on an authorisation that another has replace
   )
 })
 
-test('what was asked to be captured is captured, given back, on the worklist, closed by an operator, or void', () => {
+test('every requested capture is captured, refunded, on the worklist, closed by an operator, or void', () => {
   fc.assert(
     fc.property(life, lived => {
       const { payment, history } = live(lived)
@@ -273,7 +273,7 @@ test('a replay of the history, through JSON, gives the same state', () => {
   )
 })
 
-test('the histories that are tried out reach every event', () => {
+test('the random histories contain every event', () => {
   const seen = new Set<string>()
   for (const lived of fc.sample(life, { numRuns: 600, seed: 11 }))
     for (const { type } of live(lived).history) seen.add(type)

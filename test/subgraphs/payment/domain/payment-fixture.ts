@@ -1,4 +1,4 @@
-// Given/when/then for payments: builds histories and folds them. Free of I/O.
+// Builds and folds histories of payments for given/when/then tests.
 import { expect } from 'vitest'
 import type { Decision } from '#platform/domain/decision.ts'
 import type { Money } from '#platform/domain/money.ts'
@@ -80,7 +80,7 @@ export function refundRequested(refundId: string, ...shares: [string, number][])
 
 export const voidRequested: PaymentEvent = { type: 'VoidRequested', data: { orderId: ORDER, at: AT } }
 
-/** One card of 100.00, authorised. */
+/** Returns a payment with one authorised card of 100.00. */
 export const AUTHORISED = [
   requested(card('t1', 10_000)),
   tenderAuthorised('t1', 10_000),

@@ -1,4 +1,4 @@
-// Whatever is asked of a payment, and whatever the provider answers, its invariants hold.
+// Tests the invariants of a payment under random commands and responses of the provider.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Decision } from '#platform/domain/decision.ts'
@@ -191,7 +191,7 @@ test('refunded <= captured <= authorised <= requested, on each tender and in tot
   )
 })
 
-test('the lives that are tried out reach every status', () => {
+test('the random histories reach every status', () => {
   const reached = new Set<PaymentStatus>()
   for (const steps of fc.sample(life, { numRuns: 2_000, seed: 7 }))
     live(steps, payment => {
@@ -213,7 +213,7 @@ test('a status changes only to one that may follow it', () => {
   )
 })
 
-test('the money movements in the history come to the sums of the state', () => {
+test('the money movements in the history add up to the sums of the state', () => {
   fc.assert(
     fc.property(life, steps => {
       const { history, payment } = live(steps)
@@ -243,7 +243,7 @@ test('a replay of the history, through JSON, gives the same state', () => {
   )
 })
 
-test('once the provider answers everything, nothing stays outstanding and a void payment holds only its captures', () => {
+test('once the provider has responded to everything, nothing is outstanding and a void payment holds only its captures', () => {
   fc.assert(
     fc.property(life, steps => {
       const honest: Step = { do: 'answer', said: ['approved', 'approved', 'approved', 'approved'] }
@@ -256,7 +256,7 @@ test('once the provider answers everything, nothing stays outstanding and a void
   )
 })
 
-test('every command twice: a repeated void or answer adds nothing', () => {
+test('a repeated void or response adds nothing', () => {
   fc.assert(
     fc.property(life, fc.nat(100), (steps, at) => {
       const repeatable = steps.filter(step => step.do === 'void' || step.do === 'webhook')

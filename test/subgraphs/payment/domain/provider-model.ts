@@ -1,9 +1,9 @@
-// A model of a payment provider for tests: it keeps ledgers, answers a key once and for all, and does what a plan says.
+// Models a payment provider for tests: it keeps ledgers, gives each key one response, and follows a plan of outcomes.
 import type { Money } from '#platform/domain/money.ts'
 import { type Operation, operationKey } from '#subgraphs/payment/domain/outstanding.ts'
 import type { ProviderResponse } from '#subgraphs/payment/domain/provider-responses.ts'
 
-/** What the provider does with the next call that is new to it. */
+/** The outcome of the provider's next new call. */
 export type Deed =
   | 'asked'
   | 'declined'
@@ -14,7 +14,7 @@ export type Deed =
   | 'pending'
   /** Done, but nobody hears of it, as after a crash: the same key brings the answer later. */
   | 'lost'
-  /** Not done, and nobody hears of it. */
+  /** The call has no effect and gets no response. */
   | 'down'
 
 /** Minor units that were really moved for one tender. */

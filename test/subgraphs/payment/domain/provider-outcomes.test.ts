@@ -1,4 +1,4 @@
-// The table of docs/reference/provider-outcomes.md: every step by every kind of answer, walked and compared with the page.
+// Tests the table of docs/reference/provider-outcomes.md: executes every step with every kind of response, and compares the page.
 import { describe, expect, test } from 'vitest'
 import { toDecimal } from '#platform/domain/money.ts'
 import { authorisationResult, isFullyVoided, movementResult } from '#subgraphs/payment/domain/commands.ts'
@@ -36,7 +36,7 @@ function worklist({ refused }: StandingPayment): string | undefined {
   return open.map(({ kind, amount, code }) => `${kind} ${toDecimal(amount)} ${code}`).join(', ') || undefined
 }
 
-describe('every step by every kind of answer', () => {
+describe('every step with every kind of response', () => {
   test.each(ROWS.map(row => [row.step, row.says, row] as const))('%s: %s', (_, __, row) => {
     const given = row.given ?? GIVEN[row.step]
     const history = row.answer ? after(given, row.answer) : [...given]
@@ -47,7 +47,7 @@ describe('every step by every kind of answer', () => {
   })
 
   test.each(ROWS.map(row => [row.step, row.says, row] as const))(
-    '%s: %s, told twice, changes nothing more',
+    '%s: %s, repeated, changes nothing more',
     (_, __, { step, given = GIVEN[step], answer }) => {
       if (!answer) return
       const once = after(given, answer)
@@ -55,7 +55,7 @@ describe('every step by every kind of answer', () => {
     },
   )
 
-  test('what nobody answered is asked again under the same key, and a retry has another', () => {
+  test('an operation without a response is repeated under the same key, and a retry has another key', () => {
     const [first] = outstanding(fold(CAPTURING))
     expect(outstanding(fold(after(CAPTURING)))).toEqual([first])
     const refusedOnce = after(CAPTURING, captures(DECLINED))

@@ -1,4 +1,4 @@
-// The rows of docs/reference/provider-outcomes.md: every step of a payment by every kind of answer of its provider.
+// Lists the rows of docs/reference/provider-outcomes.md: every step of a payment with every kind of response of its provider.
 
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { type ProviderResponse, recordResponses } from '#subgraphs/payment/domain/provider-responses.ts'

@@ -1,4 +1,4 @@
-// What the provider's answers make of a payment: in order, late, twice and contradictory.
+// Tests how a payment records the provider's responses: in order, late, repeated and contradictory.
 import { describe, expect, test } from 'vitest'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { operationKey, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
@@ -57,18 +57,18 @@ describe('authorising', () => {
     expect(added(half, approved('v1'))).toEqual(['TenderAuthorised', 'PaymentAuthorised'])
   })
 
-  test('an approval that is awaited shows in the status, until it comes', () => {
+  test('a pending approval shows in the status until it arrives', () => {
     const awaiting = after(ONE, pending('t1'))
     expect(paymentStatus(standing(awaiting))).toBe('AWAITING_APPROVAL')
     expect(outstanding(fold(awaiting))).toEqual([])
     expect(paymentStatus(standing(after(awaiting, approved('t1'))))).toBe('AUTHORISED')
   })
 
-  test('a payment that never awaited an approval does not seem to, between one event and the next', () => {
+  test('a payment without a pending approval never has that status, not even between two events', () => {
     expect(paymentStatus(standing(after(ONE, approved('t1')).slice(0, 2)))).toBe('REQUESTED')
   })
 
-  test('one declined tender declines the payment, and the others are let go', () => {
+  test('one declined tender declines the payment, and the others are voided', () => {
     const history = after(TWO, approved('t1'), declined('v1'))
     expect(history.slice(1).map(event => event.type)).toEqual([
       'TenderAuthorised',
@@ -82,11 +82,11 @@ describe('authorising', () => {
     expect(outstanding(fold(settled))).toEqual([])
   })
 
-  test('a tender whose answer is unknown when another is declined is let go as well', () => {
+  test('a tender without a response is voided as well when another is declined', () => {
     expect(outstanding(fold(after(TWO, declined('v1'))))).toEqual([{ kind: 'void', tenderId: 't1' }])
   })
 
-  test('a decline says why, and whether the same tender may work later', () => {
+  test('a decline carries its code, and whether the same tender may work later', () => {
     expect(standing(after(ONE, declined('t1'))).decline).toMatchObject({
       code: 'PAYMENT_DECLINED',
       message: 'The payment was declined: there are not enough funds.',
@@ -102,12 +102,12 @@ describe('authorising', () => {
     expect(added(after(ONE, approved('t1')), answer)).toEqual([])
   })
 
-  test('an answer about a tender that is not of this payment changes nothing', () => {
+  test('a response for an unknown tender changes nothing', () => {
     expect(added(ONE, approved('t9'))).toEqual([])
   })
 })
 
-describe('an approval that comes too late', () => {
+describe('a late approval', () => {
   const lateHistories: [string, PaymentEvent[]][] = [
     ['after the void', after([...after(ONE, pending('t1')), voidRequested], { to: 'void', tenderId: 't1' })],
     ['while the void is under way', [...ONE, voidRequested]],
@@ -128,7 +128,7 @@ describe('an approval that comes too late', () => {
     )
   })
 
-  test('and comes twice is voided once', () => {
+  test('is voided once when it arrives twice', () => {
     const history = after([...ONE, voidRequested], { to: 'void', tenderId: 't1' })
     const late = after(history, approved('t1', 'late-ref'))
     expect(added(late, approved('t1', 'late-ref'))).toEqual([])
@@ -137,7 +137,7 @@ describe('an approval that comes too late', () => {
     expect(outstanding(fold(settled))).toEqual([])
   })
 
-  test('but repeats the approval that the void let go of changes nothing', () => {
+  test('changes nothing when it repeats the approval that was voided', () => {
     const voided = after([...after(ONE, approved('t1')), voidRequested], { to: 'void', tenderId: 't1' })
     expect(added(voided, approved('t1'))).toEqual([])
   })
@@ -161,7 +161,7 @@ describe('capturing', () => {
     expect(added(half, captured('t1'))).toEqual(['TenderCaptured', 'PaymentCaptured'])
   })
 
-  test('an answer that comes twice is counted once', () => {
+  test('a repeated response is counted once', () => {
     const done = after(split, captured('v1'), captured('t1'))
     expect(added(done, captured('v1'), captured('t1'))).toEqual([])
     expect(tenderTotals(standing(done)).captured).toBe(5_000)
@@ -175,13 +175,13 @@ describe('capturing', () => {
     ])
   })
 
-  test('a decline waits for the shares whose answer is not known', () => {
+  test('a decline waits for the shares without a response', () => {
     expect(added(split, captureDeclined('v1'))).toEqual([])
   })
 })
 
 describe('voiding', () => {
-  test('lets go of what is authorised and not captured', () => {
+  test('releases what is authorised and not captured', () => {
     const history: PaymentEvent[] = [
       ...AUTHORISED,
       captureRequested('cap1', ['t1', 6_000]),
@@ -197,7 +197,7 @@ describe('voiding', () => {
     expect(paymentStatus(standing(voided))).toBe('CAPTURED')
   })
 
-  test('concludes when a capture that was under way takes everything', () => {
+  test('concludes when a capture under way captures everything', () => {
     const history = [...AUTHORISED, captureRequested('cap1', ['t1', 10_000]), voidRequested]
     expect(added(history, captured('t1'))).toEqual(['TenderCaptured', 'PaymentCaptured', 'PaymentVoided'])
   })

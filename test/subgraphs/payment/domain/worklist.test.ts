@@ -1,4 +1,4 @@
-// What operators may do about a refused movement, in every state that it can be in, and what becomes of it.
+// Tests the operators' commands on a refused movement in each of its states.
 import { describe, expect, test } from 'vitest'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { movementResult, requestCapture, requestVoid } from '#subgraphs/payment/domain/commands.ts'
@@ -59,7 +59,7 @@ function types(history: readonly PaymentEvent[], from: readonly PaymentEvent[]):
 }
 
 describe('a refused capture', () => {
-  test('is on the worklist, and its refusal names it and what was not taken', () => {
+  test('is on the worklist, and its refusal names it and the outstanding amount', () => {
     expect(entry(REFUSED)).toMatchObject({
       kind: 'CAPTURE',
       amount: eur(6_000),
@@ -72,7 +72,7 @@ describe('a refused capture', () => {
     })
   })
 
-  test('tells customers a sentence, and services the reason of the provider', () => {
+  test('shows customers a message, and services the provider’s code', () => {
     const { code: reason } = entry(REFUSED) ?? {}
     expect(reason).toEqual(expect.any(String))
     expect(movementResult(standing(REFUSED), 'capture', 'cap_1')).toMatchObject({
@@ -80,7 +80,7 @@ describe('a refused capture', () => {
     })
   })
 
-  test('that is tried again and taken is settled, and no longer refused', () => {
+  test('is settled and no longer refused after a successful retry', () => {
     expect(entry(RETRIED)).toMatchObject({ underWay: true, status: 'OPEN' })
     expect(outstanding(fold(RETRIED))).toMatchObject([{ kind: 'capture', moveId: 'cap_1', attempt: 2 }])
     const settled = after(RETRIED, second({ status: 'approved' }))
@@ -90,7 +90,7 @@ describe('a refused capture', () => {
     expect(movementResult(standing(settled), 'capture', 'cap_1')).toBe('done')
   })
 
-  test('that is refused again stays on it, with one try more and what was open before', () => {
+  test('stays open after another refusal, with one more try and the amount that was open before', () => {
     const again = after(RETRIED, second({ status: 'approved', amount: eur(1_000) }))
     expect(entry(again)).toMatchObject({
       tries: 2,
@@ -101,12 +101,12 @@ describe('a refused capture', () => {
     expect(again.at(-1)).toMatchObject({ type: 'MovementRefused', data: { before: eur(6_000) } })
   })
 
-  test('hears no answer to an earlier try', () => {
+  test('ignores a response to an earlier try', () => {
     expect(after(RETRIED, captures({ status: 'approved', amount: eur(100) }))).toEqual(RETRIED)
     expect(after(RETRIED, captures(DECLINED))).toEqual(RETRIED)
   })
 
-  test('can be tried by one operator at a time, and not once it is closed', () => {
+  test('can be retried by one operator at a time, and not once it is closed', () => {
     const settled = after(RETRIED, second({ status: 'approved' }))
     for (const [history, code] of [
       [RETRIED, 'MOVEMENT_UNDER_WAY'],
@@ -121,7 +121,7 @@ describe('a refused capture', () => {
     }
   })
 
-  test('is written off with a note and a name', () => {
+  test('is written off with a note and the operator’s name', () => {
     const closed = then(REFUSED, payment => writeOffMovement(payment, { ...BY, note: 'paid in cash' }))
     expect(closed.at(-1)).toMatchObject({
       type: 'MovementWrittenOff',
@@ -137,20 +137,20 @@ describe('a refused capture', () => {
     expect(entry(closed)).toMatchObject({ status: 'WRITTEN_OFF', closedBy: 'olga', note: 'paid in cash' })
   })
 
-  test('is dropped when the payment is void: nothing is owed any more', () => {
+  test('is dropped when the payment is voided, as nothing is owed any more', () => {
     const voided = then(REFUSED, payment => requestVoid(payment, { orderId: ORDER, at: AT }))
     expect(types(voided, REFUSED)).toEqual(['MovementDropped', 'VoidRequested'])
     expect(entry(voided)).toMatchObject({ status: 'DROPPED' })
   })
 
-  test('of another currency is not asked for again: money may have moved', () => {
+  test('of another currency cannot be retried, as money may have moved', () => {
     const odd = after(CAPTURING, captures({ status: 'approved', amount: { minor: 6_000, currency: 'CHF' } }))
     expect(refusalOf(retryMovement(fold(odd), BY))).toBe('MOVEMENT_NOT_REPEATABLE')
     expect(refusalOf(reauthoriseMovement(fold(odd), BY))).toBe('MOVEMENT_NOT_REPEATABLE')
     expect(refusalOf(writeOffMovement(fold(odd), { ...BY, note: 'seen' }))).toBeUndefined()
   })
 
-  test('of another currency outlives the void of the payment: somebody has to give that money back', () => {
+  test('of another currency stays open after the void, as that money has to be refunded', () => {
     const odd = after(CAPTURING, captures({ status: 'approved', amount: { minor: 6_000, currency: 'CHF' } }))
     const voided = then(odd, payment => requestVoid(payment, { orderId: ORDER, at: AT }))
     expect(types(voided, odd)).toEqual(['VoidRequested'])
@@ -162,14 +162,14 @@ describe('a new authorisation', () => {
   const OTHER = { kind: 'CARD', token: 'tok_other' } as const
   const ASKED = then(REFUSED, payment => reauthoriseMovement(payment, { ...BY, token: OTHER }))
 
-  test('of another token is for all that the old one was still to bring, and the capture waits for it', () => {
+  test('with another token covers the old one’s uncaptured amount, and the capture waits for it', () => {
     expect(types(ASKED, REFUSED)).toEqual(['MovementRetried', 'ReauthorisationRequested'])
     expect(outstanding(fold(ASKED))).toMatchObject([
       { kind: 'authorise', tenderId: 't1-2', token: 'tok_other', amount: eur(10_000) },
     ])
   })
 
-  test('takes the capture under it and lets the old one go', () => {
+  test('is used by the capture, and the old one is voided', () => {
     const approved = after(ASKED, approval('t1-2'))
     expect(outstanding(fold(approved)).map(({ kind, tenderId }) => [kind, tenderId])).toEqual([
       ['capture', 't1-2'],
@@ -181,7 +181,7 @@ describe('a new authorisation', () => {
     expect(outstanding(fold(done))).toEqual([])
   })
 
-  test('that is declined leaves the old one as it was', () => {
+  test('leaves the old one unchanged when it is declined', () => {
     const declined = after(ASKED, { to: 'authorise', tenderId: 't1-2', said: DECLINED })
     expect(entry(declined)).toMatchObject({ tries: 2, code: 'card_declined', amount: eur(6_000) })
     expect(outstanding(fold(declined))).toEqual([])
@@ -192,7 +192,7 @@ describe('a new authorisation', () => {
     })
   })
 
-  test('is for captures only', () => {
+  test('is possible for captures only', () => {
     const stuck = after([...AUTHORISED, { type: 'VoidRequested', data: { orderId: ORDER, at: AT } }], {
       to: 'void',
       tenderId: 't1',
@@ -208,7 +208,7 @@ describe('a new authorisation', () => {
   })
 })
 
-describe('an authorisation that ends', () => {
+describe('an authorisation about to expire', () => {
   function expiring(expiresAt: string): PaymentEvent[] {
     return [
       requested(card('t1', 10_000)),
@@ -233,7 +233,7 @@ describe('an authorisation that ends', () => {
     )
   })
 
-  test('is asked for anew once for two captures at once', () => {
+  test('is renewed once for two concurrent captures', () => {
     const both = capture(capture(expiring('2026-01-31T12:00:30.000Z')), 'cap_2', 4_000)
     expect(outstanding(fold(both))).toMatchObject([
       { kind: 'authorise', tenderId: 't1-2', amount: eur(10_000) },
@@ -245,7 +245,7 @@ describe('an authorisation that ends', () => {
     ])
   })
 
-  test('leaves to another capture under way what that asked of it', () => {
+  test('keeps the amount of another capture under way', () => {
     const two = [
       ...AUTHORISED,
       captureRequested('cap_1', ['t1', 6_000]),

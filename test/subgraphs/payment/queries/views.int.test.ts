@@ -1,4 +1,4 @@
-// The read models of payment on a real database: filled live, and the same again when rebuilt from the log.
+// Tests the read models of payment on a real database: live, and rebuilt from the log.
 import { expect, test } from 'vitest'
 import { siblingId } from '#platform/domain/ids.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
@@ -10,7 +10,7 @@ import { paymentsView, totalsView } from '#subgraphs/payment/queries/views.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { commandWithKey, euros, openPaymentsFixture, orderOf } from '../commands/payments-fixture.ts'
 
-test('a rebuild gives the same documents as the events did when they came', async () => {
+test('a rebuild gives the same documents as the live view', async () => {
   const url = await freshDatabase()
   await using fixture = await openPaymentsFixture(url)
   await using store = await openPostgresEventStore({ url })

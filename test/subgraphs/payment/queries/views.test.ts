@@ -1,4 +1,4 @@
-// The read models of payment: what events make of them, and that no token gets into one.
+// Tests the read models of payment: the documents of a history, and that no token gets into one.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
@@ -93,7 +93,7 @@ test('the token of a new authorisation does not get into one either', () => {
     expect(JSON.stringify([...projected<Document>(view, recorded(history))])).not.toMatch(/secret/)
 })
 
-test('a refused movement is one document, and what is open adds up by kind and currency', () => {
+test('a refused movement is one document, and open amounts add up by kind and currency', () => {
   const again: PaymentEvent = {
     type: 'MovementRefused',
     data: {
@@ -125,7 +125,7 @@ test('a refused movement is one document, and what is open adds up by kind and c
   ])
 })
 
-test('a document says since when the provider has not answered, and no more once it has', () => {
+test('a document holds the time since which a response is missing, until it arrives', () => {
   expect(paymentAfter([requested(card('t1', 100))])?.unfinishedSince).toBe(AT)
   expect(paymentAfter([requested(card('t1', 100)), tenderAuthorised('t1', 100)])).not.toHaveProperty(
     'unfinishedSince',

@@ -1,4 +1,4 @@
-// A carrier of another company for tests: the HTTP API that carrier.http.ts speaks, over any Carrier.
+// Serves any Carrier over the HTTP API of carrier.http.ts, as an external carrier for tests.
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'

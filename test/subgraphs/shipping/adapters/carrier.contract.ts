@@ -1,4 +1,4 @@
-// What every carrier adapter promises. The far side must know the magic words of the sandbox.
+// Defines the contract of every carrier adapter. The carrier under test must support the sandbox's keywords.
 import { beforeEach, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import type { Booking, Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
@@ -17,13 +17,13 @@ export function describeCarrier(name: string, open: () => Promise<Carrier>): voi
       return () => carrier[Symbol.asyncDispose]()
     })
 
-    test('takes a booking and gives a label', async () => {
+    test('accepts a booking and returns a label', async () => {
       const answer = await carrier.book(aBooking())
       expect(answer).toMatchObject({ status: 'booked', trackingNumber: expect.stringMatching(/^\w+$/) })
       expect(answer).toHaveProperty('estimatedDelivery', expect.stringMatching(/^\d{4}-.*Z$/))
     })
 
-    test('books a reference once, however often and however concurrently it is asked', async () => {
+    test('books a reference once for any number of concurrent repeats', async () => {
       const booking = aBooking()
       const answers = await Promise.all(Array.from({ length: 8 }, () => carrier.book(booking)))
       answers.push(await carrier.book(booking))
@@ -45,14 +45,14 @@ export function describeCarrier(name: string, open: () => Promise<Carrier>): voi
       await expect(carrier.book(aBooking('SANDBOX_DOWN'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     })
 
-    test('has booked a parcel though its answer was lost, and gives it when asked again', async () => {
+    test('keeps a booking whose response was lost, and returns it to a repeat', async () => {
       const booking = aBooking('SANDBOX_HOLD SANDBOX_FAIL_ONCE')
       await expect(carrier.book(booking)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
       expect(await carrier.collect(booking.reference)).toBe('collected')
       expect(await carrier.book(booking)).toMatchObject({ status: 'booked' })
     })
 
-    test('cancels what it has not collected, twice alike, and what it never knew', async () => {
+    test('cancels uncollected and unknown parcels, with the same result when repeated', async () => {
       const booking = aBooking()
       await carrier.book(booking)
       expect(await carrier.cancel(booking.reference)).toBe('cancelled')
@@ -61,7 +61,7 @@ export function describeCarrier(name: string, open: () => Promise<Carrier>): voi
       expect(await carrier.collect(booking.reference)).toBe('cancelled')
     })
 
-    test('collects when asked, twice alike, and then does not cancel', async () => {
+    test('collects on request, with the same result when repeated, and then refuses to cancel', async () => {
       const booking = aBooking()
       await carrier.book(booking)
       expect(await carrier.collect(booking.reference)).toBe('collected')
@@ -69,7 +69,7 @@ export function describeCarrier(name: string, open: () => Promise<Carrier>): voi
       expect(await carrier.cancel(booking.reference)).toBe('collected')
     })
 
-    test('decides a race between cancelling and collecting one way', async () => {
+    test('decides a race between cancelling and collecting for one of them', async () => {
       for (let round = 0; round < 5; round++) {
         const booking = aBooking()
         await carrier.book(booking)
@@ -79,7 +79,7 @@ export function describeCarrier(name: string, open: () => Promise<Carrier>): voi
       }
     })
 
-    test('does not know what was never booked', async () => {
+    test('reports a parcel that was never booked as unknown', async () => {
       expect(await carrier.collect(newId('shipment'))).toBe('unknown')
     })
   })

@@ -1,4 +1,4 @@
-// Shipping with a carrier of another company: booked over HTTP, followed by its signed webhooks, left alone while down.
+// Tests shipping with an external carrier: bookings over HTTP, its signed webhooks, and outages.
 import pino from 'pino'
 import { expect, test } from 'vitest'
 import { openSandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
@@ -32,6 +32,6 @@ test('a parcel is booked once through a fault, and followed to its delivery', as
   await far.stop()
 })
 
-test('a CARRIER_URL that leads nowhere is refused at the start', async () => {
+test('an invalid CARRIER_URL is refused at the start', async () => {
   await expect(runShipping({ carrierUrl: 'pigeon://home' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })

@@ -1,4 +1,4 @@
-// The HTTP carrier adapter against a server that speaks its API: the carrier contract, faults, and what is tried again.
+// Tests the HTTP carrier adapter against a server of its API: the carrier contract, faults, and retries.
 import pino from 'pino'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createPolicy } from '#platform/resilience/policy.ts'
@@ -44,7 +44,7 @@ describeCarrier('over HTTP', async () => {
 })
 
 describe('the HTTP carrier', () => {
-  test('tries again when the carrier stumbles, under the same key, and books once', async () => {
+  test('retries a failed call under the same key, and books once', async () => {
     await using server = await serveCarrier(far, SECRET, call =>
       call <= 2 ? { status: 503, body: {} } : undefined,
     )
@@ -53,7 +53,7 @@ describe('the HTTP carrier', () => {
     expect(server.calls).toEqual(['/v1/parcels', '/v1/parcels', '/v1/parcels'])
   })
 
-  test('gives a carrier that hangs up after its time', async () => {
+  test('gives up on a carrier that does not respond in time', async () => {
     await using server = await serveCarrier(far, SECRET, () => 'hang')
     await using carrier = connect(server.url, { timeoutMs: 50 })
     await expect(carrier.book(aBooking())).rejects.toMatchObject({
@@ -62,7 +62,7 @@ describe('the HTTP carrier', () => {
     })
   })
 
-  test('is unavailable when nobody listens', async () => {
+  test('is UNAVAILABLE when nobody listens', async () => {
     const server = await serveCarrier(far, SECRET)
     await server[Symbol.asyncDispose]()
     await using carrier = connect(server.url)
@@ -79,7 +79,7 @@ describe('the HTTP carrier', () => {
     await expect(carrier.book(aBooking())).rejects.toMatchObject({ code: 'CARRIER_ANSWER' })
   })
 
-  test('signs its requests: a carrier that knows another secret refuses them', async () => {
+  test('signs its requests, so a carrier with another secret refuses them', async () => {
     await using server = await serveCarrier(far, SECRET)
     await using carrier = connect(server.url, { secret: 'another' })
     await expect(carrier.book(aBooking())).rejects.toMatchObject({ code: 'CARRIER_ANSWER' })

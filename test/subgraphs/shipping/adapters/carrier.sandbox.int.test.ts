@@ -1,4 +1,4 @@
-// The sandbox carrier against real PostgreSQL: the carrier contract, and the notices it sends by HTTP.
+// Tests the sandbox carrier on real PostgreSQL: the carrier contract, and the notices that it sends over HTTP.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import pg from 'pg'
@@ -97,7 +97,7 @@ const ends = (count: number) => (notices: readonly CarrierNotice[]) =>
   notices.filter(({ status }) => status === 'DELIVERED' || status === 'LOST').length === count
 
 describe('the notices of the sandbox', () => {
-  test('tell of a parcel step by step until it is delivered', async () => {
+  test('report a parcel step by step until it is delivered', async () => {
     const shop = await openShop()
     const carrier = await startSandbox(await freshDatabase(), shop)
     const booking = aBooking(null)
@@ -112,7 +112,7 @@ describe('the notices of the sandbox', () => {
     expect(times.every((time, n) => n === 0 || time - (times[n - 1] ?? 0) >= 20)).toBe(true)
   })
 
-  test('follow the magic words', async () => {
+  test('follow the keywords in the delivery instructions', async () => {
     const shop = await openShop()
     const carrier = await startSandbox(await freshDatabase(), shop)
     const lose = aBooking('SANDBOX_LOSE')
@@ -129,7 +129,7 @@ describe('the notices of the sandbox', () => {
     expect(statuses(await shop.until(ends(3)), hold.reference)).toHaveLength(4)
   })
 
-  test('never tell of a cancelled parcel', async () => {
+  test('never report a cancelled parcel', async () => {
     const shop = await openShop()
     const carrier = await startSandbox(await freshDatabase(), shop, 40)
     const cancelled = aBooking(null)
@@ -139,7 +139,7 @@ describe('the notices of the sandbox', () => {
     expect(statuses(await shop.until(ends(1)), cancelled.reference)).toEqual([])
   })
 
-  test('of a collection under way cannot be overtaken by a cancellation', async () => {
+  test('about a collection under way cannot be overtaken by a cancellation', async () => {
     const answers: unknown[] = []
     const booking = aBooking('SANDBOX_STOP_AFTER_DISPATCH')
     const shop = await openShop(async () => {
@@ -152,7 +152,7 @@ describe('the notices of the sandbox', () => {
     expect(answers).toEqual(['collected'])
   })
 
-  test('come again, under the same ids, until they are taken', async () => {
+  test('are sent again under the same ids until they are accepted', async () => {
     const shop = await openShop(call => ({ status: call === 1 ? 500 : 204 }))
     const carrier = await startSandbox(await freshDatabase(), shop)
     await carrier.book(aBooking('SANDBOX_FAST'))
@@ -161,7 +161,7 @@ describe('the notices of the sandbox', () => {
     expect(shop.calls).toHaveLength(5)
   })
 
-  test('come again only for those that the shop could not keep', async () => {
+  test('are sent again only if the shop could not record them', async () => {
     const refused = new Set<string>()
     const shop = await openShop((_, notices) => {
       const bad = notices.filter(({ id, reference }) => reference === sick.reference && !refused.has(id))
@@ -184,7 +184,7 @@ describe('the notices of the sandbox', () => {
     expect(of(well).every(({ id }) => times.get(id) === 1)).toBe(true)
   })
 
-  test('come once each from several instances that share the parcels, in calls of up to a hundred', async () => {
+  test('are sent once each by several instances that share the parcels, in calls of up to a hundred', async () => {
     const shop = await openShop()
     const url = await freshDatabase()
     const bookings = Array.from({ length: 150 }, () => aBooking(null))
@@ -200,7 +200,7 @@ describe('the notices of the sandbox', () => {
     expect(shop.calls.length).toBeLessThan(100)
   })
 
-  test('go on after a restart where they stood', async () => {
+  test('continue after a restart where they stopped', async () => {
     const shop = await openShop()
     const url = await freshDatabase()
     const booking = aBooking(null)
@@ -214,7 +214,7 @@ describe('the notices of the sandbox', () => {
   })
 })
 
-test('rounds of several instances claim no parcel twice, and wait for none that another holds', async () => {
+test('several instances claim no parcel twice, and do not wait for parcels that another holds', async () => {
   const url = await freshDatabase()
   const logger = pino({ level: 'silent' })
   const instances = [undo.use(await openParcels(url, logger)), undo.use(await openParcels(url, logger))]

@@ -1,4 +1,4 @@
-// Shipping's commands on real PostgreSQL with the sandbox carrier: retries, crashes between two writes, races.
+// Tests shipping's commands on real PostgreSQL with the sandbox carrier: retries, crashes between two writes, races.
 import pg from 'pg'
 import pino from 'pino'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -72,7 +72,7 @@ async function shipmentOf(orderId: string): Promise<string[]> {
 const down = () => Promise.reject(new Error('the connection was cut'))
 
 describe('create', () => {
-  test('requests, books and answers with the label', async () => {
+  test('requests, books and returns the label', async () => {
     const outcome = await commandsWith().create(wish(), asked())
     expect(outcome).toMatchObject({
       status: 'accepted',
@@ -107,7 +107,7 @@ describe('create', () => {
     await expect(commandsWith().create(wish(), key)).rejects.toMatchObject({ code: 'CONFLICT' })
   })
 
-  test('that stopped between the booking and its record goes on with the one label', async () => {
+  test('continues with the same label after a crash between the booking and its record', async () => {
     const wanted = wish()
     const key = asked()
     const crashing = commandsWith({
@@ -127,7 +127,7 @@ describe('create', () => {
     expect(await parcels(id)).toHaveLength(1)
   })
 
-  test('while the carrier is down is unavailable, is not recorded as an answer, and goes on later', async () => {
+  test('is UNAVAILABLE while the carrier is down, which is not recorded, and continues later', async () => {
     const wanted = wish('SANDBOX_DOWN')
     const key = asked()
     await expect(commandsWith().create(wanted, key)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -137,7 +137,7 @@ describe('create', () => {
     expect(await shipmentOf(wanted.orderId)).toHaveLength(1)
   })
 
-  test('that the carrier refuses ends the shipment; a repeat does not ask again', async () => {
+  test('ends the shipment when the carrier refuses it, and a repeat does not call the carrier again', async () => {
     const wanted = wish('SANDBOX_REFUSE')
     const key = asked()
     const refusal = { code: 'ADDRESS_REFUSED', message: 'The carrier does not deliver there.' }
@@ -146,7 +146,7 @@ describe('create', () => {
     expect(await commandsWith({ book: down }).create(wanted, key)).toMatchObject(expected)
   })
 
-  test('whose shipment is cancelled while the label is booked has the label voided', async () => {
+  test('voids the label when the shipment is cancelled during the booking', async () => {
     const wanted = wish()
     const overtaken = commandsWith({
       async book(booking) {
@@ -163,7 +163,7 @@ describe('create', () => {
 })
 
 describe('cancel', () => {
-  test('voids the label and ends the shipment, twice alike, under any key', async () => {
+  test('voids the label and ends the shipment, with the same result when repeated under any key', async () => {
     const id = await created()
     const key = asked()
     const expected = { status: 'accepted', shipment: { id, status: 'CANCELLED' } }
@@ -174,7 +174,7 @@ describe('cancel', () => {
     expect(await parcels(id)).toMatchObject([{ cancelled_at: expect.any(Date) }])
   })
 
-  test('is refused once the carrier has collected, before its notice has come', async () => {
+  test('is refused once the carrier has collected, even before its notice arrives', async () => {
     const id = await created()
     await sandbox.collect(id)
     const key = asked()
@@ -186,7 +186,7 @@ describe('cancel', () => {
     expect((await shipments.load(id)).state.status).toBe('DISPATCHED')
   })
 
-  test('that stopped between the carrier and the record goes on', async () => {
+  test('continues after a crash between the carrier and the record', async () => {
     const id = await created()
     const key = asked()
     const crashing = commandsWith({
@@ -200,7 +200,7 @@ describe('cancel', () => {
     expect(await commandsWith().cancel(id, key)).toMatchObject({ shipment: { status: 'CANCELLED' } })
   })
 
-  test('with the key of another cancellation is a conflict of which the carrier does not hear', async () => {
+  test('with the key of another cancellation is a conflict without a call to the carrier', async () => {
     const [one, other] = [await created(), await created()]
     const key = asked()
     await commandsWith().cancel(one, key)
@@ -208,7 +208,7 @@ describe('cancel', () => {
     expect(await parcels(other)).toMatchObject([{ cancelled_at: null }])
   })
 
-  test('against the collection, at once, has one winner at the carrier and in the books', async () => {
+  test('concurrent with the collection has one winner, the same at the carrier and in the store', async () => {
     for (let round = 0; round < 5; round++) {
       const id = await created()
       const [cancelled, dispatched] = await Promise.all([
@@ -229,7 +229,7 @@ describe('cancel', () => {
 })
 
 describe('dispatch', () => {
-  test('has the carrier collect, twice alike', async () => {
+  test('has the carrier collect, with the same result when repeated', async () => {
     const id = await created()
     const key = asked()
     const expected = { status: 'accepted', shipment: { id, status: 'DISPATCHED' } }

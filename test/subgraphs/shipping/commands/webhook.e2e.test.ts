@@ -1,4 +1,4 @@
-// The carrier's webhook over HTTP: signatures, batches, repeats, what is not ours, and what could not be kept.
+// Tests the carrier's webhook over HTTP: signatures, batches, repeats, unknown shipments, and failures.
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import pg from 'pg'
@@ -50,7 +50,7 @@ async function statusOf(id: string): Promise<string> {
   return (await createRepository(store, shipmentAggregate).load(id)).state.status
 }
 
-test('a signed notice is kept; the same once more, alone or among others, changes nothing', async () => {
+test('a signed notice is recorded, and a repeat, alone or in a batch, changes nothing', async () => {
   const shipment = await created()
   const first = notice(shipment, 'DISPATCHED')
   expect((await shipping.notify(call(first))).status).toBe(204)
@@ -61,7 +61,7 @@ test('a signed notice is kept; the same once more, alone or among others, change
   expect(await store.head()).toBe(head)
 })
 
-test('a batch is kept whole, the notices of one parcel in their order', async () => {
+test('a batch is recorded as a whole, the notices of one parcel in their order', async () => {
   const shipments = await Promise.all(Array.from({ length: 20 }, created))
   const steps = ['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED']
   const events = steps.flatMap(status => shipments.map(shipment => notice(shipment, status)))
@@ -119,7 +119,7 @@ test.each([
   },
 )
 
-test('a notice about a shipment that is not ours is done with, and the others are kept', async () => {
+test('a notice about an unknown shipment is ignored, and the others are recorded', async () => {
   const shipment = await created()
   const foreign = notice({ id: newId('shipment'), trackingNumber: 'ZZ' }, 'DELIVERED')
   expect((await shipping.notify(call(foreign, notice(shipment, 'DISPATCHED')))).status).toBe(204)
@@ -134,7 +134,7 @@ test('the id of a notice, used for another shipment, changes nothing there', asy
   expect(await statusOf(other.id)).toBe('LABELLED')
 })
 
-test('what could not be kept is named, and is kept when it comes again', async () => {
+test('a notice that could not be recorded is named, and is recorded when it is sent again', async () => {
   const shipment = await created()
   const late = notice(shipment, 'DISPATCHED')
   const session = new pg.Client({ connectionString: databaseUrl })
@@ -148,7 +148,7 @@ test('what could not be kept is named, and is kept when it comes again', async (
   expect(await statusOf(shipment.id)).toBe('DISPATCHED')
 })
 
-test('an unknown status does not keep the other notices of the call out, and is named', async () => {
+test('a notice with an unknown status is named, and the others of the call are recorded', async () => {
   const shipment = await created()
   const unknown = notice(shipment, 'NEW_STATUS')
   const answer = await shipping.notify(call(unknown, notice(shipment, 'DISPATCHED'), { reference: 7 }))
@@ -171,7 +171,7 @@ test('an unknown status does not keep the other notices of the call out, and is 
   expect(await statusOf(shipment.id)).toBe('DISPATCHED')
 })
 
-test('a text that cannot be stored is mended, so that the delivery is not lost for a character', async () => {
+test('a text that cannot be stored is corrected, so that the notice is not lost', async () => {
   const shipment = await created()
   const told = { ...notice(shipment, 'DISPATCHED'), text: 'Depot 7\0 \ud800!' }
   expect((await shipping.notify(call(told))).status).toBe(204)
@@ -199,7 +199,7 @@ test('a notice with another tracking number than that of the shipment is refused
   expect(await statusOf(other.id)).toBe('DISPATCHED')
 })
 
-test('what is refused and what is to be sent again stand in one answer', async () => {
+test('one response names the refused notices and those to send again', async () => {
   const shipment = await created()
   const late = notice(shipment, 'DISPATCHED')
   const unknown = notice(shipment, 'NEW_STATUS')
@@ -233,7 +233,7 @@ const anyText = fc.oneof(
   fc.constantFrom('2026-02-30T00:00:00Z', '2026-01-01T00:00:00+24:00', '9999-12-31T23:59:59-23:59'),
 )
 
-test('whatever text stands where, a notice is kept or refused, never asked for again, and its neighbour is kept', async () => {
+test('a notice with any text is recorded or refused, never requested again, and its neighbour is recorded', async () => {
   const field = fc.constantFrom(
     'id',
     'reference',

@@ -1,4 +1,4 @@
-// Sample values for the shipment tests.
+// Provides sample values for the shipment tests.
 import type { Notice, ShipmentEvent, ShipmentRequest } from '#subgraphs/shipping/domain/shipment.ts'
 
 export const SHIPMENT_ID = 'shp_0190a5b2-0000-7000-8000-000000000001'

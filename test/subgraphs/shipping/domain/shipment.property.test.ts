@@ -1,4 +1,4 @@
-// Random histories of commands and notices: whatever comes in whatever order, the shipment stays lawful.
+// Tests invariants of a shipment under random histories of commands and notices.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Decision } from '#platform/domain/decision.ts'
@@ -85,7 +85,7 @@ function play(all: readonly Step[]): { state: Shipment; events: ShipmentEvent[];
   return { state, events, statuses }
 }
 
-test('the status only ever changes as the law allows', () => {
+test('the status changes only by the allowed transitions', () => {
   fc.assert(fc.property(steps, all => void play(all)))
 })
 
@@ -121,7 +121,7 @@ test('replaying the events gives the same state', () => {
   )
 })
 
-test('a step taken twice running changes nothing the second time', () => {
+test('a step repeated at once changes nothing the second time', () => {
   fc.assert(
     fc.property(steps, step, (all, last) => {
       const once = play([...all, last])
@@ -131,7 +131,7 @@ test('a step taken twice running changes nothing the second time', () => {
   )
 })
 
-test('the carrier can tell its story in any order, repeated: a parcel that it delivered ends delivered', () => {
+test('a delivered parcel ends delivered, in whatever order its notices arrive and repeat', () => {
   const story = (['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED'] as const).map((status, n) =>
     notice(n + 1, status),
   )

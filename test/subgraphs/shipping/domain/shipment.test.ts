@@ -1,4 +1,4 @@
-// The shipment decider by given/when/then: every command in every state, twice, late and out of order.
+// Tests the shipment decider by given/when/then: every command in every state, repeated, late and out of order.
 import { describe, expect, test } from 'vitest'
 import {
   cancel,
@@ -51,7 +51,7 @@ const handedOver = { DISPATCHED, IN_TRANSIT, OUT_FOR_DELIVERY, DELIVERED, LOST }
 const everyKnown = { REQUESTED, LABELLED, REFUSED, CANCELLED, ...handedOver }
 
 describe('request', () => {
-  test('records what is sent where', () => {
+  test('records the goods and the destination', () => {
     expect(request(ABSENT, aRequest)).toEqual({ accepted: [requested] })
     expect(REQUESTED).toMatchObject({ id: SHIPMENT_ID, status: 'REQUESTED', warehouse: 'BER', tracking: [] })
   })
@@ -146,14 +146,14 @@ describe('a notice of the carrier', () => {
     expect(note(state, wrong)).toMatchObject({ refused: { code: 'TRACKING_NUMBER_MISMATCH' } })
   })
 
-  test('in the right order moves the shipment one step', () => {
+  test('moves the shipment one step when it is in order', () => {
     expect(note(LABELLED, notice(2, 'DISPATCHED'))).toEqual({ accepted: [dispatched] })
     expect(note(DISPATCHED, notice(3, 'IN_TRANSIT'))).toEqual({ accepted: [inTransit] })
     expect(note(IN_TRANSIT, notice(4, 'OUT_FOR_DELIVERY'))).toEqual({ accepted: [outForDelivery] })
     expect(note(OUT_FOR_DELIVERY, notice(5, 'DELIVERED'))).toEqual({ accepted: [delivered(5)] })
     expect(note(IN_TRANSIT, notice(5, 'LOST'))).toEqual({ accepted: [lost(5)] })
   })
-  test('keeps what happened, oldest first', () => {
+  test('is added to the tracking, oldest first', () => {
     expect(DELIVERED).toMatchObject({
       status: 'DELIVERED',
       updatedAt: minute(5),
@@ -165,7 +165,7 @@ describe('a notice of the carrier', () => {
       ],
     })
   })
-  test('of delivery before dispatch implies the dispatch, which is recorded first', () => {
+  test('implies the dispatch when it reports a delivery, and the dispatch is recorded first', () => {
     expect(note(LABELLED, notice(5, 'DELIVERED'))).toEqual({
       accepted: [
         { type: 'ShipmentDispatched', data: { ...of(5), text: 'Collected by the carrier' } },
@@ -173,7 +173,7 @@ describe('a notice of the carrier', () => {
       ],
     })
   })
-  test('before the label is known implies the label', () => {
+  test('implies the label when none is known', () => {
     expect(note(REQUESTED, notice(3, 'IN_TRANSIT'))).toEqual({
       accepted: [
         { type: 'ShipmentLabelled', data: { ...of(3), ...LABEL } },
@@ -182,19 +182,19 @@ describe('a notice of the carrier', () => {
       ],
     })
   })
-  test('older than what is known changes nothing', () => {
+  test('changes nothing when it is older than the last one', () => {
     expect(note(OUT_FOR_DELIVERY, notice(3, 'IN_TRANSIT'))).toEqual(nothing)
     expect(note(OUT_FOR_DELIVERY, notice(9, 'DISPATCHED'))).toEqual(nothing)
   })
-  test('that comes twice changes nothing', () => {
+  test('changes nothing when it is repeated', () => {
     expect(note(DISPATCHED, notice(2, 'DISPATCHED'))).toEqual(nothing)
     expect(note(IN_TRANSIT, notice(3, 'IN_TRANSIT'))).toEqual(nothing)
     expect(note(DELIVERED, notice(5, 'DELIVERED'))).toEqual(nothing)
   })
-  test('of the same stage but later is another entry', () => {
+  test('is another entry when it reports the same stage later', () => {
     expect(note(IN_TRANSIT, notice(7, 'IN_TRANSIT'))).toEqual({ accepted: [tracked(7, 'IN_TRANSIT')] })
   })
-  test('of the same stage is not kept without end', () => {
+  test('is dropped beyond the limit of entries of one stage', () => {
     const many = Array.from({ length: MAX_TRACKING }, (_, n) => tracked(n + 3, 'IN_TRANSIT'))
     const state = given(requested, labelled, dispatched, ...many)
     expect(note(state, notice(500, 'IN_TRANSIT'))).toEqual(nothing)
@@ -209,7 +209,7 @@ describe('a notice of the carrier', () => {
   )
 })
 
-test('what does not exist is not found', () => {
+test('every command on an absent shipment is refused as not found', () => {
   const found = { refused: { code: 'SHIPMENT_NOT_FOUND' } }
   expect(label(ABSENT, LABEL, minute(1))).toMatchObject(found)
   expect(refuseBooking(ABSENT, { code: 'X', message: 'x' }, minute(1))).toMatchObject(found)

@@ -1,4 +1,4 @@
-// The tariff: whole numbers, every currency, and prices that rise with weight, distance and speed.
+// Tests the tariff: whole numbers, every currency, and prices that rise with weight, distance and speed.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CURRENCIES, MAX_MINOR } from '#platform/domain/money.ts'
@@ -34,7 +34,7 @@ describe('quote', () => {
     expect(quote(asked)).toEqual({ fee: { minor: amount, currency: inCurrency }, days })
   })
 
-  test('there is none where the carrier does not go', () => {
+  test('is undefined for a country that the carrier does not serve', () => {
     expect(quote({ ...parcel, country: 'AQ' })).toBeUndefined()
     expect(deliveryDays('AQ', 'STANDARD')).toBeUndefined()
   })
@@ -86,13 +86,13 @@ describe('the price of goods', () => {
   }
   const tea: Goods = { quantity: 3, weightGrams: 100, dimensions: { lengthCm: 5, widthCm: 5, heightCm: 5 } }
 
-  test('is that of all units together, each charged by its weight or its size', () => {
+  test('covers all units together, each charged by its weight or its size', () => {
     expect(quoteGoods({ ...to, goods: [box] })).toEqual(quote({ ...to, weightGrams: 12_000 }))
     expect(quoteGoods({ ...to, goods: [tea, box] })).toEqual(quote({ ...to, weightGrams: 12_300 }))
     expect(quoteGoods({ ...to, goods: [tea, box] })).toEqual(quoteGoods({ ...to, goods: [box, tea] }))
   })
 
-  test('is refused, with a code, where nothing is shipped to and for more than the tariff has', () => {
+  test('is refused with a code for an unserved country and beyond the maximum weight', () => {
     expect(quoteGoods({ ...to, country: 'AQ', goods: [tea] })).toMatchObject({
       refused: { code: 'COUNTRY_NOT_SERVED', message: 'Nothing is shipped to AQ.' },
     })

@@ -1,4 +1,4 @@
-// The shipments view on real PostgreSQL: what a rebuild from the log makes is what the live view had become.
+// Tests the shipments view on real PostgreSQL: a rebuild from the log equals the live view.
 import { expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
@@ -11,7 +11,7 @@ import { shipmentsView } from '#subgraphs/shipping/queries/views.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aRequest, LABEL, minute, notice } from '../domain/shipment-fixture.ts'
 
-test('replayed from the log the view is the same, and finds shipments by order and by status', async () => {
+test('the view is the same after a replay of the log, and finds shipments by order and by status', async () => {
   const url = await freshDatabase()
   await using store = await openPostgresEventStore({ url })
   await using readModels = await openReadModels(url)

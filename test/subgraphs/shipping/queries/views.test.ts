@@ -1,4 +1,4 @@
-// The shipments view as a function: what each event makes of a document, in any batch, once and again.
+// Tests the shipments view as a function: the document after each event, in any batch, and when repeated.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
@@ -33,7 +33,7 @@ function project(events: readonly ShipmentEvent[]): ShipmentDoc | undefined {
   return doc
 }
 
-test('the document is the state of the aggregate at every step of its story', () => {
+test('the document is the state of the aggregate after every event', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: story.length }), length => {
       const events = story.slice(0, length)
