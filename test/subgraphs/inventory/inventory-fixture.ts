@@ -18,7 +18,7 @@ export const support: Caller = { role: 'support', subject: 'sam' }
 export const service: Caller = { role: 'service', subject: 'orders' }
 export const nobody: Caller = 'nobody'
 
-export type Answer = {
+export type GraphqlResponse = {
   // Tests look into answers of every shape: what is not there is undefined, and fails the comparison.
   readonly data: Record<string, Record<string, unknown> | null> | null
   readonly errors: readonly { message: string; extensions: Record<string, unknown> }[]
@@ -31,7 +31,12 @@ export type Running = AsyncDisposable & {
   readonly store: EventStore
   now(): Date
   moveOn(ms: number): void
-  ask(caller: Caller, query: string, variables?: object, consistency?: string | null): Promise<Answer>
+  request(
+    caller: Caller,
+    query: string,
+    variables?: object,
+    consistency?: string | null,
+  ): Promise<GraphqlResponse>
 }
 
 export async function runInventory(): Promise<Running> {
@@ -67,7 +72,7 @@ export async function runInventory(): Promise<Running> {
     moveOn: ms => {
       clock.ahead += ms
     },
-    async ask(caller, query, variables = {}, consistency = null) {
+    async request(caller, query, variables = {}, consistency = null) {
       const headers = {
         'content-type': 'application/json',
         ...(caller !== 'nobody' && { authorization: `Bearer ${await issuer.sign(caller)}` }),
@@ -75,7 +80,7 @@ export async function runInventory(): Promise<Running> {
       }
       const body = JSON.stringify({ query, variables })
       const response = await fetch(`${running.url}/graphql`, { method: 'POST', headers, body })
-      const answer = (await response.json()) as Partial<Answer>
+      const answer = (await response.json()) as Partial<GraphqlResponse>
       return {
         data: answer.data ?? null,
         errors: answer.errors ?? [],

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import {
-  type Answer,
   type Caller,
+  type GraphqlResponse,
   nobody,
   ops,
   type Running,
@@ -63,7 +63,7 @@ function product(overrides: object = {}) {
 
 async function givenProduct(overrides: object = {}): Promise<string> {
   const input = product(overrides)
-  const { data, errors } = await inventory.ask(ops, ADD, { input })
+  const { data, errors } = await inventory.request(ops, ADD, { input })
   expect(errors).toEqual([])
   expect(data?.addProduct).toMatchObject({ __typename: 'ProductChanged' })
   return input.sku
@@ -76,22 +76,22 @@ function hold(lines: { sku: string; quantity: number }[], overrides: object = {}
 
 async function givenHold(sku: string, quantity: number, overrides: object = {}) {
   const input = hold([{ sku, quantity }], overrides)
-  const { data } = await inventory.ask(service, RESERVE, { input })
+  const { data } = await inventory.request(service, RESERVE, { input })
   expect(data?.reserveStock).toMatchObject({ __typename: 'StockReserved' })
   return input.orderId
 }
 
 const keyed = (input: object) => ({ input: { idempotencyKey: randomUUID(), ...input } })
-const codeOf = ({ errors }: Answer) => errors[0]?.extensions.code
+const codeOf = ({ errors }: GraphqlResponse) => errors[0]?.extensions.code
 /** Returns the available units of a SKU as a service sees them, which is the current state. */
 async function free(sku: string): Promise<unknown> {
-  return (await inventory.ask(service, GET, { sku })).data?.product?.available
+  return (await inventory.request(service, GET, { sku })).data?.product?.available
 }
 
 describe('products', () => {
   it('are added by operations staff, and returned in their new state', async () => {
     const input = product()
-    const { data, consistency } = await inventory.ask(ops, ADD, { input })
+    const { data, consistency } = await inventory.request(ops, ADD, { input })
     const expected = {
       sku: input.sku,
       title: 'Oak table',
@@ -103,16 +103,16 @@ describe('products', () => {
     }
     expect(data?.addProduct).toEqual({ __typename: 'ProductChanged', product: expected })
     expect(consistency).toMatch(/^inventory=\d+$/)
-    const seen = await inventory.ask(support, GET, { sku: input.sku }, consistency)
+    const seen = await inventory.request(support, GET, { sku: input.sku }, consistency)
     expect(seen.data?.product).toEqual(expected)
   })
 
   it('show their stock by warehouse to staff only', async () => {
-    const { data, consistency } = await inventory.ask(ops, ADD, { input: product({ sku: 'SECRET-1' }) })
+    const { data, consistency } = await inventory.request(ops, ADD, { input: product({ sku: 'SECRET-1' }) })
     expect(data?.addProduct).toMatchObject({ product: { stock: [{ onHand: 10 }] } })
     for (const caller of [customer, nobody])
       expect(
-        (await inventory.ask(caller, GET, { sku: 'SECRET-1' }, consistency)).data?.product,
+        (await inventory.request(caller, GET, { sku: 'SECRET-1' }, consistency)).data?.product,
       ).toMatchObject({
         available: 10,
         stock: null,
@@ -122,7 +122,7 @@ describe('products', () => {
   it('are visible to services at once, without waiting for a read model', async () => {
     const sku = await givenProduct()
     const query = 'query ($skus: [ID!]!) { products(skus: $skus) { sku available } }'
-    const { data } = await inventory.ask(service, query, { skus: ['no-such', sku, 'mal formed'] })
+    const { data } = await inventory.request(service, query, { skus: ['no-such', sku, 'mal formed'] })
     expect(data?.products).toEqual([null, { sku, available: 10 }, null])
   })
 
@@ -130,12 +130,12 @@ describe('products', () => {
     const category = `Lamps ${randomUUID()}`
     let consistency: string | null = null
     for (const title of ['Zebra lamp', 'élan lamp', 'Arc lamp'])
-      consistency = (await inventory.ask(ops, ADD, { input: product({ title, category, stock: [] }) }))
+      consistency = (await inventory.request(ops, ADD, { input: product({ title, category, stock: [] }) }))
         .consistency
     const query = `query ($filter: ProductFilter, $after: String) { searchProducts(filter: $filter, first: 2, after: $after) {
       nodes { title } edges { cursor node { title } } pageInfo { hasNextPage endCursor } } }`
     const search = async (filter: object, after?: unknown) =>
-      (await inventory.ask(support, query, { filter, after }, consistency)).data?.searchProducts
+      (await inventory.request(support, query, { filter, after }, consistency)).data?.searchProducts
     const first = await search({ category, text: 'lam' })
     expect(first).toMatchObject({
       nodes: [{ title: 'Arc lamp' }, { title: 'élan lamp' }],
@@ -153,12 +153,12 @@ describe('products', () => {
   it('change price and threshold, and are refused when unknown', async () => {
     const sku = await givenProduct()
     const price = { amount: '5', currency: 'JPY' }
-    expect((await inventory.ask(ops, PRICE, keyed({ sku, price }))).data?.changePrice).toMatchObject({
+    expect((await inventory.request(ops, PRICE, keyed({ sku, price }))).data?.changePrice).toMatchObject({
       product: { price },
     })
-    const low = await inventory.ask(ops, THRESHOLD, keyed({ sku, threshold: 10 }))
+    const low = await inventory.request(ops, THRESHOLD, keyed({ sku, threshold: 10 }))
     expect(low.data?.setLowStockThreshold).toMatchObject({ product: { availability: 'LOW_STOCK' } })
-    const listed = await inventory.ask(
+    const listed = await inventory.request(
       support,
       '{ lowStock(first: 100) { nodes { sku } } }',
       {},
@@ -166,7 +166,7 @@ describe('products', () => {
     )
     expect(listed.data?.lowStock?.nodes).toContainEqual({ sku })
     const unknown = { __typename: 'NoSuchProduct', code: 'PRODUCT_NOT_FOUND', sku: 'nope' }
-    expect((await inventory.ask(ops, PRICE, keyed({ sku: 'nope', price }))).data?.changePrice).toEqual(
+    expect((await inventory.request(ops, PRICE, keyed({ sku: 'nope', price }))).data?.changePrice).toEqual(
       unknown,
     )
   })
@@ -175,7 +175,7 @@ describe('products', () => {
     const sku = await givenProduct()
     await givenHold(sku, 8)
     const adjust = (quantity: number) =>
-      inventory.ask(ops, ADJUST, keyed({ sku, warehouse: 'BER-1', quantity, reason: 'count' }))
+      inventory.request(ops, ADJUST, keyed({ sku, warehouse: 'BER-1', quantity, reason: 'count' }))
     expect((await adjust(-3)).data?.adjustStock).toEqual({
       __typename: 'StockBelowReserved',
       code: 'STOCK_BELOW_RESERVED',
@@ -197,7 +197,7 @@ describe('a reservation', () => {
     const orderId = await givenHold(sku, 3)
     expect(await free(sku)).toBe(7)
     const status = async (query: string, input: object) =>
-      Object.values((await inventory.ask(service, query, keyed({ orderId, ...input }))).data ?? {})[0]
+      Object.values((await inventory.request(service, query, keyed({ orderId, ...input }))).data ?? {})[0]
     const part = { warehouse: 'BER-1', lines: [{ sku, quantity: 1 }] }
     const rest = { warehouse: 'BER-1', lines: [{ sku, quantity: 2 }] }
     expect(await status(SHIP, part)).toMatchObject({ code: 'RESERVATION_NOT_COMMITTED' })
@@ -219,13 +219,13 @@ describe('a reservation', () => {
       await givenProduct(),
     ]
     const lines = [scarce, plenty].map(sku => ({ sku, quantity: 2 }))
-    const { data } = await inventory.ask(service, RESERVE, { input: hold(lines) })
+    const { data } = await inventory.request(service, RESERVE, { input: hold(lines) })
     expect(data?.reserveStock).toMatchObject({
       code: 'INSUFFICIENT_STOCK',
       shortages: [{ sku: scarce, requested: 2, available: 1 }],
     })
     expect(await free(plenty)).toBe(10)
-    const unknown = await inventory.ask(service, RESERVE, { input: hold([{ sku: 'nope', quantity: 1 }]) })
+    const unknown = await inventory.request(service, RESERVE, { input: hold([{ sku: 'nope', quantity: 1 }]) })
     expect(unknown.data?.reserveStock).toMatchObject({
       __typename: 'NoSuchProduct',
       code: 'PRODUCT_NOT_FOUND',
@@ -235,10 +235,10 @@ describe('a reservation', () => {
   it('is seen by its customer and by staff, and by nobody else', async () => {
     const sku = await givenProduct()
     const input = hold([{ sku, quantity: 2 }])
-    const { consistency } = await inventory.ask(service, RESERVE, { input })
+    const { consistency } = await inventory.request(service, RESERVE, { input })
     const order = { __typename: 'Order', id: input.orderId }
     const seenBy = async (caller: Caller) =>
-      (await inventory.ask(caller, ORDER, { order }, consistency)).data?._entities
+      (await inventory.request(caller, ORDER, { order }, consistency)).data?._entities
     const reservation = {
       status: 'HELD',
       expiresAt: input.expiresAt,
@@ -255,7 +255,7 @@ describe('a reservation', () => {
     })
     expect(await free(sku)).toBe(0)
     inventory.moveOn(5000)
-    const { data } = await inventory.ask(service, COMMIT, keyed({ orderId, skus: [sku] }))
+    const { data } = await inventory.request(service, COMMIT, keyed({ orderId, skus: [sku] }))
     expect(data?.commitReservation).toMatchObject({ code: 'RESERVATION_EXPIRED' })
     await vi.waitFor(async () => expect(await free(sku)).toBe(10), { timeout: 5000, interval: 20 })
   })
@@ -264,10 +264,10 @@ describe('a reservation', () => {
 describe('a command repeated under its key', () => {
   const twice = async (caller: Caller, query: string, input: object) => {
     const variables = keyed(input)
-    const first = await inventory.ask(caller, query, variables)
+    const first = await inventory.request(caller, query, variables)
     expect(first.errors).toEqual([])
     const head = await inventory.store.head()
-    const second = await inventory.ask(caller, query, variables)
+    const second = await inventory.request(caller, query, variables)
     expect(second.data).toEqual(first.data)
     expect(await inventory.store.head()).toBe(head)
     return first
@@ -293,27 +293,33 @@ describe('a command repeated under its key', () => {
   it('gets the same refusal, even when it would be accepted by now', async () => {
     const sku = await givenProduct({ stock: [] })
     const input = hold([{ sku, quantity: 1 }])
-    const first = await inventory.ask(service, RESERVE, { input })
+    const first = await inventory.request(service, RESERVE, { input })
     expect(first.data?.reserveStock).toMatchObject({ code: 'INSUFFICIENT_STOCK' })
-    await inventory.ask(ops, ADJUST, keyed({ sku, warehouse: 'BER-1', quantity: 5, reason: 'new goods' }))
-    expect((await inventory.ask(service, RESERVE, { input })).data).toEqual(first.data)
+    await inventory.request(ops, ADJUST, keyed({ sku, warehouse: 'BER-1', quantity: 5, reason: 'new goods' }))
+    expect((await inventory.request(service, RESERVE, { input })).data).toEqual(first.data)
   })
 
   it('gets the first allocations, even after they were shipped', async () => {
     const sku = await givenProduct()
     const input = hold([{ sku, quantity: 2 }])
-    const first = await inventory.ask(service, RESERVE, { input })
+    const first = await inventory.request(service, RESERVE, { input })
     const { orderId } = input
-    await inventory.ask(service, COMMIT, keyed({ orderId, skus: [sku] }))
-    await inventory.ask(service, SHIP, keyed({ orderId, warehouse: 'BER-1', lines: [{ sku, quantity: 2 }] }))
-    expect((await inventory.ask(service, RESERVE, { input })).data).toEqual(first.data)
+    await inventory.request(service, COMMIT, keyed({ orderId, skus: [sku] }))
+    await inventory.request(
+      service,
+      SHIP,
+      keyed({ orderId, warehouse: 'BER-1', lines: [{ sku, quantity: 2 }] }),
+    )
+    expect((await inventory.request(service, RESERVE, { input })).data).toEqual(first.data)
   })
 
   it('is a conflict with another body', async () => {
     const input = product()
-    await inventory.ask(ops, ADD, { input })
-    expect(codeOf(await inventory.ask(ops, ADD, { input: { ...input, title: 'Another' } }))).toBe('CONFLICT')
-    const again = await inventory.ask(ops, ADD, { input: { ...input, idempotencyKey: randomUUID() } })
+    await inventory.request(ops, ADD, { input })
+    expect(codeOf(await inventory.request(ops, ADD, { input: { ...input, title: 'Another' } }))).toBe(
+      'CONFLICT',
+    )
+    const again = await inventory.request(ops, ADD, { input: { ...input, idempotencyKey: randomUUID() } })
     expect(again.data?.addProduct).toMatchObject({ code: 'PRODUCT_EXISTS', sku: input.sku })
   })
 })
@@ -324,10 +330,10 @@ describe('a viewer without the role', () => {
     ['change a price', PRICE, keyed({ sku: 'x', price: { amount: '1', currency: 'EUR' } }).input],
     ['set a threshold', THRESHOLD, keyed({ sku: 'x', threshold: 1 }).input],
     ['adjust stock', ADJUST, keyed({ sku: 'x', warehouse: 'BER-1', quantity: 1, reason: 'r' }).input],
-  ])('%s, unless it is operations staff', async (_name, query, input) => {
+  ])('cannot %s without the role ops', async (_name, query, input) => {
     for (const caller of [customer, support, service])
-      expect(codeOf(await inventory.ask(caller, query, { input }))).toBe('FORBIDDEN')
-    expect(codeOf(await inventory.ask(nobody, query, { input }))).toBe('UNAUTHENTICATED')
+      expect(codeOf(await inventory.request(caller, query, { input }))).toBe('FORBIDDEN')
+    expect(codeOf(await inventory.request(nobody, query, { input }))).toBe('UNAUTHENTICATED')
   })
 
   const orderId = newId('order')
@@ -339,18 +345,18 @@ describe('a viewer without the role', () => {
     ['release a reservation', RELEASE, { orderId, skus: ['x'] }],
     ['ship stock', SHIP, { orderId, warehouse: 'BER-1', lines }],
     ['restock', RESTOCK, { orderId, lines }],
-  ])('%s, unless it is a service', async (_name, query, input) => {
+  ])('cannot %s without the role service', async (_name, query, input) => {
     for (const caller of [customer, support, ops])
-      expect(codeOf(await inventory.ask(caller, query, keyed(input)))).toBe('FORBIDDEN')
-    expect(codeOf(await inventory.ask(nobody, query, keyed(input)))).toBe('UNAUTHENTICATED')
+      expect(codeOf(await inventory.request(caller, query, keyed(input)))).toBe('FORBIDDEN')
+    expect(codeOf(await inventory.request(nobody, query, keyed(input)))).toBe('UNAUTHENTICATED')
   })
 
   it.each(['{ lowStock { nodes { sku } } }', '{ inventoryTotals { held } }'])(
     'cannot query %s',
     async query => {
-      expect(codeOf(await inventory.ask(customer, query))).toBe('FORBIDDEN')
-      expect(codeOf(await inventory.ask(nobody, query))).toBe('UNAUTHENTICATED')
-      expect((await inventory.ask(support, query)).errors).toEqual([])
+      expect(codeOf(await inventory.request(customer, query))).toBe('FORBIDDEN')
+      expect(codeOf(await inventory.request(nobody, query))).toBe('UNAUTHENTICATED')
+      expect((await inventory.request(support, query)).errors).toEqual([])
     },
   )
 })
@@ -410,7 +416,7 @@ describe('invalid input', () => {
     ['a malformed warehouse', service, SHIP, { orderId, warehouse: '', lines: [{ sku, quantity: 1 }] }],
   ])('%s is refused and writes no event', async (_name, caller, query, input) => {
     const head = await inventory.store.head()
-    expect(codeOf(await inventory.ask(caller, query, keyed(input)))).toBe('BAD_USER_INPUT')
+    expect(codeOf(await inventory.request(caller, query, keyed(input)))).toBe('BAD_USER_INPUT')
     expect(await inventory.store.head()).toBe(head)
   })
 
@@ -425,20 +431,20 @@ describe('invalid input', () => {
       { c: '\u0000' },
     ],
   ])('a query for %s is refused', async (_name, query, variables) => {
-    expect(codeOf(await inventory.ask(support, query, variables))).toBe('BAD_USER_INPUT')
+    expect(codeOf(await inventory.request(support, query, variables))).toBe('BAD_USER_INPUT')
   })
 })
 
 it('totals add up over all events', async () => {
   await vi.waitFor(async () => {
     const names = 'products received onHand held reserved released shipped restocked'
-    const { data } = await inventory.ask(support, `{ inventoryTotals { ${names} } }`)
+    const { data } = await inventory.request(support, `{ inventoryTotals { ${names} } }`)
     const totals = Object(data?.inventoryTotals)
     expect(totals.onHand).toBe(totals.received - totals.shipped + totals.restocked)
     expect(totals.held).toBe(totals.reserved - totals.released - totals.shipped)
     expect(totals.shipped).toBeGreaterThan(0)
   }, WAIT)
-  const { data } = await inventory.ask(nobody, '{ categories warehouses { code } }')
+  const { data } = await inventory.request(nobody, '{ categories warehouses { code } }')
   expect(data?.categories).toContain('Furniture')
   expect(data?.warehouses).toContainEqual({ code: 'BER-1' })
 })

@@ -21,7 +21,7 @@ async function add(sku: string): Promise<string | null> {
     weightGrams: 24_000,
     dimensions: { lengthCm: 180, widthCm: 90, heightCm: 75 },
   }
-  return (await inventory.ask(ops, ADD, { input })).consistency
+  return (await inventory.request(ops, ADD, { input })).consistency
 }
 
 it('SKUs are listed in ascending order, page by page', async () => {
@@ -29,7 +29,7 @@ it('SKUs are listed in ascending order, page by page', async () => {
   await add('B')
   const consistency = await add('a.1')
   const skus = async (variables: object) =>
-    (await inventory.ask(service, SKUS, variables, consistency)).data?.productSkus
+    (await inventory.request(service, SKUS, variables, consistency)).data?.productSkus
   expect(await skus({})).toEqual(['B', 'a.1', 'b'])
   expect(await skus({ first: 2 })).toEqual(['B', 'a.1'])
   expect(await skus({ first: 2, after: 'a.1' })).toEqual(['b'])
@@ -37,8 +37,8 @@ it('SKUs are listed in ascending order, page by page', async () => {
 })
 
 it('SKUs are listed for services only, 1 to 10,000 at a time', async () => {
-  const codes = async (...asked: Parameters<Running['ask']>) =>
-    (await inventory.ask(...asked)).errors.map(({ extensions }) => extensions.code)
+  const codes = async (...asked: Parameters<Running['request']>) =>
+    (await inventory.request(...asked)).errors.map(({ extensions }) => extensions.code)
   expect(await codes(support, SKUS)).toEqual(['FORBIDDEN'])
   expect(await codes(nobody, SKUS)).toEqual(['UNAUTHENTICATED'])
   for (const variables of [{ first: 0 }, { first: 10_001 }, { after: 'no sku' }])

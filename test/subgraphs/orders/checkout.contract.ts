@@ -36,26 +36,27 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
     afterAll(() => all[Symbol.asyncDispose]())
 
     async function place(sku: string, changes: object = {}, viewer = ada): Promise<Data> {
-      const { data, messages } = await all.ask(viewer, PLACE, { variables: anOrder(sku, changes) })
+      const { data, messages } = await all.request(viewer, PLACE, { variables: anOrder(sku, changes) })
       expect(messages).toEqual([])
       return data.placeOrder
     }
 
     async function orderOf(id: string, viewer: Viewer = SUPPORT): Promise<Data> {
-      return (await all.ask(viewer, ORDER, { variables: { id } })).data.order
+      return (await all.request(viewer, ORDER, { variables: { id } })).data.order
     }
 
     async function paymentOf(orderId: string): Promise<Data> {
       const query = `query($id: ID!) { payment(id: $id) {
       status amount { amount } authorised { amount } captured { amount } refunded { amount } } }`
       const variables = { id: siblingId('payment', orderId) }
-      return (await all.ask(SUPPORT, query, { on: 'payment', variables })).data.payment
+      return (await all.request(SUPPORT, query, { on: 'payment', variables })).data.payment
     }
 
     /** As a service sees it: current, where the views that people read follow a moment later. */
     async function available(sku: string): Promise<number> {
       const query = 'query($sku: ID!) { product(sku: $sku) { available } }'
-      return (await all.ask(SERVICE, query, { on: 'inventory', variables: { sku } })).data.product.available
+      return (await all.request(SERVICE, query, { on: 'inventory', variables: { sku } })).data.product
+        .available
     }
 
     const CANCEL = `mutation($input: CancelOrderInput!) { cancelOrder(input: $input) {
@@ -66,7 +67,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
 
     function cancel(orderId: string, viewer = ada): Promise<Data> {
       const variables = keyed({ orderId, settleWithinMs: 10_000 })
-      return all.ask(viewer, CANCEL, { variables }).then(({ data }) => data.cancelOrder)
+      return all.request(viewer, CANCEL, { variables }).then(({ data }) => data.cancelOrder)
     }
 
     describe('a successful order', () => {
@@ -77,7 +78,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
           order: { status: 'CONFIRMED', itemsTotal: { amount: '30.00' }, allowedActions: ['CANCEL'] },
         })
         const { id, total } = placed.order
-        await all.happened(id, 'OrderCompleted')
+        await all.waitForEvent(id, 'OrderCompleted')
         const order = await orderOf(id)
         expect(order).toMatchObject({
           status: 'COMPLETED',
@@ -102,7 +103,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
       test('ships goods from two warehouses in two parcels, each charged once', async () => {
         const placed = await place('PAIR', { lines: [{ sku: 'PAIR', quantity: 3 }] })
         const { id, total } = placed.order
-        await all.happened(id, 'OrderCompleted')
+        await all.waitForEvent(id, 'OrderCompleted')
         const { timeline } = await orderOf(id)
         expect(timeline.filter(({ type }: Data) => type === 'OrderShipped')).toHaveLength(2)
         await expect
@@ -113,7 +114,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
       test('may be paid by a voucher and a card, and waits for approval where that is needed', async () => {
         const voucher = { kind: 'VOUCHER', token: 'vch_spring', amount: { amount: '4.00', currency: 'USD' } }
         const { order } = await place('MUG', { tenders: [voucher, { kind: 'CARD', token: 'tok_approval' }] })
-        await all.happened(order.id, 'OrderCompleted')
+        await all.waitForEvent(order.id, 'OrderCompleted')
         const { timeline } = await orderOf(order.id)
         expect(timeline.map(({ type }: Data) => type)).toContain('PaymentApprovalAwaited')
       })
@@ -156,9 +157,9 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
 
       test('is cancelled when the carrier refuses it, and the authorisation is voided', async () => {
         const variables = anOrder('MUG', { deliveryInstructions: 'SANDBOX_REFUSE' })
-        const { data } = await all.ask(ada, PLACE, { variables })
+        const { data } = await all.request(ada, PLACE, { variables })
         const { id } = data.placeOrder.order
-        await all.happened(id, 'OrderCancelled')
+        await all.waitForEvent(id, 'OrderCancelled')
         expect(await orderOf(id)).toMatchObject({
           status: 'CANCELLED',
           cancellation: { reason: 'CARRIER_REFUSED' },
@@ -166,7 +167,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         await expect
           .poll(() => paymentOf(id), SOON)
           .toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
-        const again = await all.ask(ada, PLACE, { variables })
+        const again = await all.request(ada, PLACE, { variables })
         expect(again.data.placeOrder).toMatchObject({
           __typename: 'OrderNotFulfilled',
           code: 'ORDER_NOT_FULFILLED',
@@ -188,7 +189,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
 
       test('is refused with the order after dispatch', async () => {
         const { order } = await place('MUG', { deliveryInstructions: 'SANDBOX_STOP_AFTER_DISPATCH' })
-        await all.happened(order.id, 'OrderShipped')
+        await all.waitForEvent(order.id, 'OrderShipped')
         expect(await cancel(order.id)).toMatchObject({
           __typename: 'CannotCancel',
           code: 'ORDER_SHIPPED',
@@ -224,8 +225,8 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
 
       test('refunds and restocks the goods, and the order is returned with its last unit', async () => {
         const { order } = await place('MUG', { lines: [{ sku: 'MUG', quantity: 2 }] })
-        await all.happened(order.id, 'OrderCompleted')
-        const asked = await all.ask(ada, ASK, {
+        await all.waitForEvent(order.id, 'OrderCompleted')
+        const asked = await all.request(ada, ASK, {
           variables: keyed({ orderId: order.id, lines: [{ sku: 'MUG', quantity: 2 }], reason: 'Too blue' }),
         })
         expect(asked.data.requestReturn).toMatchObject({
@@ -234,13 +235,13 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         })
         const before = await available('MUG')
         const variables = keyed({ orderId: order.id, returnId: asked.data.requestReturn.return.id })
-        const received = await all.ask(OPS, decide('receiveReturn'), { variables })
+        const received = await all.request(OPS, decide('receiveReturn'), { variables })
         expect(received.data.receiveReturn).toMatchObject({
           __typename: 'ReturnDecided',
           return: { status: 'RECEIVED' },
           order: { status: 'RETURNED' },
         })
-        await all.happened(order.id, 'ReturnRefunded')
+        await all.waitForEvent(order.id, 'ReturnRefunded')
         expect(await available('MUG')).toBe(before + 2)
         await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ refunded: { amount: '20.00' } })
         expect(await orderOf(order.id)).toMatchObject({
@@ -251,23 +252,23 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
 
       test('is decided by staff, and repeating a command changes nothing', async () => {
         const { order } = await place('MUG')
-        await all.happened(order.id, 'OrderCompleted')
+        await all.waitForEvent(order.id, 'OrderCompleted')
         const request = keyed({ orderId: order.id, lines: [{ sku: 'MUG', quantity: 1 }], reason: 'Broken' })
         const [first, second] = [
-          await all.ask(ada, ASK, { variables: request }),
-          await all.ask(ada, ASK, { variables: request }),
+          await all.request(ada, ASK, { variables: request }),
+          await all.request(ada, ASK, { variables: request }),
         ]
         expect(second.data).toEqual(first.data)
         const decision = keyed({ orderId: order.id, returnId: first.data.requestReturn.return.id })
-        expect((await all.ask(ada, decide('rejectReturn'), { variables: decision })).codes).toEqual([
+        expect((await all.request(ada, decide('rejectReturn'), { variables: decision })).codes).toEqual([
           'FORBIDDEN',
         ])
-        const rejected = await all.ask(SUPPORT, decide('rejectReturn'), { variables: decision })
+        const rejected = await all.request(SUPPORT, decide('rejectReturn'), { variables: decision })
         expect(rejected.data.rejectReturn).toMatchObject({ return: { status: 'REJECTED' } })
-        expect((await all.ask(SUPPORT, decide('rejectReturn'), { variables: decision })).data).toEqual(
+        expect((await all.request(SUPPORT, decide('rejectReturn'), { variables: decision })).data).toEqual(
           rejected.data,
         )
-        const received = await all.ask(SUPPORT, decide('receiveReturn'), { variables: decision })
+        const received = await all.request(SUPPORT, decide('receiveReturn'), { variables: decision })
         expect(received.data.receiveReturn).toMatchObject({
           __typename: 'CannotReturn',
           code: 'RETURN_REJECTED',
@@ -278,9 +279,9 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         const { order } = await place('MUG', { deliveryInstructions: 'SANDBOX_HOLD' })
         const variables = () =>
           keyed({ orderId: order.id, lines: [{ sku: 'MUG', quantity: 1 }], reason: 'Broken' })
-        const early = await all.ask(ada, ASK, { variables: variables() })
+        const early = await all.request(ada, ASK, { variables: variables() })
         expect(early.data.requestReturn).toMatchObject({ code: 'ORDER_NOT_DELIVERED' })
-        const theirs = await all.ask(await all.newCustomer('Eve'), ASK, { variables: variables() })
+        const theirs = await all.request(await all.newCustomer('Eve'), ASK, { variables: variables() })
         expect(theirs.data.requestReturn).toMatchObject({ code: 'ORDER_NOT_FOUND' })
       })
     })

@@ -29,7 +29,7 @@ afterAll(() => all[Symbol.asyncDispose]())
 /** Held back by the carrier, so that its status stays. */
 async function placeHeld(viewer: Viewer, changes: object = {}) {
   const variables = anOrder('MUG', { deliveryInstructions: 'SANDBOX_HOLD', ...changes })
-  const { data, consistency } = await all.ask(viewer, PLACE, { variables })
+  const { data, consistency } = await all.request(viewer, PLACE, { variables })
   return { id: String(data.placeOrder.order.id), order: data.placeOrder.order, consistency }
 }
 
@@ -38,7 +38,7 @@ const LIST = `query($filter: OrderFilter, $first: Int, $after: String) {
     nodes { id } edges { cursor node { id } } pageInfo { hasNextPage endCursor } } }`
 
 async function list(viewer: Viewer, variables: object = {}): Promise<Data> {
-  return (await all.ask(viewer, LIST, { variables })).data.orders
+  return (await all.request(viewer, LIST, { variables })).data.orders
 }
 
 const ids = ({ nodes }: Data): string[] => nodes.map(({ id }: Data) => id)
@@ -46,7 +46,7 @@ const ids = ({ nodes }: Data): string[] => nodes.map(({ id }: Data) => id)
 describe('an order', () => {
   test('is the same from the command and from the view, read at the command’s position', async () => {
     const { id, order, consistency } = await placeHeld(ada)
-    const read = await all.ask(ada, ORDER, { variables: { id }, consistency })
+    const read = await all.request(ada, ORDER, { variables: { id }, consistency })
     expect(consistency).toMatch(/orders=\d+/)
     expect(order.status).toBe('CONFIRMED')
     expect(read.data.order).toMatchObject({ ...order, updatedAt: expect.any(String) })
@@ -55,11 +55,13 @@ describe('an order', () => {
   test('is visible to its customer and to staff, and null to others', async () => {
     const { id, consistency } = await placeHeld(ada)
     const seen = async (viewer: Viewer | undefined) =>
-      (await all.ask(viewer, ORDER, { variables: { id }, consistency })).data?.order?.id ?? null
+      (await all.request(viewer, ORDER, { variables: { id }, consistency })).data?.order?.id ?? null
     expect(await Promise.all([ada, SUPPORT, OPS, eve].map(seen))).toEqual([id, id, id, null])
-    expect((await all.ask(undefined, ORDER, { variables: { id } })).codes).toEqual(['UNAUTHENTICATED'])
-    expect((await all.ask(ada, ORDER, { variables: { id: 'W123' } })).codes).toEqual(['BAD_USER_INPUT'])
-    expect((await all.ask(ada, ORDER, { variables: { id: newId('order') } })).data).toEqual({ order: null })
+    expect((await all.request(undefined, ORDER, { variables: { id } })).codes).toEqual(['UNAUTHENTICATED'])
+    expect((await all.request(ada, ORDER, { variables: { id: 'W123' } })).codes).toEqual(['BAD_USER_INPUT'])
+    expect((await all.request(ada, ORDER, { variables: { id: newId('order') } })).data).toEqual({
+      order: null,
+    })
   })
 
   test('resolves as an entity by the same rules, and so does its customer', async () => {
@@ -71,7 +73,7 @@ describe('an order', () => {
       { __typename: 'Customer', id: ada.subject },
     ]
     const entities = async (viewer: Viewer | undefined) =>
-      (await all.ask(viewer, query, { variables: { of }, consistency })).data._entities
+      (await all.request(viewer, query, { variables: { of }, consistency })).data._entities
     const own = [
       { id, customer: { id: ada.subject, name: 'Ada Byron' } },
       { id: ada.subject, email: 'ada@example.com' },
@@ -87,7 +89,7 @@ describe('an order', () => {
     const query = `query($id: ID!, $at: DateTime!) { orderAsOf(id: $id, at: $at) {
       at version status lines { sku quantity total { amount } } total { amount } } }`
     const asOf = async (at: string, viewer = ada) =>
-      (await all.ask(viewer, query, { variables: { id, at } })).data.orderAsOf
+      (await all.request(viewer, query, { variables: { id, at } })).data.orderAsOf
     const confirmedAt = order.timeline.at(-1).at
     const before = new Date(Date.parse(order.placedAt) - 1000).toISOString()
     expect(await asOf(before)).toBeNull()
@@ -145,7 +147,7 @@ describe('the list of orders', () => {
     [{ after: 'nonsense' }, 'BAD_USER_INPUT'],
     [{ filter: { customerId: 'ada' } }, 'BAD_USER_INPUT'],
   ])('refuses %j', async (variables, code) => {
-    expect((await all.ask(ada, LIST, { variables })).codes).toEqual([code])
+    expect((await all.request(ada, LIST, { variables })).codes).toEqual([code])
   })
 })
 
@@ -157,21 +159,23 @@ describe('customers', () => {
 
   test('register themselves, twice with the same result, and change their profile', async () => {
     const grace: Viewer = { role: 'customer', subject: newId('customer') }
-    expect((await all.ask(grace, ME)).data).toEqual({ me: null })
+    expect((await all.request(grace, ME)).data).toEqual({ me: null })
     const variables = keyed(profile)
-    const first = await all.ask(grace, REGISTER, { variables })
+    const first = await all.request(grace, REGISTER, { variables })
     expect(first.data.registerCustomer).toEqual({ id: grace.subject, ...profile })
-    expect((await all.ask(grace, REGISTER, { variables })).data).toEqual(first.data)
-    const changed = await all.ask(grace, REGISTER, { variables: keyed({ ...profile, name: 'Rear Admiral' }) })
-    const me = await all.ask(grace, ME, { consistency: changed.consistency })
+    expect((await all.request(grace, REGISTER, { variables })).data).toEqual(first.data)
+    const changed = await all.request(grace, REGISTER, {
+      variables: keyed({ ...profile, name: 'Rear Admiral' }),
+    })
+    const me = await all.request(grace, ME, { consistency: changed.consistency })
     expect(me.data.me).toEqual({ id: grace.subject, ...profile, name: 'Rear Admiral', orders: { nodes: [] } })
   })
 
   test('are registered by staff under a new id, the same for a repeated key', async () => {
     const variables = keyed(profile)
     const [first, second] = [
-      await all.ask(SUPPORT, REGISTER, { variables }),
-      await all.ask(SUPPORT, REGISTER, { variables }),
+      await all.request(SUPPORT, REGISTER, { variables }),
+      await all.request(SUPPORT, REGISTER, { variables }),
     ]
     expect(first.data.registerCustomer.id).toMatch(/^cus_/)
     expect(second.data).toEqual(first.data)
@@ -179,16 +183,16 @@ describe('customers', () => {
 
   test('cannot register or see others', async () => {
     const other = keyed({ ...profile, id: ada.subject })
-    expect((await all.ask(eve, REGISTER, { variables: other })).codes).toEqual(['FORBIDDEN'])
+    expect((await all.request(eve, REGISTER, { variables: other })).codes).toEqual(['FORBIDDEN'])
     const query = 'query($id: ID!) { customer(id: $id) { id } }'
     const variables = { id: ada.subject }
-    expect((await all.ask(eve, query, { variables })).data).toEqual({ customer: null })
-    expect((await all.ask(SUPPORT, query, { variables })).data).toEqual({ customer: { id: ada.subject } })
+    expect((await all.request(eve, query, { variables })).data).toEqual({ customer: null })
+    expect((await all.request(SUPPORT, query, { variables })).data).toEqual({ customer: { id: ada.subject } })
   })
 
   test('need a name and an e-mail address', async () => {
     for (const changes of [{ name: ' ' }, { email: 'grace' }, { email: 'a b@c' }, { idempotencyKey: '' }]) {
-      const answer = await all.ask(ada, REGISTER, { variables: keyed({ ...profile, ...changes }) })
+      const answer = await all.request(ada, REGISTER, { variables: keyed({ ...profile, ...changes }) })
       expect(answer.codes).toEqual(['BAD_USER_INPUT'])
     }
   })
@@ -196,14 +200,14 @@ describe('customers', () => {
 
 describe('a placement', () => {
   const placed = async (viewer: Viewer | undefined, variables: object) =>
-    (await all.ask(viewer, PLACE, { variables })).data?.placeOrder
+    (await all.request(viewer, PLACE, { variables })).data?.placeOrder
 
   test('repeated under a key gives one order, and a conflict with another body', async () => {
     const variables = anOrder('MUG', { deliveryInstructions: 'SANDBOX_HOLD' })
     const both = await Promise.all([placed(ada, variables), placed(ada, variables)])
     expect(both[0].order.id).toBe(both[1].order.id)
     const other = { input: { ...variables.input, reference: 'another' } }
-    expect((await all.ask(ada, PLACE, { variables: other })).codes).toEqual(['CONFLICT'])
+    expect((await all.request(ada, PLACE, { variables: other })).codes).toEqual(['CONFLICT'])
     const waiting = { input: { ...variables.input, settleWithinMs: 5 } }
     expect((await placed(ada, waiting)).order.id).toBe(both[0].order.id)
   })
@@ -251,15 +255,15 @@ describe('a placement', () => {
     const order = await placed(ada, mended)
     expect([refused.__typename, order.__typename]).toEqual(['TotalChanged', 'OrderAccepted'])
     expect((await placed(ada, mended)).order.id).toBe(order.order.id)
-    expect((await all.ask(ada, PLACE, { variables })).codes).toEqual(['CONFLICT'])
+    expect((await all.request(ada, PLACE, { variables })).codes).toEqual(['CONFLICT'])
   })
 
   test('needs no postal code for a country without them, through to the delivery', async () => {
     const deliveryAddress = { name: 'Chan Tai Man', line1: '12 Nathan Road', city: 'Kowloon', country: 'HK' }
     const { order } = await placed(ada, anOrder('MUG', { deliveryAddress }))
     expect(order.deliveryAddress).toMatchObject({ country: 'HK', postalCode: null })
-    await all.happened(order.id, 'OrderCompleted')
-    const { codes } = await all.ask(ada, PLACE, {
+    await all.waitForEvent(order.id, 'OrderCompleted')
+    const { codes } = await all.request(ada, PLACE, {
       variables: anOrder('MUG', { deliveryAddress: { ...deliveryAddress, country: 'DE' } }),
     })
     expect(codes).toEqual(['BAD_USER_INPUT'])
@@ -280,15 +284,15 @@ describe('a placement', () => {
       adjustments: [{ label: 'Interest', amount: { amount: '0.25' } }],
     })
     const own = anOrder('MUG', { agreedShippingFee: agreed.agreedShippingFee })
-    expect((await all.ask(ada, PLACE, { variables: own })).codes).toEqual(['FORBIDDEN'])
-    expect((await all.ask(undefined, PLACE, { variables: anOrder('MUG') })).codes).toEqual([
+    expect((await all.request(ada, PLACE, { variables: own })).codes).toEqual(['FORBIDDEN'])
+    expect((await all.request(undefined, PLACE, { variables: anOrder('MUG') })).codes).toEqual([
       'UNAUTHENTICATED',
     ])
   })
 
   test('is BAD_USER_INPUT for a country that the carrier does not serve', async () => {
     const deliveryAddress = { name: 'A', line1: 'Ice', city: 'Pole', postalCode: '0', country: 'AQ' }
-    const answer = await all.ask(ada, PLACE, { variables: anOrder('MUG', { deliveryAddress }) })
+    const answer = await all.request(ada, PLACE, { variables: anOrder('MUG', { deliveryAddress }) })
     expect(answer.codes).toEqual(['BAD_USER_INPUT'])
     expect(answer.messages[0]).toMatch(/^deliveryAddress: /)
   })
@@ -298,10 +302,10 @@ describe('for staff', () => {
   test('totals count orders by status and sum the placed and cancelled amounts', async () => {
     const query = `{ orderTotals {
       byStatus { status count } placed { amount currency } cancelled { amount currency } } }`
-    expect((await all.ask(ada, query)).codes).toEqual(['FORBIDDEN'])
-    const before = (await all.ask(SUPPORT, query)).data.orderTotals
+    expect((await all.request(ada, query)).codes).toEqual(['FORBIDDEN'])
+    const before = (await all.request(SUPPORT, query)).data.orderTotals
     const { order, consistency } = await placeHeld(ada)
-    const after = (await all.ask(SUPPORT, query, { consistency })).data.orderTotals
+    const after = (await all.request(SUPPORT, query, { consistency })).data.orderTotals
     const placed = (totals: Data) => Math.round(Number(totals.placed[0]?.amount ?? 0) * 100)
     expect(placed(after) - placed(before)).toBe(Math.round(Number(order.total.amount) * 100))
     const count = (totals: Data) =>
@@ -311,21 +315,21 @@ describe('for staff', () => {
 
   test('fulfilments can be listed and inspected', async () => {
     const { id } = await placeHeld(ada)
-    await all.happened(id, 'OrderConfirmed')
+    await all.waitForEvent(id, 'OrderConfirmed')
     const fields =
       'order { id number } phase pending stuck timers { name } updatedAt history { at type step }'
     const one = `query($id: ID!) { fulfilment(orderId: $id) { ${fields} } }`
-    const found = (await all.ask(OPS, one, { variables: { id } })).data.fulfilment
+    const found = (await all.request(OPS, one, { variables: { id } })).data.fulfilment
     expect(found).toMatchObject({ order: { id }, phase: 'RUNNING', stuck: false })
     expect(found.history[0]).toMatchObject({ type: 'FulfilmentStarted', step: null })
     expect(found.history.map(({ step }: Data) => step)).toContain('reserve-stock')
-    const running = await all.ask(
+    const running = await all.request(
       OPS,
       `{ fulfilments(phase: RUNNING, stuck: false, first: 100) { ${fields} } }`,
     )
     expect(running.data.fulfilments.map((entry: Data) => entry.order.id)).toContain(id)
-    expect((await all.ask(ada, one, { variables: { id } })).codes).toEqual(['FORBIDDEN'])
-    const nothing = await all.ask(OPS, one, { variables: { id: newId('order') } })
+    expect((await all.request(ada, one, { variables: { id } })).codes).toEqual(['FORBIDDEN'])
+    const nothing = await all.request(OPS, one, { variables: { id: newId('order') } })
     expect(nothing.data).toEqual({ fulfilment: null })
   })
 })

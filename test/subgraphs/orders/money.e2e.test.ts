@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => all?.[Symbol.asyncDispose]())
 
 async function place(viewer: Viewer, sku: string, changes: object): Promise<Data> {
-  const { data, messages } = await all.ask(viewer, PLACE, { variables: anOrder(sku, changes) })
+  const { data, messages } = await all.request(viewer, PLACE, { variables: anOrder(sku, changes) })
   expect(messages).toEqual([])
   return data.placeOrder
 }
@@ -53,7 +53,7 @@ async function paymentOf(orderId: string): Promise<Data> {
   const query = `query($id: ID!) { payment(id: $id) {
     status captured { amount } refunded { amount } tenders { kind captured { amount } refunded { amount } } } }`
   const variables = { id: siblingId('payment', orderId) }
-  return (await all.ask(SUPPORT, query, { on: 'payment', variables })).data.payment
+  return (await all.request(SUPPORT, query, { on: 'payment', variables })).data.payment
 }
 
 async function sendBack(orderId: string, lines: object[]): Promise<Data> {
@@ -61,10 +61,10 @@ async function sendBack(orderId: string, lines: object[]): Promise<Data> {
     ... on Refusal { message } ... on ReturnRequested { return { id refund { amount } } } } }`
   const receive = `mutation($input: DecideReturnInput!) { receiveReturn(input: $input) {
     ... on Refusal { message } ... on ReturnDecided { return { id } } } }`
-  const asked = await all.ask(ada, request, { variables: keyed({ orderId, lines, reason: 'Too blue' }) })
+  const asked = await all.request(ada, request, { variables: keyed({ orderId, lines, reason: 'Too blue' }) })
   const { return: requested } = asked.data.requestReturn
-  await all.ask(OPS, receive, { variables: keyed({ orderId, returnId: requested.id }) })
-  await all.happened(orderId, 'ReturnRefunded')
+  await all.request(OPS, receive, { variables: keyed({ orderId, returnId: requested.id }) })
+  await all.waitForEvent(orderId, 'ReturnRefunded')
   return requested
 }
 
@@ -74,7 +74,7 @@ describe('shipping', () => {
 
   test('costs for an order of a bulky unit what its product page shows, by its size', async () => {
     const of = [{ __typename: 'Product', sku: 'KETTLE', weightGrams: 400, dimensions: KETTLE }]
-    const { data } = await all.ask(undefined, ESTIMATE, { on: 'shipping', variables: { of } })
+    const { data } = await all.request(undefined, ESTIMATE, { on: 'shipping', variables: { of } })
     const placed = await place(ada, 'KETTLE', {
       deliveryAddress: AMERICA,
       deliveryInstructions: 'SANDBOX_HOLD',
@@ -86,7 +86,7 @@ describe('shipping', () => {
   test('is BAD_USER_INPUT beyond the tariff’s maximum weight', async () => {
     await all.addProduct('PIANO', { 'BER-1': 2 }, '9.00', { lengthCm: 200, widthCm: 200, heightCm: 100 })
     const heavy = anOrder('PIANO', { lines: [{ sku: 'PIANO', quantity: 2 }] })
-    const { codes, messages } = await all.ask(ada, PLACE, { variables: heavy })
+    const { codes, messages } = await all.request(ada, PLACE, { variables: heavy })
     expect([codes, messages]).toEqual([
       ['BAD_USER_INPUT'],
       [
@@ -104,7 +104,7 @@ describe('tenders', () => {
     ]
     const lines = [{ sku: 'TEA', quantity: 1 }]
     const { order } = await agreed(lines, '4.00', { tenders, deliveryInstructions: 'SANDBOX_FAST' })
-    await all.happened(order.id, 'OrderCompleted')
+    await all.waitForEvent(order.id, 'OrderCompleted')
     await expect
       .poll(() => paymentOf(order.id), SOON)
       .toMatchObject({
@@ -118,7 +118,7 @@ describe('tenders', () => {
     const lines = [{ sku: 'TEA', quantity: 1 }]
     const placed = await agreed(lines, '4.00', { ...gift, deliveryInstructions: 'SANDBOX_FAST' })
     expect(placed).toMatchObject({ __typename: 'OrderAccepted', order: { total: { amount: '0.00' } } })
-    await all.happened(placed.order.id, 'OrderCompleted')
+    await all.waitForEvent(placed.order.id, 'OrderCompleted')
     expect(await paymentOf(placed.order.id)).toBeNull()
   })
 
@@ -143,7 +143,7 @@ describe('money back', () => {
   ])('for all goods with a fee of %s and a discount of %s is %s', async (fee, discount, expected) => {
     const adjustments = [{ label: 'discount', amount: usd(discount) }]
     const { order } = await agreed(both, fee, { adjustments, deliveryInstructions: 'SANDBOX_FAST' })
-    await all.happened(order.id, 'OrderCompleted')
+    await all.waitForEvent(order.id, 'OrderCompleted')
     expect(await sendBack(order.id, both)).toMatchObject({ refund: { amount: expected } })
     await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ refunded: { amount: expected } })
   })
@@ -154,7 +154,7 @@ describe('money back', () => {
       { kind: 'VOUCHER', token: 'vch_gift', amount: usd('5.00') },
     ]
     const { order } = await agreed(both, '4.00', { tenders, deliveryInstructions: 'SANDBOX_FAST' })
-    await all.happened(order.id, 'OrderCompleted')
+    await all.waitForEvent(order.id, 'OrderCompleted')
     await sendBack(order.id, both)
     await expect
       .poll(() => paymentOf(order.id), SOON)
@@ -179,7 +179,7 @@ describe('money back', () => {
     await carry([...lost, ...arrived], 'DISPATCHED')
     await carry(lost, 'LOST')
     await carry(arrived, 'DELIVERED')
-    await all.happened(order.id, 'OrderCompleted')
+    await all.waitForEvent(order.id, 'OrderCompleted')
     await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ refunded: { amount: expected.loss } })
     const { refund } = await sendBack(order.id, [{ sku, quantity: 1 }])
     expect(refund).toEqual({ amount: expected.back })
@@ -191,7 +191,7 @@ describe('money back', () => {
       shipments { id warehouse status trackingNumber } } } }`
     const variables = { of: [{ __typename: 'Order', id: orderId }] }
     const read = async () =>
-      (await all.ask(SUPPORT, query, { on: 'shipping', variables })).data._entities[0].shipments
+      (await all.request(SUPPORT, query, { on: 'shipping', variables })).data._entities[0].shipments
     await expect.poll(read, SOON).toMatchObject([{ status: 'LABELLED' }, { status: 'LABELLED' }])
     return read()
   }

@@ -25,13 +25,13 @@ type ServiceName = 'orders' | 'inventory' | 'payment' | 'shipping'
 /** Tests look into answers of every shape: what is not there is undefined, and fails the comparison. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type Data = any
-type Answer = {
+type GraphqlResponse = {
   readonly data: Data
   readonly codes: readonly string[]
   readonly messages: readonly string[]
   readonly consistency: string | null
 }
-type Asking = {
+type RequestOptions = {
   readonly variables?: object
   readonly on?: ServiceName
   readonly consistency?: string | null
@@ -40,9 +40,9 @@ type Asking = {
 export type Running = AsyncDisposable & {
   /** Orders' own database. */
   readonly databaseUrl: string
-  ask(viewer: Viewer | undefined, query: string, asking?: Asking): Promise<Answer>
+  request(viewer: Viewer | undefined, query: string, options?: RequestOptions): Promise<GraphqlResponse>
   /** Resolves with the first event of the order or its payment that has the type, also if it was published before. */
-  happened(orderId: string, type: string): Promise<BusMessage>
+  waitForEvent(orderId: string, type: string): Promise<BusMessage>
   /** Adds a product with stock by warehouse. */
   addProduct(
     sku: string,
@@ -123,13 +123,13 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   ])
   const { inventory: inventoryUrl = '', payment: paymentUrl = '', shipping: shippingUrl = '' } = urls
   await started('orders', startOrders({ ...orders, inventoryUrl, paymentUrl, shippingUrl, ...settings }))
-  const happened = await followEvents(eventBusUrl, opening)
+  const waitForEvent = await followEvents(eventBusUrl, opening)
 
-  async function ask(
+  async function request(
     viewer: Viewer | undefined,
     query: string,
-    { variables = {}, on = 'orders', consistency }: Asking = {},
-  ): Promise<Answer> {
+    { variables = {}, on = 'orders', consistency }: RequestOptions = {},
+  ): Promise<GraphqlResponse> {
     const headers = {
       'content-type': 'application/json',
       ...(viewer && { authorization: `Bearer ${await issuer.sign(viewer)}` }),
@@ -161,8 +161,8 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   const open = opening.move()
   return {
     databaseUrl: orders.databaseUrl,
-    ask,
-    happened,
+    request,
+    waitForEvent,
     async addProduct(sku, stock, amount = '10.00', dimensions = { lengthCm: 10, widthCm: 10, heightCm: 10 }) {
       const input = {
         idempotencyKey: sku,
@@ -173,12 +173,12 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
         dimensions,
         stock: Object.entries(stock).map(([warehouse, quantity]) => ({ warehouse, quantity })),
       }
-      const added = await ask(OPS, ADD_PRODUCT, { on: 'inventory', variables: { input } })
-      await ask(OPS, '{ categories }', { on: 'inventory', consistency: added.consistency })
+      const added = await request(OPS, ADD_PRODUCT, { on: 'inventory', variables: { input } })
+      await request(OPS, '{ categories }', { on: 'inventory', consistency: added.consistency })
     },
     async newCustomer(name = 'Ada Byron') {
       const customer: Viewer = { role: 'customer', subject: newId('customer') }
-      await ask(customer, REGISTER, {
+      await request(customer, REGISTER, {
         variables: keyed({ name, email: `${name.split(' ')[0]}@example.com`.toLowerCase() }),
       })
       return customer
@@ -194,7 +194,10 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   }
 }
 
-async function followEvents(eventBusUrl: string, open: AsyncDisposableStack): Promise<Running['happened']> {
+async function followEvents(
+  eventBusUrl: string,
+  open: AsyncDisposableStack,
+): Promise<Running['waitForEvent']> {
   const messages: BusMessage[] = []
   const watchers = new Set<() => void>()
   const bus = open.use(await openEventBus(eventBusUrl, {}))

@@ -32,24 +32,24 @@ afterAll(() => all[Symbol.asyncDispose]())
 async function payment(orderId: string, token: Viewer = SUPPORT): Promise<Data> {
   const query = 'query($id: ID!) { payment(id: $id) { status authorised { amount } captured { amount } } }'
   const variables = { id: siblingId('payment', orderId) }
-  return (await all.ask(token, query, { on: 'payment', variables })).data.payment
+  return (await all.request(token, query, { on: 'payment', variables })).data.payment
 }
 
 test('an approval that does not come in time cancels the order, and one that comes late changes nothing', async () => {
   const variables = anOrder('MUG', { tenders: [{ kind: 'CARD', token: 'tok_approval' }] })
-  const placed = (await all.ask(ada, PLACE, { variables })).data.placeOrder
+  const placed = (await all.request(ada, PLACE, { variables })).data.placeOrder
   expect(placed).toMatchObject({
     __typename: 'OrderAccepted',
     order: { status: 'PLACED', awaitingApproval: true },
   })
   const { id } = placed.order
-  await all.happened(id, 'OrderCancelled')
-  const { data } = await all.happened(id, 'TenderApprovalAwaited')
+  await all.waitForEvent(id, 'OrderCancelled')
+  const { data } = await all.waitForEvent(id, 'TenderApprovalAwaited')
   const { tenderId, providerRef } = data
   const reference = siblingId('payment', id)
   const late = { id: 'notice-late', type: 'payment.approved', reference, tenderId, providerRef }
   expect(await all.notifyPayment(late)).toBe(204)
-  const { order } = (await all.ask(ada, ORDER, { variables: { id } })).data
+  const { order } = (await all.request(ada, ORDER, { variables: { id } })).data
   expect(order).toMatchObject({
     status: 'CANCELLED',
     awaitingApproval: false,
@@ -61,7 +61,7 @@ test('an approval that does not come in time cancels the order, and one that com
     'OrderCancelled',
   ])
   await expect.poll(() => payment(id), SOON).toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
-  expect((await all.ask(ada, PLACE, { variables })).data.placeOrder).toMatchObject({
+  expect((await all.request(ada, PLACE, { variables })).data.placeOrder).toMatchObject({
     __typename: 'OrderNotFulfilled',
     order: { id },
   })
@@ -83,7 +83,7 @@ test('orders placed while payment is away stay pending through all retries, and 
   const pending = await Promise.all(
     Array.from({ length: ORDERS }, async () => {
       const variables = anOrder('MUG', { settleWithinMs: 50 })
-      const { placeOrder } = (await all.ask(ada, PLACE, { variables })).data
+      const { placeOrder } = (await all.request(ada, PLACE, { variables })).data
       expect(placeOrder).toMatchObject({
         __typename: 'OrderPending',
         message: expect.stringContaining('still being asked for'),
@@ -96,8 +96,8 @@ test('orders placed while payment is away stay pending through all retries, and 
   await expect.poll(triesInVain, WAIT).toBeGreaterThan(everyOneTenTimes)
   await all.startPaymentAgain()
   for (const { id, variables } of pending) {
-    await all.happened(id, 'OrderConfirmed')
-    const repeated = await all.ask(ada, PLACE, { variables })
+    await all.waitForEvent(id, 'OrderConfirmed')
+    const repeated = await all.request(ada, PLACE, { variables })
     expect(repeated.data.placeOrder).toMatchObject({ __typename: 'OrderAccepted', order: { id } })
   }
 })
@@ -106,16 +106,16 @@ test('a repeat is answered while inventory and shipping are away, and a new plac
   const variables = anOrder('MUG')
   const refusedVariables = anOrder('NONE')
   const [placed, refused] = [
-    await all.ask(ada, PLACE, { variables }),
-    await all.ask(ada, PLACE, { variables: refusedVariables }),
+    await all.request(ada, PLACE, { variables }),
+    await all.request(ada, PLACE, { variables: refusedVariables }),
   ]
-  await all.happened(placed.data.placeOrder.order.id, 'OrderCompleted')
+  await all.waitForEvent(placed.data.placeOrder.order.id, 'OrderCompleted')
   await Promise.all([all.stop('inventory'), all.stop('shipping')])
-  const again = await all.ask(ada, PLACE, { variables })
+  const again = await all.request(ada, PLACE, { variables })
   expect(again.data.placeOrder).toMatchObject({
     __typename: 'OrderAccepted',
     order: { id: placed.data.placeOrder.order.id, status: 'COMPLETED' },
   })
-  expect((await all.ask(ada, PLACE, { variables: refusedVariables })).data).toEqual(refused.data)
-  expect((await all.ask(ada, PLACE, { variables: anOrder('MUG') })).codes).toEqual(['UNAVAILABLE'])
+  expect((await all.request(ada, PLACE, { variables: refusedVariables })).data).toEqual(refused.data)
+  expect((await all.request(ada, PLACE, { variables: anOrder('MUG') })).codes).toEqual(['UNAVAILABLE'])
 })

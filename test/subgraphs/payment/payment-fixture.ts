@@ -17,7 +17,7 @@ export const support: Caller = { role: 'support', subject: 'sam' }
 export const orders: Caller = { role: 'service', subject: 'orders' }
 export const nobody: Caller = 'nobody'
 
-type Answer = {
+type GraphqlResponse = {
   // Tests look into answers of every shape: what is not there is undefined, and fails the comparison.
   readonly data: Record<string, Record<string, unknown> | null> | null
   readonly codes: readonly unknown[]
@@ -32,8 +32,13 @@ export type Running = AsyncDisposable & {
   /** The service's own store, to see what was written. */
   readonly store: EventStore
   readonly log: string[]
-  ask(caller: Caller, query: string, variables?: object, consistency?: string | null): Promise<Answer>
-  askWith(token: string, query: string, variables?: object): Promise<Answer>
+  request(
+    caller: Caller,
+    query: string,
+    variables?: object,
+    consistency?: string | null,
+  ): Promise<GraphqlResponse>
+  askWith(token: string, query: string, variables?: object): Promise<GraphqlResponse>
   /** Sends a notice as the provider would; answers the status. */
   notify(notice: object, signing?: Signing): Promise<number>
 }
@@ -76,12 +81,12 @@ export async function runPayment(
   )
   const store = open.use(await openPostgresEventStore({ url: databaseUrl }))
   const post = (token: string | undefined, query: string, variables: object, consistency: string | null) =>
-    ask(running.url, token, { query, variables }, consistency)
+    send(running.url, token, { query, variables }, consistency)
   return {
     url: running.url,
     store,
     log,
-    async ask(caller, query, variables = {}, consistency = null) {
+    async request(caller, query, variables = {}, consistency = null) {
       const token = caller === 'nobody' ? undefined : await issuer.sign(caller)
       return post(token, query, variables, consistency)
     },
@@ -91,12 +96,12 @@ export async function runPayment(
   }
 }
 
-async function ask(
+async function send(
   url: string,
   token: string | undefined,
   body: object,
   consistency: string | null,
-): Promise<Answer> {
+): Promise<GraphqlResponse> {
   const headers = {
     'content-type': 'application/json',
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -104,7 +109,7 @@ async function ask(
   }
   const response = await fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify(body) })
   const { data = null, errors = [] } = (await response.json()) as {
-    data?: Answer['data']
+    data?: GraphqlResponse['data']
     errors?: { message: string; extensions: { code: unknown } }[]
   }
   return {

@@ -61,18 +61,18 @@ function order(token = 'tok_approve', amount = '100.00') {
 
 async function authorised(token?: string, amount?: string) {
   const made = order(token, amount)
-  const { data } = await payment.ask(orders, AUTHORISE, { input: made.input })
+  const { data } = await payment.request(orders, AUTHORISE, { input: made.input })
   expect(data?.authorisePayment).toMatchObject({ __typename: 'PaymentAuthorisation' })
   return made
 }
 
 function move(query: string, orderId: string, amount: string, idempotencyKey: string = randomUUID()) {
-  return payment.ask(orders, query, { input: { idempotencyKey, orderId, amount: eur(amount) } })
+  return payment.request(orders, query, { input: { idempotencyKey, orderId, amount: eur(amount) } })
 }
 
 async function seen(id: string, caller: Caller = support) {
   const head = await payment.store.head()
-  const { data } = await payment.ask(caller, GET, { id }, `payment=${head}`)
+  const { data } = await payment.request(caller, GET, { id }, `payment=${head}`)
   return data?.payment
 }
 
@@ -83,7 +83,7 @@ async function written(id: string) {
 describe('commands', () => {
   test('authorising twice under one key gives the same result and records once', async () => {
     const { id, input } = order()
-    const first = await payment.ask(orders, AUTHORISE, { input })
+    const first = await payment.request(orders, AUTHORISE, { input })
     expect(first.data?.authorisePayment).toMatchObject({
       pending: false,
       payment: {
@@ -93,20 +93,20 @@ describe('commands', () => {
         tenders: [{ status: 'AUTHORISED' }],
       },
     })
-    expect((await payment.ask(orders, AUTHORISE, { input })).data).toEqual(first.data)
+    expect((await payment.request(orders, AUTHORISE, { input })).data).toEqual(first.data)
     expect(await written(id)).toEqual(['PaymentRequested', 'TenderAuthorised', 'PaymentAuthorised'])
   })
 
   test('a key reused with another body is a CONFLICT', async () => {
     const { input } = await authorised()
     const other = { ...input, customerId: newId('customer') }
-    expect((await payment.ask(orders, AUTHORISE, { input: other })).codes).toEqual(['CONFLICT'])
+    expect((await payment.request(orders, AUTHORISE, { input: other })).codes).toEqual(['CONFLICT'])
   })
 
   test('a declined card is a refusal, and so is its repeat', async () => {
     const { input, id } = order('tok_decline')
     for (const _ of [1, 2])
-      expect((await payment.ask(orders, AUTHORISE, { input })).data?.authorisePayment).toEqual({
+      expect((await payment.request(orders, AUTHORISE, { input })).data?.authorisePayment).toEqual({
         __typename: 'PaymentRefused',
         code: 'PAYMENT_DECLINED',
         message: 'The payment was declined.',
@@ -117,7 +117,7 @@ describe('commands', () => {
 
   test('tenders that do not come to the amount are refused', async () => {
     const { input } = order()
-    const { data } = await payment.ask(orders, AUTHORISE, { input: { ...input, amount: eur('99.99') } })
+    const { data } = await payment.request(orders, AUTHORISE, { input: { ...input, amount: eur('99.99') } })
     expect(data?.authorisePayment).toMatchObject({ code: 'TENDER_SUM_MISMATCH' })
   })
 
@@ -138,7 +138,7 @@ describe('commands', () => {
     }
     const before = (await written(id)).length
     for (const _ of [1, 2]) {
-      const { data } = await payment.ask(orders, VOID, { input: { idempotencyKey: voidKey, orderId } })
+      const { data } = await payment.request(orders, VOID, { input: { idempotencyKey: voidKey, orderId } })
       expect(data?.voidPayment).toMatchObject({ payment: { authorised: { amount: '60.00' } } })
     }
     expect((await written(id)).slice(before)).toEqual(['VoidRequested', 'TenderVoided', 'PaymentVoided'])
@@ -149,19 +149,19 @@ describe('commands', () => {
 
   test('a void before any payment is a success without a payment', async () => {
     const { orderId, input } = order()
-    const { data } = await payment.ask(orders, VOID, { input: { idempotencyKey: 'v', orderId } })
+    const { data } = await payment.request(orders, VOID, { input: { idempotencyKey: 'v', orderId } })
     expect(data?.voidPayment).toEqual({ __typename: 'PaymentMoved', payment: null })
-    const late = await payment.ask(orders, AUTHORISE, { input })
+    const late = await payment.request(orders, AUTHORISE, { input })
     expect(late.data?.authorisePayment).toMatchObject({ code: 'PAYMENT_VOIDED' })
   })
 
   test('a provider that is down is UNAVAILABLE, every time, until the payment is voided', async () => {
     const { orderId, input, id } = order('tok_down')
     for (const _ of [1, 2])
-      expect((await payment.ask(orders, AUTHORISE, { input })).codes).toEqual(['UNAVAILABLE'])
+      expect((await payment.request(orders, AUTHORISE, { input })).codes).toEqual(['UNAVAILABLE'])
     expect(await seen(id)).toMatchObject({ status: 'REQUESTED' })
-    await payment.ask(orders, VOID, { input: { idempotencyKey: `void-${orderId}`, orderId } })
-    expect((await payment.ask(orders, AUTHORISE, { input })).data?.authorisePayment).toMatchObject({
+    await payment.request(orders, VOID, { input: { idempotencyKey: `void-${orderId}`, orderId } })
+    expect((await payment.request(orders, AUTHORISE, { input })).data?.authorisePayment).toMatchObject({
       code: 'PAYMENT_VOIDED',
     })
     expect(await seen(id)).toMatchObject({ status: 'VOIDED', authorised: { amount: '0.00' } })
@@ -169,7 +169,7 @@ describe('commands', () => {
 
   test('a card number is refused before anything is stored or logged', async () => {
     const { input, id } = order('4242 4242 4242 4242')
-    const { codes, messages } = await payment.ask(orders, AUTHORISE, { input })
+    const { codes, messages } = await payment.request(orders, AUTHORISE, { input })
     expect(codes).toEqual(['BAD_USER_INPUT'])
     expect(messages.join()).not.toContain('4242')
     expect(await written(id)).toEqual([])
@@ -178,9 +178,9 @@ describe('commands', () => {
 
   test('a query with the command’s consistency token sees its effect', async () => {
     const { input, id } = order()
-    const { consistency } = await payment.ask(orders, AUTHORISE, { input })
+    const { consistency } = await payment.request(orders, AUTHORISE, { input })
     expect(consistency).toMatch(/^payment=\d+$/)
-    const { data } = await payment.ask(support, GET, { id }, consistency)
+    const { data } = await payment.request(support, GET, { id }, consistency)
     expect(data?.payment).toMatchObject({
       status: 'AUTHORISED',
       amount: { amount: '100.00', currency: 'EUR' },
@@ -190,7 +190,7 @@ describe('commands', () => {
   test('no payment token gets into a log line, a view or a response', async () => {
     const token = `tok_${randomUUID()}`
     const { input, id } = order(token)
-    const { data } = await payment.ask(orders, AUTHORISE, { input })
+    const { data } = await payment.request(orders, AUTHORISE, { input })
     expect(JSON.stringify([data, await seen(id)])).not.toContain(token)
     expect(payment.log.join('\n')).not.toContain(token)
   })
@@ -205,10 +205,10 @@ describe('access', () => {
     const { orderId, input, id } = order()
     const moved = { idempotencyKey: 'k', orderId, amount: eur('1.00') }
     const answers = [
-      await payment.ask(caller, AUTHORISE, { input }),
-      await payment.ask(caller, CAPTURE, { input: moved }),
-      await payment.ask(caller, REFUND, { input: moved }),
-      await payment.ask(caller, VOID, { input: { idempotencyKey: 'k', orderId } }),
+      await payment.request(caller, AUTHORISE, { input }),
+      await payment.request(caller, CAPTURE, { input: moved }),
+      await payment.request(caller, REFUND, { input: moved }),
+      await payment.request(caller, VOID, { input: { idempotencyKey: 'k', orderId } }),
     ]
     expect(answers.map(({ codes }) => codes)).toEqual([[code], [code], [code], [code]])
     expect(await written(id)).toEqual([])
@@ -232,8 +232,8 @@ describe('access', () => {
     expect(await seen(id, customer)).toMatchObject({ id })
     expect(await seen(id, support)).toMatchObject({ id })
     expect(await seen(id, stranger)).toBeNull()
-    expect((await payment.ask(nobody, GET, { id })).codes).toEqual(['UNAUTHENTICATED'])
-    expect((await payment.ask(support, GET, { id: 'pay_1' })).codes).toEqual(['BAD_USER_INPUT'])
+    expect((await payment.request(nobody, GET, { id })).codes).toEqual(['UNAUTHENTICATED'])
+    expect((await payment.request(support, GET, { id: 'pay_1' })).codes).toEqual(['BAD_USER_INPUT'])
   })
 
   test('an order shows its payment to its customer and to staff, and an empty list to others', async () => {
@@ -241,7 +241,7 @@ describe('access', () => {
     await seen(id)
     const representations = [orderId, newId('order')].map(each => ({ __typename: 'Order', id: each }))
     const asked = async (caller: Caller) =>
-      (await payment.ask(caller, ORDER, { orders: representations })).data?._entities
+      (await payment.request(caller, ORDER, { orders: representations })).data?._entities
     const shown = [{ payments: [{ id, status: 'AUTHORISED' }] }, { payments: [] }]
     expect(await asked(customer)).toMatchObject(shown)
     expect(await asked(support)).toMatchObject(shown)
@@ -253,24 +253,24 @@ describe('access', () => {
     const { id } = await authorised()
     await seen(id)
     const ref = { __typename: 'Payment', id }
-    expect((await payment.ask(customer, ENTITY, { ref })).data?._entities).toEqual([
+    expect((await payment.request(customer, ENTITY, { ref })).data?._entities).toEqual([
       { id, status: 'AUTHORISED' },
     ])
-    expect((await payment.ask(stranger, ENTITY, { ref })).data?._entities).toEqual([null])
+    expect((await payment.request(stranger, ENTITY, { ref })).data?._entities).toEqual([null])
   })
 
   test('totals are visible to staff only, and add up', async () => {
-    expect((await payment.ask(customer, TOTALS)).codes).toEqual(['FORBIDDEN'])
+    expect((await payment.request(customer, TOTALS)).codes).toEqual(['FORBIDDEN'])
     const kroner = (amount: string) => ({ amount, currency: 'NOK' })
     const { orderId, id, input } = order()
     const tenders = [{ kind: 'CARD', token: 'tok_approve', amount: kroner('70.00') }]
-    await payment.ask(orders, AUTHORISE, { input: { ...input, amount: kroner('70.00'), tenders } })
+    await payment.request(orders, AUTHORISE, { input: { ...input, amount: kroner('70.00'), tenders } })
     const capture = { idempotencyKey: orderId, orderId, amount: kroner('30.00') }
-    await payment.ask(orders, CAPTURE, { input: capture })
-    await payment.ask(orders, REFUND, { input: { ...capture, amount: kroner('5.00') } })
-    await payment.ask(orders, VOID, { input: { idempotencyKey: orderId, orderId } })
+    await payment.request(orders, CAPTURE, { input: capture })
+    await payment.request(orders, REFUND, { input: { ...capture, amount: kroner('5.00') } })
+    await payment.request(orders, VOID, { input: { idempotencyKey: orderId, orderId } })
     await seen(id)
-    expect((await payment.ask(support, TOTALS)).data?.paymentTotals).toContainEqual({
+    expect((await payment.request(support, TOTALS)).data?.paymentTotals).toContainEqual({
       currency: 'NOK',
       requested: '70.00',
       authorised: '70.00',
@@ -300,7 +300,7 @@ describe('a webhook', () => {
   test.each([
     ['tok_approval', 'AUTHORISED'],
     ['tok_approval_declined', 'DECLINED'],
-  ])('the sandbox tells of %s by itself, and the payment is %s', async (token, status) => {
+  ])('from the sandbox reports %s, and the payment is %s', async (token, status) => {
     const { id } = await authorised(token)
     await expect.poll(async () => (await seen(id))?.status, { timeout: 5_000 }).toBe(status)
   })
@@ -312,14 +312,14 @@ describe('a webhook', () => {
     const before = await written(id)
     expect(await payment.notify(notice)).toBe(204)
     expect(await written(id)).toEqual(before)
-    expect((await payment.ask(orders, AUTHORISE, { input })).data?.authorisePayment).toMatchObject({
+    expect((await payment.request(orders, AUTHORISE, { input })).data?.authorisePayment).toMatchObject({
       pending: false,
     })
   })
 
   test('with an approval after the void has it voided at the provider', async () => {
     const { id, orderId, notice } = await awaiting()
-    await payment.ask(orders, VOID, { input: { idempotencyKey: orderId, orderId } })
+    await payment.request(orders, VOID, { input: { idempotencyKey: orderId, orderId } })
     expect(await payment.notify(notice)).toBe(204)
     expect((await written(id)).slice(-2)).toEqual(['TenderApprovedLate', 'LateApprovalVoided'])
     expect(await seen(id)).toMatchObject({ status: 'VOIDED', authorised: { amount: '0.00' } })
@@ -329,7 +329,7 @@ describe('a webhook', () => {
     ['a wrong secret', { secret: 'another secret' }],
     ['a time six minutes ago', { at: new Date(Date.now() - 360_000) }],
     ['a time six minutes ahead', { at: new Date(Date.now() + 360_000) }],
-  ])('signed with %s is 401, and nothing is written', async (_, signing) => {
+  ])('signed with %s is 401, and nothing is recorded', async (_, signing) => {
     const { id, notice } = await awaiting()
     const before = await written(id)
     expect(await payment.notify(notice, signing)).toBe(401)
@@ -403,15 +403,15 @@ describe('a restart', () => {
     const { id, input } = order()
     {
       await using before = await runPayment({ providerUrl: provider.url }, databases)
-      expect((await before.ask(orders, AUTHORISE, { input })).codes).toEqual(['UNAVAILABLE'])
+      expect((await before.request(orders, AUTHORISE, { input })).codes).toEqual(['UNAVAILABLE'])
       await expect
-        .poll(async () => (await before.ask(support, GET, { id })).data?.payment?.status)
+        .poll(async () => (await before.request(support, GET, { id })).data?.payment?.status)
         .toBe('REQUESTED')
     }
     provider.recover()
     await using after = await runPayment({ providerUrl: provider.url }, databases)
     await expect
-      .poll(async () => (await after.ask(support, GET, { id })).data?.payment?.status, { timeout: 5_000 })
+      .poll(async () => (await after.request(support, GET, { id })).data?.payment?.status, { timeout: 5_000 })
       .toBe('AUTHORISED')
     expect(new Set(provider.calls).size).toBe(1)
   })

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
 import {
-  type Answer,
   aShipment,
   CUSTOMER,
+  type GraphqlResponse,
   keyed,
   OPS,
   type Running,
@@ -51,14 +51,14 @@ type Quoted = { readonly quoteShipping: { readonly validUntil: string } }
 
 async function created(overrides: object = {}) {
   const input = aShipment({ instructions: 'SANDBOX_HOLD', ...overrides })
-  const { data, consistency } = await shipping.ask<Created>(SERVICE, CREATE, keyed(input))
+  const { data, consistency } = await shipping.request<Created>(SERVICE, CREATE, keyed(input))
   expect(data.createShipment.__typename).toBe('ShipmentCreated')
   expect(consistency).toMatch(/^shipping=\d+$/)
   return { ...data.createShipment.shipment, orderId: input.orderId, consistency }
 }
 
 const codes = async (viewer: Viewer | undefined, query: string, variables: object) =>
-  (await shipping.ask(viewer, query, variables)).errors?.map(({ extensions }) => extensions.code)
+  (await shipping.request(viewer, query, variables)).errors?.map(({ extensions }) => extensions.code)
 
 const orders = (...ids: string[]) => ({ orders: ids.map(id => ({ __typename: 'Order', id })) })
 
@@ -77,16 +77,16 @@ describe('createShipment', () => {
 
   test('twice gives the same shipment', async () => {
     const variables = keyed(aShipment({ instructions: 'SANDBOX_HOLD' }))
-    const first = await shipping.ask(SERVICE, CREATE, variables)
-    const again = await shipping.ask(SERVICE, CREATE, variables)
+    const first = await shipping.request(SERVICE, CREATE, variables)
+    const again = await shipping.request(SERVICE, CREATE, variables)
     expect(again.data).toEqual(first.data)
   })
 
   test('is refused when the carrier refuses it, with the same result when repeated', async () => {
     const variables = keyed(aShipment({ instructions: 'SANDBOX_REFUSE' }))
     const refused = { __typename: 'CarrierRefused', code: 'CARRIER_REFUSED', message: expect.any(String) }
-    expect((await shipping.ask(SERVICE, CREATE, variables)).data.createShipment).toEqual(refused)
-    expect((await shipping.ask(SERVICE, CREATE, variables)).data.createShipment).toEqual(refused)
+    expect((await shipping.request(SERVICE, CREATE, variables)).data.createShipment).toEqual(refused)
+    expect((await shipping.request(SERVICE, CREATE, variables)).data.createShipment).toEqual(refused)
   })
 
   test('is unavailable while the carrier is down', async () => {
@@ -103,7 +103,7 @@ describe('createShipment', () => {
     ['a country that is no code', { address: { ...aShipment().address, country: 'Germany' } }],
     ['an order id that is none', { orderId: 'order-1' }],
     ['instructions without end', { instructions: 'x'.repeat(501) }],
-  ])('with %s is bad input', async (_, wrong) => {
+  ])('with %s is BAD_USER_INPUT', async (_, wrong) => {
     expect(await codes(SERVICE, CREATE, keyed(aShipment(wrong)))).toEqual(['BAD_USER_INPUT'])
   })
 })
@@ -133,7 +133,7 @@ describe('access', () => {
   test('the customer and staff see a shipment, and others get null', async () => {
     const { id: own, consistency } = await created()
     const seenBy = async (viewer: Viewer) =>
-      (await shipping.ask<Got>(viewer, GET, { id: own }, consistency)).data.shipment?.id
+      (await shipping.request<Got>(viewer, GET, { id: own }, consistency)).data.shipment?.id
     expect(await Promise.all([CUSTOMER, SUPPORT, OPS, SERVICE].map(seenBy))).toEqual([own, own, own, own])
     expect(await seenBy(STRANGER)).toBeUndefined()
     expect(await codes(undefined, GET, { id: own })).toEqual(['UNAUTHENTICATED'])
@@ -151,16 +151,16 @@ describe('cancelShipment', () => {
   test('returns the cancelled shipment, also when repeated', async () => {
     const { id } = await created()
     const variables = keyed({ shipmentId: id })
-    const first = await shipping.ask(SERVICE, CANCEL, variables)
+    const first = await shipping.request(SERVICE, CANCEL, variables)
     expect(first.data.cancelShipment).toMatchObject({ shipment: { id, status: 'CANCELLED' } })
-    expect((await shipping.ask(SERVICE, CANCEL, variables)).data).toEqual(first.data)
+    expect((await shipping.request(SERVICE, CANCEL, variables)).data).toEqual(first.data)
     expect(await codes(SERVICE, CANCEL, keyed({ shipmentId: 'shp_1' }))).toEqual(['BAD_USER_INPUT'])
   })
 
   test('is refused once dispatched', async () => {
     const { id } = await created()
-    await shipping.ask(OPS, DISPATCH, keyed({ shipmentId: id }))
-    const { data } = await shipping.ask(SERVICE, CANCEL, keyed({ shipmentId: id }))
+    await shipping.request(OPS, DISPATCH, keyed({ shipmentId: id }))
+    const { data } = await shipping.request(SERVICE, CANCEL, keyed({ shipmentId: id }))
     expect(data.cancelShipment).toMatchObject({ __typename: 'ShipmentRefused', code: 'SHIPMENT_DISPATCHED' })
   })
 })
@@ -169,9 +169,9 @@ describe('dispatchShipment', () => {
   test('dispatches at once, with the same result when repeated, and the carrier continues from there', async () => {
     const { id } = await created()
     const variables = keyed({ shipmentId: id })
-    const first = await shipping.ask(OPS, DISPATCH, variables)
+    const first = await shipping.request(OPS, DISPATCH, variables)
     expect(first.data.dispatchShipment).toMatchObject({ shipment: { id, status: 'DISPATCHED' } })
-    const again = await shipping.ask(OPS, DISPATCH, variables)
+    const again = await shipping.request(OPS, DISPATCH, variables)
     expect(again.data.dispatchShipment).toMatchObject({ __typename: 'ShipmentChanged', shipment: { id } })
     await shipping.published(({ type, data }) => type === 'ShipmentDelivered' && data.shipmentId === id)
     const dispatches = shipping.messages.filter(
@@ -182,8 +182,8 @@ describe('dispatchShipment', () => {
 
   test('of a cancelled shipment is refused', async () => {
     const { id } = await created()
-    await shipping.ask(SERVICE, CANCEL, keyed({ shipmentId: id }))
-    const { data } = await shipping.ask(OPS, DISPATCH, keyed({ shipmentId: id }))
+    await shipping.request(SERVICE, CANCEL, keyed({ shipmentId: id }))
+    const { data } = await shipping.request(OPS, DISPATCH, keyed({ shipmentId: id }))
     expect(data.dispatchShipment).toMatchObject({ code: 'SHIPMENT_CANCELLED' })
   })
 })
@@ -196,7 +196,7 @@ describe('a parcel', () => {
     )
     expect(delivered.data).toMatchObject({ orderId, shipmentId: id, at: expect.any(String) })
     const token = `shipping=${delivered.position}`
-    const { data } = await shipping.ask(CUSTOMER, GET, { id }, token)
+    const { data } = await shipping.request(CUSTOMER, GET, { id }, token)
     const steps = ['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED']
     expect(data.shipment).toMatchObject({ status: 'DELIVERED', tracking: steps.map(status => ({ status })) })
     const types = shipping.messages.filter(({ data: of }) => of.shipmentId === id).map(({ type }) => type)
@@ -211,7 +211,7 @@ describe('a parcel', () => {
     const lost = await shipping.published(
       ({ type, data }) => type === 'ShipmentLost' && data.shipmentId === id,
     )
-    const { data } = await shipping.ask(CUSTOMER, GET, { id }, `shipping=${lost.position}`)
+    const { data } = await shipping.request(CUSTOMER, GET, { id }, `shipping=${lost.position}`)
     expect(data.shipment).toMatchObject({ status: 'LOST' })
   })
 })
@@ -224,7 +224,7 @@ describe('the shipments of orders', () => {
     const empty = newId('order')
     const asked = orders(one.orderId, empty, other.orderId)
     const seenBy = async (viewer: Viewer | undefined) => {
-      const { data } = await shipping.ask<OfOrders>(viewer, OF_ORDERS, asked, other.consistency)
+      const { data } = await shipping.request<OfOrders>(viewer, OF_ORDERS, asked, other.consistency)
       return data._entities.map(({ shipments }) => shipments.map(({ id }) => id))
     }
     expect(await seenBy(SUPPORT)).toEqual([[one.id, two.id], [], [other.id]])
@@ -238,23 +238,23 @@ describe('the shipments of orders', () => {
     const query =
       'query ($of: [_Any!]!) { _entities(representations: $of) { ... on Shipment { id status } } }'
     const of = [{ __typename: 'Shipment', id }]
-    const own = await shipping.ask(CUSTOMER, query, { of }, consistency)
+    const own = await shipping.request(CUSTOMER, query, { of }, consistency)
     expect(own.data._entities).toEqual([{ id, status: 'LABELLED' }])
-    expect((await shipping.ask(STRANGER, query, { of }, consistency)).data._entities).toEqual([null])
+    expect((await shipping.request(STRANGER, query, { of }, consistency)).data._entities).toEqual([null])
   })
 
   test('are listed by status, in pages, oldest first', async () => {
     const cancelled: string[] = []
     for (let n = 0; n < 3; n++) {
       const { id } = await created()
-      await shipping.ask(SERVICE, CANCEL, keyed({ shipmentId: id }))
+      await shipping.request(SERVICE, CANCEL, keyed({ shipmentId: id }))
       cancelled.push(id)
     }
     const { consistency } = await created()
     const found: string[] = []
     let after: string | null = null
     do {
-      const { data }: Answer<Listed> = await shipping.ask<Listed>(
+      const { data }: GraphqlResponse<Listed> = await shipping.request<Listed>(
         OPS,
         LIST,
         { status: ['CANCELLED'], first: 2, after },
@@ -276,7 +276,7 @@ describe('prices', () => {
 
   test('a quote is valid for ten minutes', async () => {
     const before = Date.now()
-    const { data } = await shipping.ask<Quoted>(undefined, QUOTE, {
+    const { data } = await shipping.request<Quoted>(undefined, QUOTE, {
       input: { country: 'BR', weightGrams: 800, currency: 'BRL' },
     })
     expect(data.quoteShipping).toMatchObject({ fee: { amount: '29.40', currency: 'BRL' }, days: 2 })
@@ -286,35 +286,32 @@ describe('prices', () => {
   })
 
   test('an unserved country has no quote', async () => {
-    const { data } = await shipping.ask(undefined, QUOTE, {
+    const { data } = await shipping.request(undefined, QUOTE, {
       input: { country: 'AQ', weightGrams: 800, currency: 'EUR' },
     })
     expect(data.quoteShipping).toMatchObject({ __typename: 'NotShippable', code: 'COUNTRY_NOT_SERVED' })
   })
 
-  test.each(['UK', 'ZZ', 'EU', 'de'])(
-    'a quote and an estimate refuse %s as a country',
-    async country => {
-      const quoted = await shipping.ask(undefined, QUOTE, {
-        input: { country, weightGrams: 1, currency: 'EUR' },
-      })
-      const of = [{ __typename: 'Product', sku: 'BOX', weightGrams: 300, dimensions: BOX.dimensions }]
-      const estimated = await shipping.ask(undefined, ESTIMATE, { of, country })
-      const message = `country: should be an ISO 3166-1 alpha-2 country code, such as DE; got "${country}"`
-      for (const { errors } of [quoted, estimated])
-        expect(errors?.map(error => error.message)).toEqual([message])
-    },
-  )
+  test.each(['UK', 'ZZ', 'EU', 'de'])('a quote and an estimate refuse %s as a country', async country => {
+    const quoted = await shipping.request(undefined, QUOTE, {
+      input: { country, weightGrams: 1, currency: 'EUR' },
+    })
+    const of = [{ __typename: 'Product', sku: 'BOX', weightGrams: 300, dimensions: BOX.dimensions }]
+    const estimated = await shipping.request(undefined, ESTIMATE, { of, country })
+    const message = `country: should be an ISO 3166-1 alpha-2 country code, such as DE; got "${country}"`
+    for (const { errors } of [quoted, estimated])
+      expect(errors?.map(error => error.message)).toEqual([message])
+  })
 
   test('a quote uses weight and size, and for one unit equals the product’s estimate', async () => {
     const of = [{ __typename: 'Product', sku: 'BOX', ...BOX }]
-    const estimated = await shipping.ask(undefined, ESTIMATE, { of, country: 'US' })
+    const estimated = await shipping.request(undefined, ESTIMATE, { of, country: 'US' })
     const input = { country: 'US', goods: [{ quantity: 1, ...BOX }], currency: 'EUR' }
-    const quoted = await shipping.ask(undefined, QUOTE, { input })
+    const quoted = await shipping.request(undefined, QUOTE, { input })
     expect(estimated.data._entities).toEqual([{ shippingEstimate: { fee: { amount: '109.90' }, days: 10 } }])
     expect(quoted.data.quoteShipping).toMatchObject({ fee: { amount: '109.90' }, days: 10 })
     const many = { ...input, goods: [{ quantity: 84, ...BOX }] }
-    const heavy = await shipping.ask(undefined, QUOTE, { input: many })
+    const heavy = await shipping.request(undefined, QUOTE, { input: many })
     expect(heavy.data.quoteShipping).toMatchObject({ __typename: 'NotShippable', code: 'TOO_HEAVY' })
   })
 
@@ -326,7 +323,7 @@ describe('prices', () => {
     ],
     ['no goods', { country: 'DE', currency: 'EUR', goods: [] }],
     ['no unit of goods', { country: 'DE', currency: 'EUR', goods: [{ quantity: 0, ...BOX }] }],
-  ])('a quote for %s is bad input', async (_, input) => {
+  ])('a quote for %s is BAD_USER_INPUT', async (_, input) => {
     expect(await codes(undefined, QUOTE, { input })).toEqual(['BAD_USER_INPUT'])
   })
 
@@ -335,15 +332,15 @@ describe('prices', () => {
     ['weight', { country: 'DE', weightGrams: 1_000_001, currency: 'EUR' }],
     ['country', { country: 'de', weightGrams: 1, currency: 'EUR' }],
     ['currency', { country: 'DE', weightGrams: 1, currency: 'XXX' }],
-  ])('a malformed %s is bad input', async (_, input) => {
+  ])('a malformed %s is BAD_USER_INPUT', async (_, input) => {
     expect(await codes(undefined, QUOTE, { input })).toEqual(['BAD_USER_INPUT'])
   })
 
   test('a product is estimated by its weight or its size', async () => {
     const of = [{ __typename: 'Product', sku: 'BOX', ...BOX }]
-    const { data } = await shipping.ask(undefined, ESTIMATE, { of, country: 'DE' })
+    const { data } = await shipping.request(undefined, ESTIMATE, { of, country: 'DE' })
     expect(data._entities).toEqual([{ shippingEstimate: { fee: { amount: '16.90' }, days: 2 } }])
-    const nowhere = await shipping.ask(undefined, ESTIMATE, { of, country: 'AQ' })
+    const nowhere = await shipping.request(undefined, ESTIMATE, { of, country: 'AQ' })
     expect(nowhere.data._entities).toEqual([{ shippingEstimate: null }])
   })
 })

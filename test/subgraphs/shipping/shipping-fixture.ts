@@ -23,7 +23,7 @@ export const STRANGER: Viewer = { role: 'customer', subject: 'cus_0190a5b2-0000-
 export const WEBHOOK_SECRET = 'a secret shared with the carrier'
 
 /** `T` is the shape that the test's own query asks for. */
-export type Answer<T> = {
+export type GraphqlResponse<T> = {
   readonly data: T
   readonly errors?: readonly { readonly message: string; readonly extensions: { readonly code: string } }[]
   readonly consistency: string | null
@@ -45,12 +45,12 @@ type Notified = {
 
 export type Running = AsyncDisposable & {
   readonly url: string
-  ask<T = Record<string, unknown>>(
+  request<T = Record<string, unknown>>(
     viewer: Viewer | undefined,
     query: string,
     variables?: object,
     consistency?: string | null,
-  ): Promise<Answer<T>>
+  ): Promise<GraphqlResponse<T>>
   /** Posts to the carrier's webhook, rightly signed unless `signature` is given. */
   notify(body: unknown, signature?: string): Promise<Notified>
   /** Resolves with the first published event that fits, also if it was published before. */
@@ -81,7 +81,7 @@ export async function runShipping(overrides: Partial<ShippingConfig> = {}): Prom
   return {
     url: service.url,
     ...topic,
-    async ask<T>(viewer: Viewer | undefined, query: string, variables = {}, consistency?: string | null) {
+    async request<T>(viewer: Viewer | undefined, query: string, variables = {}, consistency?: string | null) {
       const headers = {
         'content-type': 'application/json',
         ...(viewer && { authorization: `Bearer ${await issuer.sign(viewer)}` }),
@@ -89,7 +89,7 @@ export async function runShipping(overrides: Partial<ShippingConfig> = {}): Prom
       }
       const body = JSON.stringify({ query, variables })
       const response = await fetch(`${service.url}/graphql`, { method: 'POST', headers, body })
-      const answer = (await response.json()) as Omit<Answer<T>, 'consistency'>
+      const answer = (await response.json()) as Omit<GraphqlResponse<T>, 'consistency'>
       return { ...answer, consistency: response.headers.get('waybill-consistency') }
     },
     async notify(body, signature) {

@@ -253,10 +253,15 @@ test.each<[string, Step[], RegExp]>([
     [place, confirm, requestCancellation, rejectCancellation, ship('shp_1', ['MUG', 1])],
     /^It has left\.$/,
   ],
-])('a cancellation of an order that is %s is refused with what cannot be cancelled', (_what, steps, why) => {
-  const decision = requestCancellation(given(...steps))
-  expect(decision).toMatchObject({ refused: { code: 'ORDER_SHIPPED', message: expect.stringMatching(why) } })
-})
+])(
+  'a cancellation of an order that is %s is refused with a message on what cannot be cancelled',
+  (_what, steps, why) => {
+    const decision = requestCancellation(given(...steps))
+    expect(decision).toMatchObject({
+      refused: { code: 'ORDER_SHIPPED', message: expect.stringMatching(why) },
+    })
+  },
+)
 
 test('a cancellation can be requested again after a rejection', () => {
   const order = given(place, requestCancellation, rejectCancellation)

@@ -144,7 +144,7 @@ describe('the order', () => {
       "The tenders come to 90.00 USD, 5.00 USD more than the order's 85.00 USD: lower an amount.",
     ],
     ['none', [], 'The order comes to 85.00 USD, and no tender pays for it: give one.'],
-  ])('whose tenders are %s is refused, and told what to change', (_, amounts, message) => {
+  ])('is refused when its tenders are %s, with a message on what to change', (_, amounts, message) => {
     expect(priceOrder(request({ tenders: amounts.map(tender) }), usd(8000), usd(500))).toMatchObject({
       refused: { is: 'TenderMismatch', total: usd(8500), message },
     })

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
   approved,
-  asks,
   authorised,
   awaitingApproval,
   cancelled,
@@ -10,8 +9,10 @@ import {
   deliveredAndNoted,
   dispatched,
   dispatchedAndTaken,
+  effectsOf,
   eur,
   failed,
+  type HistoryEvent,
   held,
   inputOf,
   labelled,
@@ -21,23 +22,22 @@ import {
   paid,
   refused,
   rejected,
-  type StoryEvent,
+  replay,
   settled,
   started,
-  tell,
   timedOut,
   writtenOff,
 } from './fulfilment-fixture.ts'
 
 const BOTH_BACK = [ok('void-payment'), ok('release-stock')]
 
-/** What is told to orders in the end, if the answers to the compensations are all that is missing. */
-function cancellation(...events: StoryEvent[]) {
-  const told = tell(...events)
-  expect(told.phase).toBe('compensating')
-  expect(told.effects).toContainEqual(expect.objectContaining({ step: 'cancel-order' }))
-  expect(tell(...events, ok('cancel-order'))).toMatchObject({ phase: 'ended', effects: [] })
-  return inputOf(told, 'cancel-order')
+/** Returns the input of the final cancellation, after all compensations have succeeded. */
+function cancellation(...events: HistoryEvent[]) {
+  const replayed = replay(...events)
+  expect(replayed.phase).toBe('compensating')
+  expect(replayed.effects).toContainEqual(expect.objectContaining({ step: 'cancel-order' }))
+  expect(replay(...events, ok('cancel-order'))).toMatchObject({ phase: 'ended', effects: [] })
+  return inputOf(replayed, 'cancel-order')
 }
 
 describe('an order that cannot be fulfilled', () => {
@@ -53,7 +53,7 @@ describe('an order that cannot be fulfilled', () => {
 
   test('releases its stock and is cancelled when the payment is declined', () => {
     const declined = [...held, refused('authorise-payment', 'PAYMENT_DECLINED', { retryable: true })]
-    expect(asks(...declined)).toEqual(['release-stock'])
+    expect(effectsOf(...declined)).toEqual(['release-stock'])
     expect(cancellation(...declined, ok('release-stock'))).toMatchObject({
       reason: 'PAYMENT_DECLINED',
       details: { code: 'PAYMENT_DECLINED', retryable: true },
@@ -62,21 +62,21 @@ describe('an order that cannot be fulfilled', () => {
 
   test('voids a payment without a response, in case it was authorised after all', () => {
     const unknown = [...held, failed('authorise-payment')]
-    expect(asks(...unknown)).toEqual(['void-payment', 'release-stock'])
-    expect(asks(...unknown, ok('release-stock'))).toEqual([])
+    expect(effectsOf(...unknown)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...unknown, ok('release-stock'))).toEqual([])
     expect(cancellation(...unknown, ...BOTH_BACK)).toMatchObject({ reason: 'PAYMENT_UNAVAILABLE' })
-    expect(asks(...unknown, approved)).toEqual([])
+    expect(effectsOf(...unknown, approved)).toEqual([])
   })
 
   test('voids, releases and cancels when the payment is not approved in time', () => {
-    expect(asks(...awaitingApproval, timedOut)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...awaitingApproval, timedOut)).toEqual(['void-payment', 'release-stock'])
     expect(cancellation(...awaitingApproval, timedOut, ...BOTH_BACK)).toMatchObject({
       reason: 'APPROVAL_TIMED_OUT',
     })
   })
 
   test('stops the timer and releases its stock when the approval is denied', () => {
-    expect(asks(...awaitingApproval, rejected)).toEqual([
+    expect(effectsOf(...awaitingApproval, rejected)).toEqual([
       'cancel-timer approval',
       'void-payment',
       'release-stock',
@@ -89,8 +89,8 @@ describe('an order that cannot be fulfilled', () => {
   })
 
   test('is stopped by a denied approval that arrives before the pending authorisation', () => {
-    expect(asks(...held, rejected)).toEqual([])
-    expect(asks(...held, rejected, ok('authorise-payment', { pending: true }))).toEqual([
+    expect(effectsOf(...held, rejected)).toEqual([])
+    expect(effectsOf(...held, rejected, ok('authorise-payment', { pending: true }))).toEqual([
       'void-payment',
       'release-stock',
     ])
@@ -98,20 +98,20 @@ describe('an order that cannot be fulfilled', () => {
 
   test('waits for the response to its note when the approval times out meanwhile', () => {
     const early = [...held, ok('authorise-payment', { pending: true }), timedOut]
-    expect(asks(...early)).toEqual([])
-    expect(asks(...early, ok('await-approval'))).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...early)).toEqual([])
+    expect(effectsOf(...early, ok('await-approval'))).toEqual(['void-payment', 'release-stock'])
   })
 
   test('voids the payment when the hold expired before the commit', () => {
     const expired = [...authorised, refused('commit-stock', 'RESERVATION_EXPIRED')]
-    expect(asks(...expired)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...expired)).toEqual(['void-payment', 'release-stock'])
     expect(cancellation(...expired, ...BOTH_BACK)).toMatchObject({ reason: 'STOCK_HOLD_EXPIRED' })
   })
 
   test('is stopped by any forward step that fails without a response', () => {
-    expect(asks(started, failed('reserve-stock'))).toEqual(['release-stock'])
-    expect(asks(...authorised, failed('commit-stock'))).toEqual(['void-payment', 'release-stock'])
-    expect(asks(...authorised, ok('commit-stock'), failed('confirm-order'))).toEqual([
+    expect(effectsOf(started, failed('reserve-stock'))).toEqual(['release-stock'])
+    expect(effectsOf(...authorised, failed('commit-stock'))).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...authorised, ok('commit-stock'), failed('confirm-order'))).toEqual([
       'void-payment',
       'release-stock',
     ])
@@ -121,10 +121,10 @@ describe('an order that cannot be fulfilled', () => {
 describe('a carrier that refuses', () => {
   test('has the other shipment cancelled, once that exists', () => {
     const refusal = [...confirmed, refused('create-shipment:BER', 'CARRIER_REFUSED')]
-    expect(asks(...refusal)).toEqual([])
+    expect(effectsOf(...refusal)).toEqual([])
     const known = [...refusal, ok('create-shipment:MUC', { shipmentId: 'shp_m' })]
-    expect(asks(...known)).toEqual(['cancel-shipment:shp_m'])
-    expect(asks(...known, ok('cancel-shipment:shp_m'))).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...known)).toEqual(['cancel-shipment:shp_m'])
+    expect(effectsOf(...known, ok('cancel-shipment:shp_m'))).toEqual(['void-payment', 'release-stock'])
     expect(cancellation(...known, ok('cancel-shipment:shp_m'), ...BOTH_BACK)).toMatchObject({
       reason: 'CARRIER_REFUSED',
       message: 'CARRIER_REFUSED said.',
@@ -133,7 +133,7 @@ describe('a carrier that refuses', () => {
 
   test('leaves nothing to cancel when it refuses every shipment', () => {
     const refusals = [refused('create-shipment:BER'), failed('create-shipment:MUC')]
-    expect(asks(...confirmed, ...refusals)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...confirmed, ...refusals)).toEqual(['void-payment', 'release-stock'])
   })
 
   test('leaves a dispatched part to be delivered and charged with the fee, and the rest is released', () => {
@@ -143,13 +143,13 @@ describe('a carrier that refuses', () => {
       dispatched('shp_b'),
       refused('create-shipment:MUC', 'CARRIER_REFUSED'),
     ]
-    expect(inputOf(tell(...partial), 'capture:shp_b')).toMatchObject({ amount: { minor: 7500 } })
+    expect(inputOf(replay(...partial), 'capture:shp_b')).toMatchObject({ amount: { minor: 7500 } })
     const taken = [...partial, ok('ship-stock:shp_b'), ok('note-shipped:shp_b'), ok('capture:shp_b')]
-    expect(asks(...taken)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...taken)).toEqual(['void-payment', 'release-stock'])
     const whole = [...taken, ...BOTH_BACK, ...deliveredAndNoted('shp_b')]
-    expect(asks(...whole)).toEqual(['complete-order'])
-    expect(tell(...whole, ok('complete-order')).phase).toBe('ended')
-    expect(tell(...whole).all).not.toContainEqual(expect.objectContaining({ step: 'reject-cancellation' }))
+    expect(effectsOf(...whole)).toEqual(['complete-order'])
+    expect(replay(...whole, ok('complete-order')).phase).toBe('ended')
+    expect(replay(...whole).all).not.toContainEqual(expect.objectContaining({ step: 'reject-cancellation' }))
   })
 })
 
@@ -159,12 +159,12 @@ describe('a payment that cannot be taken', () => {
 
   test('keeps back all goods that have not left, and refunds what was captured for them', () => {
     const stopped = [...labelled, ok('capture:shp_b'), declined]
-    expect(asks(...stopped)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
+    expect(effectsOf(...stopped)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
     const back = [...stopped, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
-    expect(asks(...back)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...back)).toEqual(['void-payment', 'release-stock'])
     const rest = [...back, ok('refund:shp_b'), ok('note-refund:shp_b'), ...BOTH_BACK]
     expect(cancellation(...rest)).toMatchObject({ reason: 'PAYMENT_DECLINED' })
-    expect(names(tell(...rest).all)).not.toContain('record-debt:cap_m')
+    expect(names(replay(...rest).all)).not.toContain('record-debt:cap_m')
   })
 
   test('is a debt for goods that have left, and the order completes once it is paid', () => {
@@ -175,15 +175,15 @@ describe('a payment that cannot be taken', () => {
       ...[ok('ship-stock:shp_m'), ok('note-shipped:shp_m')],
       declined,
     ]
-    expect(asks(...gone)).toEqual(['record-debt:cap_m'])
-    expect(inputOf(tell(...gone), 'record-debt:cap_m')).toEqual({ ...debt, code: 'card_expired' })
+    expect(effectsOf(...gone)).toEqual(['record-debt:cap_m'])
+    expect(inputOf(replay(...gone), 'record-debt:cap_m')).toEqual({ ...debt, code: 'card_expired' })
     const arrived = [
       ...[...gone, ok('record-debt:cap_m')],
       ...[...deliveredAndNoted('shp_b'), ...deliveredAndNoted('shp_m')],
     ]
-    expect(tell(...arrived)).toMatchObject({ effects: [], phase: 'running' })
-    expect(asks(...arrived, settled('cap_m'))).toEqual(['resolve-debt:cap_m', 'complete-order'])
-    expect(names(tell(...arrived, settled('cap_m')).all)).not.toContain('void-payment')
+    expect(replay(...arrived)).toMatchObject({ effects: [], phase: 'running' })
+    expect(effectsOf(...arrived, settled('cap_m'))).toEqual(['resolve-debt:cap_m', 'complete-order'])
+    expect(names(replay(...arrived, settled('cap_m')).all)).not.toContain('void-payment')
   })
 
   test('voids what is still held before the order completes, once it is written off', () => {
@@ -193,34 +193,38 @@ describe('a payment that cannot be taken', () => {
       ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), declined],
       ...[...deliveredAndNoted('shp_b'), ...deliveredAndNoted('shp_m'), ok('record-debt:cap_m')],
     ]
-    expect(asks(...gone, writtenOff('cap_m', 1052))).toEqual(['resolve-debt:cap_m', 'void-payment'])
-    expect(asks(...gone, writtenOff('cap_m', 1052), ok('void-payment'))).toEqual(['complete-order'])
+    expect(effectsOf(...gone, writtenOff('cap_m', 1052))).toEqual(['resolve-debt:cap_m', 'void-payment'])
+    expect(effectsOf(...gone, writtenOff('cap_m', 1052), ok('void-payment'))).toEqual(['complete-order'])
   })
 
   test('stops only its own parcel when the other is with the carrier', () => {
     const stopped = [...labelled, ...dispatchedAndTaken('shp_b'), declined]
-    expect(asks(...stopped)).toEqual(['cancel-shipment:shp_m'])
-    expect(asks(...stopped, ok('cancel-shipment:shp_m'))).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...stopped)).toEqual(['cancel-shipment:shp_m'])
+    expect(effectsOf(...stopped, ok('cancel-shipment:shp_m'))).toEqual(['void-payment', 'release-stock'])
     const late = refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED')
-    expect(asks(...stopped, late)).toEqual(['ship-stock:shp_m', 'note-shipped:shp_m', 'record-debt:cap_m'])
+    expect(effectsOf(...stopped, late)).toEqual([
+      'ship-stock:shp_m',
+      'note-shipped:shp_m',
+      'record-debt:cap_m',
+    ])
   })
 
   test('releases the stock of cancelled shipments while the debt is open', () => {
     const left = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
     const inDebt = [...labelled, ok('capture:shp_b'), ...left, declined, ok('record-debt:cap_m')]
     const calledBack = [...inDebt, ok('cancel-shipment:shp_b')]
-    expect(asks(...calledBack)).toContain('release-stock')
-    expect(names(tell(...calledBack).all)).not.toContain('void-payment')
-    expect(asks(...calledBack, writtenOff('cap_m', 1052))).toContain('void-payment')
+    expect(effectsOf(...calledBack)).toContain('release-stock')
+    expect(names(replay(...calledBack).all)).not.toContain('void-payment')
+    expect(effectsOf(...calledBack, writtenOff('cap_m', 1052))).toContain('void-payment')
   })
 
   test('refunds the captured part with the goods, and leaves the rest as a debt', () => {
     const part = refused('capture:shp_m', 'PAYMENT_REFUSED', { movementId: 'cap_m', outstanding: 1000 })
     const stopped = [...labelled, ok('capture:shp_b'), part]
     const back = [...stopped, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
-    expect(inputOf(tell(...back), 'refund:shp_m')).toMatchObject({ amount: eur(52) })
+    expect(inputOf(replay(...back), 'refund:shp_m')).toMatchObject({ amount: eur(52) })
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m'), part]
-    expect(inputOf(tell(...gone), 'record-debt:cap_m')).toMatchObject({ amount: eur(1000) })
+    expect(inputOf(replay(...gone), 'record-debt:cap_m')).toMatchObject({ amount: eur(1000) })
   })
 
   test('is resolved as soon as it is recorded when its settlement arrived before its refusal', () => {
@@ -231,27 +235,31 @@ describe('a payment that cannot be taken', () => {
       settled('cap_m'),
       declined,
     ]
-    expect(asks(...gone)).toEqual(['record-debt:cap_m'])
-    expect(asks(...gone, ok('record-debt:cap_m'))).toEqual(['resolve-debt:cap_m'])
+    expect(effectsOf(...gone)).toEqual(['record-debt:cap_m'])
+    expect(effectsOf(...gone, ok('record-debt:cap_m'))).toEqual(['resolve-debt:cap_m'])
   })
 
   test('is not owed for lost goods: a recorded debt is dropped, and the order completes', () => {
     const sent = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m')]
     const noted = [...sent, ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
-    const told = [...noted, declined, ok('record-debt:cap_m')]
-    expect(asks(...told, lost('shp_m'))).toEqual(['note-lost:shp_m', 'resolve-debt:cap_m', 'void-payment'])
-    expect(inputOf(tell(...told, lost('shp_m')), 'resolve-debt:cap_m')).toMatchObject({
+    const replayed = [...noted, declined, ok('record-debt:cap_m')]
+    expect(effectsOf(...replayed, lost('shp_m'))).toEqual([
+      'note-lost:shp_m',
+      'resolve-debt:cap_m',
+      'void-payment',
+    ])
+    expect(inputOf(replay(...replayed, lost('shp_m')), 'resolve-debt:cap_m')).toMatchObject({
       resolution: 'DROPPED',
     })
-    expect(asks(...noted, lost('shp_m'), declined)).toEqual(['void-payment'])
+    expect(effectsOf(...noted, lost('shp_m'), declined)).toEqual(['void-payment'])
     const over = [...noted, lost('shp_m'), declined, ok('void-payment'), ok('note-lost:shp_m')]
-    expect(asks(...over, ...deliveredAndNoted('shp_b'))).toEqual(['complete-order'])
+    expect(effectsOf(...over, ...deliveredAndNoted('shp_b'))).toEqual(['complete-order'])
   })
 
   test('is refunded when it is paid after its parcel was lost', () => {
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m'), declined, lost('shp_m')]
-    expect(names(tell(...gone).all)).not.toContain('refund:shp_m')
-    expect(inputOf(tell(...gone, settled('cap_m')), 'refund:late-payment-1')).toMatchObject({
+    expect(names(replay(...gone).all)).not.toContain('refund:shp_m')
+    expect(inputOf(replay(...gone, settled('cap_m')), 'refund:late-payment-1')).toMatchObject({
       amount: eur(1052),
     })
   })
@@ -259,16 +267,16 @@ describe('a payment that cannot be taken', () => {
 
 describe('a cancellation', () => {
   test('waits for the step in flight, and compensates exactly what was done', () => {
-    expect(asks(started, cancelled)).toEqual([])
-    expect(asks(started, cancelled, ok('reserve-stock'))).toEqual(['release-stock'])
-    expect(asks(started, cancelled, refused('reserve-stock'))).toEqual(['cancel-order'])
-    expect(asks(...held, cancelled)).toEqual([])
-    expect(asks(...held, cancelled, ok('authorise-payment', { pending: true }))).toEqual([
+    expect(effectsOf(started, cancelled)).toEqual([])
+    expect(effectsOf(started, cancelled, ok('reserve-stock'))).toEqual(['release-stock'])
+    expect(effectsOf(started, cancelled, refused('reserve-stock'))).toEqual(['cancel-order'])
+    expect(effectsOf(...held, cancelled)).toEqual([])
+    expect(effectsOf(...held, cancelled, ok('authorise-payment', { pending: true }))).toEqual([
       'void-payment',
       'release-stock',
     ])
-    expect(asks(...held, cancelled, refused('authorise-payment'))).toEqual(['release-stock'])
-    expect(asks(...authorised, cancelled, ok('commit-stock'))).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...held, cancelled, refused('authorise-payment'))).toEqual(['release-stock'])
+    expect(effectsOf(...authorised, cancelled, ok('commit-stock'))).toEqual(['void-payment', 'release-stock'])
   })
 
   test('keeps its reason when another step fails afterwards', () => {
@@ -278,48 +286,48 @@ describe('a cancellation', () => {
 
   test('changes nothing when another cause has stopped the order', () => {
     const stopped = [...awaitingApproval, timedOut, cancelled]
-    expect(asks(...stopped)).toEqual([])
+    expect(effectsOf(...stopped)).toEqual([])
     expect(cancellation(...stopped, ...BOTH_BACK)).toMatchObject({ reason: 'APPROVAL_TIMED_OUT' })
   })
 
   test('stops the approval timer at once', () => {
-    expect(asks(...awaitingApproval, cancelled)).toEqual([
+    expect(effectsOf(...awaitingApproval, cancelled)).toEqual([
       'cancel-timer approval',
       'void-payment',
       'release-stock',
     ])
-    expect(asks(...awaitingApproval, cancelled, timedOut)).toEqual([])
+    expect(effectsOf(...awaitingApproval, cancelled, timedOut)).toEqual([])
   })
 
   test('counts once when it is repeated', () => {
-    expect(asks(...awaitingApproval, cancelled, cancelled)).toEqual([])
-    expect(asks(...labelled, cancelled, cancelled)).toEqual([])
+    expect(effectsOf(...awaitingApproval, cancelled, cancelled)).toEqual([])
+    expect(effectsOf(...labelled, cancelled, cancelled)).toEqual([])
   })
 
   test('stops the order when orders refuses to confirm because of it', () => {
     const refusal = [...authorised, ok('commit-stock'), refused('confirm-order')]
-    expect(asks(...refusal)).toEqual(['void-payment', 'release-stock'])
-    expect(asks(...refusal, cancelled)).toEqual([])
+    expect(effectsOf(...refusal)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...refusal, cancelled)).toEqual([])
   })
 
   test('cancels every shipment, including those being created, before money and stock are released', () => {
     const creating = [...confirmed, ok('create-shipment:BER', { shipmentId: 'shp_b' }), cancelled]
-    expect(asks(...creating)).toEqual([])
+    expect(effectsOf(...creating)).toEqual([])
     const created = [...creating, ok('create-shipment:MUC', { shipmentId: 'shp_m' })]
-    expect(asks(...created)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
-    expect(asks(...created, ok('cancel-shipment:shp_b'))).toEqual([])
+    expect(effectsOf(...created)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
+    expect(effectsOf(...created, ok('cancel-shipment:shp_b'))).toEqual([])
     const back = [...created, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
-    expect(asks(...back)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...back)).toEqual(['void-payment', 'release-stock'])
     expect(cancellation(...back, ...BOTH_BACK)).toMatchObject({ reason: 'CUSTOMER_REQUEST' })
-    expect(asks(...back, dispatched('shp_b'))).toEqual([])
+    expect(effectsOf(...back, dispatched('shp_b'))).toEqual([])
   })
 
   test('is rejected once after a dispatch, and the whole order continues', () => {
     const late = [...labelled, dispatched('shp_b'), cancelled]
-    expect(asks(...late)).toEqual(['reject-cancellation'])
-    expect(asks(...late, cancelled)).toEqual([])
-    expect(asks(...late, dispatched('shp_m'))).toContain('ship-stock:shp_m')
-    expect(tell(...late).phase).toBe('running')
+    expect(effectsOf(...late)).toEqual(['reject-cancellation'])
+    expect(effectsOf(...late, cancelled)).toEqual([])
+    expect(effectsOf(...late, dispatched('shp_m'))).toContain('ship-stock:shp_m')
+    expect(replay(...late).phase).toBe('running')
   })
 
   test('is rejected after the order has ended', () => {
@@ -328,8 +336,8 @@ describe('a cancellation', () => {
       ...['shp_b', 'shp_m'].flatMap(id => [...dispatchedAndTaken(id), ...deliveredAndNoted(id)]),
       ok('complete-order'),
     ]
-    expect(asks(...done, cancelled)).toEqual(['reject-cancellation'])
-    expect(tell(...done, cancelled, ok('reject-cancellation')).phase).toBe('ended')
+    expect(effectsOf(...done, cancelled)).toEqual(['reject-cancellation'])
+    expect(replay(...done, cancelled, ok('reject-cancellation')).phase).toBe('ended')
   })
 
   test('is rejected when every shipment is dispatched, and all are charged', () => {
@@ -339,9 +347,9 @@ describe('a cancellation', () => {
       refused('cancel-shipment:shp_b', 'SHIPMENT_DISPATCHED'),
       refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED'),
     ]
-    expect(asks(...gone)).toEqual(['ship-stock:shp_m', 'note-shipped:shp_m', 'reject-cancellation'])
-    expect(inputOf(tell(...gone), 'capture:shp_b')).toMatchObject({ amount: { minor: 7448 } })
-    expect(inputOf(tell(...gone), 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
+    expect(effectsOf(...gone)).toEqual(['ship-stock:shp_m', 'note-shipped:shp_m', 'reject-cancellation'])
+    expect(inputOf(replay(...gone), 'capture:shp_b')).toMatchObject({ amount: { minor: 7448 } })
+    expect(inputOf(replay(...gone), 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
   })
 
   test('is rejected without naming a remainder when every shipment is dispatched', () => {
@@ -350,7 +358,7 @@ describe('a cancellation', () => {
       refused('cancel-shipment:shp_b', 'SHIPMENT_DISPATCHED'),
       refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED'),
     ]
-    expect(inputOf(tell(...gone), 'reject-cancellation')).toMatchObject({
+    expect(inputOf(replay(...gone), 'reject-cancellation')).toMatchObject({
       message: 'The order is already with the carrier and cannot be cancelled any more.',
     })
   })
@@ -362,45 +370,45 @@ describe('a cancellation', () => {
       ok('cancel-shipment:shp_b'),
       refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED'),
     ]
-    const told = tell(...mixed)
-    expect(inputOf(told, 'reject-cancellation')).toMatchObject({
+    const replayed = replay(...mixed)
+    expect(inputOf(replayed, 'reject-cancellation')).toMatchObject({
       message:
         'What is with the carrier already cannot be cancelled any more: 1 x MUG; ' +
         'the rest is cancelled, and its money goes back: 2 x MUG, 1 x LAMP.',
     })
-    expect(inputOf(told, 'refund:shp_b')).toEqual({ orderId: 'ord_1', amount: eur(7448) })
-    expect(asks(...mixed, ok('ship-stock:shp_m'))).toEqual(['release-stock'])
+    expect(inputOf(replayed, 'refund:shp_b')).toEqual({ orderId: 'ord_1', amount: eur(7448) })
+    expect(effectsOf(...mixed, ok('ship-stock:shp_m'))).toEqual(['release-stock'])
     const sent = [...mixed, ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
     const rest = [...sent, ok('release-stock'), ok('reject-cancellation'), ...deliveredAndNoted('shp_m')]
-    expect(asks(...rest)).toEqual([])
+    expect(effectsOf(...rest)).toEqual([])
     const refunded = [...rest, ok('refund:shp_b')]
-    expect(asks(...refunded)).toEqual(['complete-order', 'note-refund:shp_b'])
-    expect(inputOf(tell(...refunded), 'note-refund:shp_b')).toEqual({
+    expect(effectsOf(...refunded)).toEqual(['complete-order', 'note-refund:shp_b'])
+    expect(inputOf(replay(...refunded), 'note-refund:shp_b')).toEqual({
       orderId: 'ord_1',
       refundId: 'shp_b',
       refund: eur(7448),
     })
-    expect(tell(...refunded, ok('complete-order'), ok('note-refund:shp_b')).phase).toBe('ended')
+    expect(replay(...refunded, ok('complete-order'), ok('note-refund:shp_b')).phase).toBe('ended')
   })
 
   test('refunds all captured money, after the capture in flight has finished', () => {
     const back = [ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
-    expect(asks(...paid, cancelled, ...back)).toEqual(['refund:shp_m', 'release-stock'])
+    expect(effectsOf(...paid, cancelled, ...back)).toEqual(['refund:shp_m', 'release-stock'])
     const all = [...paid, cancelled, ...back, ok('refund:shp_b'), ok('release-stock'), ok('refund:shp_m')]
-    expect(asks(...all)).toEqual(['cancel-order', 'note-refund:shp_m'])
-    expect(names(tell(...all).all)).not.toContain('void-payment')
-    expect(asks(...labelled, cancelled, ...back)).toEqual([])
-    expect(asks(...labelled, cancelled, ...back, ok('capture:shp_b'))).toEqual(['refund:shp_b'])
+    expect(effectsOf(...all)).toEqual(['cancel-order', 'note-refund:shp_m'])
+    expect(names(replay(...all).all)).not.toContain('void-payment')
+    expect(effectsOf(...labelled, cancelled, ...back)).toEqual([])
+    expect(effectsOf(...labelled, cancelled, ...back, ok('capture:shp_b'))).toEqual(['refund:shp_b'])
   })
 
   test('waits for the other shipment’s response when a dispatch arrives first', () => {
     const news = [...labelled, cancelled, delivered('shp_b')]
-    expect(asks(...news)).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
-    expect(asks(...news, ok('cancel-shipment:shp_m'))).toEqual(['reject-cancellation'])
-    expect(asks(...news, refused('cancel-shipment:shp_b'))).toEqual([])
+    expect(effectsOf(...news)).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    expect(effectsOf(...news, ok('cancel-shipment:shp_m'))).toEqual(['reject-cancellation'])
+    expect(effectsOf(...news, refused('cancel-shipment:shp_b'))).toEqual([])
   })
 
   test('stops the order before any step when it arrives before the start', () => {
-    expect(asks(cancelled, started)).toEqual(['cancel-order'])
+    expect(effectsOf(cancelled, started)).toEqual(['cancel-order'])
   })
 })

@@ -9,7 +9,7 @@ import {
 } from '#subgraphs/orders/fulfilment/fulfilment.ts'
 import type { Quantity } from '#subgraphs/orders/fulfilment/state.ts'
 
-export type StoryEvent = FulfilmentInput | StepEvent
+export type HistoryEvent = FulfilmentInput | StepEvent
 export const AT = '2026-03-01T12:00:00.000Z'
 
 export function eur(minor: number): { minor: number; currency: string } {
@@ -46,40 +46,43 @@ export const oneWarehouse = {
   ],
 }
 
-export const started: StoryEvent = { type: 'FulfilmentStarted', data: { order, captureAt: 'label', at: AT } }
-export const cancelled: StoryEvent = { type: 'CancellationRequested', data: { at: AT } }
-export const approved: StoryEvent = { type: 'PaymentApproved', data: { at: AT } }
-export const rejected: StoryEvent = {
+export const started: HistoryEvent = {
+  type: 'FulfilmentStarted',
+  data: { order, captureAt: 'label', at: AT },
+}
+export const cancelled: HistoryEvent = { type: 'CancellationRequested', data: { at: AT } }
+export const approved: HistoryEvent = { type: 'PaymentApproved', data: { at: AT } }
+export const rejected: HistoryEvent = {
   type: 'PaymentRejected',
   data: { code: 'NOT_APPROVED', message: 'The bank said no.', at: AT },
 }
-export const timedOut: StoryEvent = { type: 'TimerFired', data: { timer: 'approval', at: AT } }
+export const timedOut: HistoryEvent = { type: 'TimerFired', data: { timer: 'approval', at: AT } }
 
-export function startedWith(changes: Partial<FulfilmentOrder>): StoryEvent {
+export function startedWith(changes: Partial<FulfilmentOrder>): HistoryEvent {
   return { type: 'FulfilmentStarted', data: { order: { ...order, ...changes }, captureAt: 'label', at: AT } }
 }
 
-export function ok(step: string, result: JsonObject = {}): StoryEvent {
+export function ok(step: string, result: JsonObject = {}): HistoryEvent {
   return { type: 'StepSucceeded', data: { step, result, at: AT } }
 }
 
-export function refused(step: string, code = 'REFUSED', details: JsonObject = {}): StoryEvent {
+export function refused(step: string, code = 'REFUSED', details: JsonObject = {}): HistoryEvent {
   return { type: 'StepRefused', data: { step, code, message: `${code} said.`, details, at: AT } }
 }
 
-export function failed(step: string): StoryEvent {
+export function failed(step: string): HistoryEvent {
   return { type: 'StepFailed', data: { step, error: 'no answer', at: AT } }
 }
 
-export function dispatched(shipmentId: string): StoryEvent {
+export function dispatched(shipmentId: string): HistoryEvent {
   return { type: 'ShipmentDispatched', data: { shipmentId, at: AT } }
 }
 
-export function delivered(shipmentId: string): StoryEvent {
+export function delivered(shipmentId: string): HistoryEvent {
   return { type: 'ShipmentDelivered', data: { shipmentId, at: AT } }
 }
 
-export function lost(shipmentId: string): StoryEvent {
+export function lost(shipmentId: string): HistoryEvent {
   return { type: 'ShipmentLost', data: { shipmentId, at: AT } }
 }
 
@@ -87,19 +90,19 @@ export function returned(
   returnId: string,
   minor: number,
   lines: readonly Quantity[] = [{ sku: 'MUG', quantity: 1 }],
-): StoryEvent {
+): HistoryEvent {
   return { type: 'ReturnReceived', data: { returnId, lines, refund: { minor, currency: 'EUR' }, at: AT } }
 }
 
-export function settled(movementId: string): StoryEvent {
+export function settled(movementId: string): HistoryEvent {
   return { type: 'MovementSettled', data: { movementId, at: AT } }
 }
 
-export function writtenOff(movementId: string, outstanding: number): StoryEvent {
+export function writtenOff(movementId: string, outstanding: number): HistoryEvent {
   return { type: 'MovementWrittenOff', data: { movementId, outstanding, at: AT } }
 }
 
-export function dropped(movementId: string, outstanding: number): StoryEvent {
+export function dropped(movementId: string, outstanding: number): HistoryEvent {
   return { type: 'MovementDropped', data: { movementId, outstanding, at: AT } }
 }
 
@@ -114,7 +117,7 @@ export const labelled = [
 ]
 
 /** The same of an order whose money is taken when its parcels leave. */
-export const labelledUnpaid: StoryEvent[] = [
+export const labelledUnpaid: HistoryEvent[] = [
   { type: 'FulfilmentStarted', data: { order, captureAt: 'dispatch', at: AT } },
   ...labelled.slice(1),
 ]
@@ -123,16 +126,16 @@ export const labelledUnpaid: StoryEvent[] = [
 export const paid = [...labelled, ok('capture:shp_b'), ok('capture:shp_m')]
 
 /** The answers to what a dispatch and then a delivery ask for, and to the capture. */
-export function dispatchedAndTaken(shipmentId: string): StoryEvent[] {
+export function dispatchedAndTaken(shipmentId: string): HistoryEvent[] {
   const steps = ['ship-stock', 'note-shipped', 'capture'].map(step => ok(`${step}:${shipmentId}`))
   return [dispatched(shipmentId), ...steps]
 }
 
-export function deliveredAndNoted(shipmentId: string): StoryEvent[] {
+export function deliveredAndNoted(shipmentId: string): HistoryEvent[] {
   return [delivered(shipmentId), ok(`note-delivered:${shipmentId}`)]
 }
 
-export type Told = {
+export type Replay = {
   readonly state: Fulfilment
   /** The effects of the last event. */
   readonly effects: readonly Effect[]
@@ -141,7 +144,7 @@ export type Told = {
   readonly phase: 'running' | 'compensating' | 'ended'
 }
 
-export function tell(...events: readonly StoryEvent[]): Told {
+export function replay(...events: readonly HistoryEvent[]): Replay {
   let state = fulfilment.initial
   let effects: readonly Effect[] = []
   const all: Effect[] = []
@@ -159,12 +162,12 @@ export function names(effects: readonly Effect[]): string[] {
 }
 
 /** Returns the effects of the last of `events`, by name. */
-export function asks(...events: readonly StoryEvent[]): string[] {
-  return names(tell(...events).effects)
+export function effectsOf(...events: readonly HistoryEvent[]): string[] {
+  return names(replay(...events).effects)
 }
 
 /** Returns the input of the call of `step`. */
-export function inputOf(told: Told, step: string): JsonObject | undefined {
-  const found = told.all.find(effect => effect.kind === 'call' && effect.step === step)
+export function inputOf(replayed: Replay, step: string): JsonObject | undefined {
+  const found = replayed.all.find(effect => effect.kind === 'call' && effect.step === step)
   return found?.kind === 'call' ? found.input : undefined
 }

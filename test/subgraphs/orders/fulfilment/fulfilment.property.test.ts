@@ -3,7 +3,7 @@ import process from 'node:process'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Fulfilment, fulfilment } from '#subgraphs/orders/fulfilment/fulfilment.ts'
-import { AT, cancelled, names, returned, type StoryEvent, started, tell } from './fulfilment-fixture.ts'
+import { AT, cancelled, type HistoryEvent, names, replay, returned, started } from './fulfilment-fixture.ts'
 import {
   deny,
   giveUpOn,
@@ -23,7 +23,7 @@ const RUNS = Number(process.env.HISTORIES ?? 1500)
 
 type Run = {
   state: Fulfilment
-  readonly log: StoryEvent[]
+  readonly log: HistoryEvent[]
   readonly asked: string[]
   readonly pending: Pending[]
   /** Calls given up on without being carried out: they may still arrive. */
@@ -62,7 +62,7 @@ const moves: fc.Arbitrary<Move[]> = fc
   .map(([successes, rest]) => [...new Array<Move>(successes).fill(SUCCESS), ...rest])
 const SUCCESS: Move = { kind: 'answer', index: 0, mood: 'willing' }
 
-function happen(run: Run, event: StoryEvent): void {
+function happen(run: Run, event: HistoryEvent): void {
   run.log.push(event)
   run.state = fulfilment.evolve(run.state, event)
   for (const effect of fulfilment.react(run.state, event)) {
@@ -97,7 +97,7 @@ function giveUp(run: Run, pending: Pending | undefined): void {
   happen(run, giveUpOn(pending))
 }
 
-function hear(run: Run, news: StoryEvent | undefined): void {
+function hear(run: Run, news: HistoryEvent | undefined): void {
   if (!news) return
   run.world.unheard = run.world.unheard.filter(one => one !== news)
   run.world.heard.push(news)
@@ -269,9 +269,9 @@ test('no more is refunded than was captured', () => {
 
 test('replaying the log gives the same effects and state, through JSON too', () => {
   holds(({ log, asked, state }) => {
-    const told = tell(...log)
-    expect(names(told.all)).toEqual(asked)
-    expect(told.state).toEqual(state)
+    const replayed = replay(...log)
+    expect(names(replayed.all)).toEqual(asked)
+    expect(replayed.state).toEqual(state)
     const read = log.reduce<Fulfilment>(
       (now, event) => fulfilment.evolve(JSON.parse(JSON.stringify(now)), JSON.parse(JSON.stringify(event))),
       fulfilment.initial,

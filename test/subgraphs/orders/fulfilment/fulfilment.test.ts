@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 import {
   AT,
   approved,
-  asks,
   authorised,
   awaitingApproval,
   confirmed,
@@ -10,8 +9,10 @@ import {
   deliveredAndNoted,
   dispatched,
   dispatchedAndTaken,
+  effectsOf,
   eur,
   failed,
+  type HistoryEvent,
   held,
   inputOf,
   labelled,
@@ -22,12 +23,11 @@ import {
   order,
   refused,
   rejected,
+  replay,
   returned,
-  type StoryEvent,
   settled,
   started,
   startedWith,
-  tell,
   timedOut,
   writtenOff,
 } from './fulfilment-fixture.ts'
@@ -43,7 +43,7 @@ const completed = [
 
 describe('the way to delivery', () => {
   test('holds the stock first, for half an hour, by SKU', () => {
-    expect(tell(started).effects).toEqual([
+    expect(replay(started).effects).toEqual([
       {
         kind: 'call',
         step: 'reserve-stock',
@@ -63,7 +63,7 @@ describe('the way to delivery', () => {
   })
 
   test('then authorises the payment, with bounded retries', () => {
-    expect(tell(...held).effects).toEqual([
+    expect(replay(...held).effects).toEqual([
       {
         kind: 'call',
         step: 'authorise-payment',
@@ -75,11 +75,14 @@ describe('the way to delivery', () => {
   })
 
   test('then commits the hold, confirms the order, and creates one shipment per warehouse', () => {
-    expect(asks(...authorised)).toEqual(['commit-stock'])
-    expect(inputOf(tell(...authorised), 'commit-stock')).toEqual({ orderId: 'ord_1', skus: ['MUG', 'LAMP'] })
-    expect(asks(...authorised, ok('commit-stock'))).toEqual(['confirm-order'])
-    expect(asks(...confirmed)).toEqual(['create-shipment:BER', 'create-shipment:MUC'])
-    expect(inputOf(tell(...confirmed), 'create-shipment:BER')).toEqual({
+    expect(effectsOf(...authorised)).toEqual(['commit-stock'])
+    expect(inputOf(replay(...authorised), 'commit-stock')).toEqual({
+      orderId: 'ord_1',
+      skus: ['MUG', 'LAMP'],
+    })
+    expect(effectsOf(...authorised, ok('commit-stock'))).toEqual(['confirm-order'])
+    expect(effectsOf(...confirmed)).toEqual(['create-shipment:BER', 'create-shipment:MUC'])
+    expect(inputOf(replay(...confirmed), 'create-shipment:BER')).toEqual({
       orderId: 'ord_1',
       customerId: 'cus_1',
       warehouse: 'BER',
@@ -94,57 +97,57 @@ describe('the way to delivery', () => {
   })
 
   test('captures each shipment’s goods and its part of the fee by weight, once all labels exist', () => {
-    expect(asks(...labelled.slice(0, -1))).toEqual([])
-    expect(asks(...labelled)).toEqual(['capture:shp_b', 'capture:shp_m'])
-    const told = tell(...labelled)
-    expect(inputOf(told, 'capture:shp_b')).toEqual({
+    expect(effectsOf(...labelled.slice(0, -1))).toEqual([])
+    expect(effectsOf(...labelled)).toEqual(['capture:shp_b', 'capture:shp_m'])
+    const replayed = replay(...labelled)
+    expect(inputOf(replayed, 'capture:shp_b')).toEqual({
       orderId: 'ord_1',
       amount: { minor: 7448, currency: 'EUR' },
     })
-    expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
+    expect(inputOf(replayed, 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
   })
 
   test('ships the stock of a dispatched parcel, and notes it on the order', () => {
-    const one = tell(...labelled, dispatched('shp_b'))
-    expect(asks(...labelled, dispatched('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    const one = replay(...labelled, dispatched('shp_b'))
+    expect(effectsOf(...labelled, dispatched('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
     expect(inputOf(one, 'ship-stock:shp_b')).toMatchObject({ warehouse: 'BER' })
   })
 
   test('captures at the dispatch in histories of older builds', () => {
     const { goodsTotal: _, ...older } = order
-    const start: StoryEvent = { type: 'FulfilmentStarted', data: { order: older, at: AT } }
+    const start: HistoryEvent = { type: 'FulfilmentStarted', data: { order: older, at: AT } }
     const before = [start, ...labelled.slice(1)]
-    expect(asks(...before)).toEqual([])
-    expect(asks(...before, dispatched('shp_b'))).toEqual([
+    expect(effectsOf(...before)).toEqual([])
+    expect(effectsOf(...before, dispatched('shp_b'))).toEqual([
       'ship-stock:shp_b',
       'note-shipped:shp_b',
       'capture:shp_b',
     ])
     const taken = [...before, ...dispatchedAndTaken('shp_b'), dispatched('shp_m')]
     const refusal = [ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), refused('capture:shp_m')]
-    expect(asks(...taken, ...refusal)).toEqual(['void-payment'])
+    expect(effectsOf(...taken, ...refusal)).toEqual(['void-payment'])
   })
 
   test('completes and ends once everything is delivered, noted and paid', () => {
     const toLast = completed.slice(0, -2)
-    expect(asks(...toLast)).toEqual(['note-delivered:shp_m'])
-    expect(asks(...completed.slice(0, -1))).toEqual(['complete-order'])
-    expect(tell(...completed.slice(0, -1)).phase).toBe('running')
-    expect(tell(...completed).phase).toBe('ended')
-    expect(tell(...completed).all.map(effect => effect.kind)).not.toContain('cancel-timer')
+    expect(effectsOf(...toLast)).toEqual(['note-delivered:shp_m'])
+    expect(effectsOf(...completed.slice(0, -1))).toEqual(['complete-order'])
+    expect(replay(...completed.slice(0, -1)).phase).toBe('running')
+    expect(replay(...completed).phase).toBe('ended')
+    expect(replay(...completed).all.map(effect => effect.kind)).not.toContain('cancel-timer')
   })
 
   test('does not complete while a capture has no response', () => {
     const unpaid = completed.filter(
       event => event.type !== 'StepSucceeded' || event.data.step !== 'capture:shp_m',
     )
-    expect(tell(...unpaid).all).not.toContainEqual(expect.objectContaining({ step: 'complete-order' }))
-    expect(asks(...unpaid, ok('capture:shp_m'))).toEqual(['complete-order'])
+    expect(replay(...unpaid).all).not.toContainEqual(expect.objectContaining({ step: 'complete-order' }))
+    expect(effectsOf(...unpaid, ok('capture:shp_m'))).toEqual(['complete-order'])
   })
 
   test('requests no payment when the order is free', () => {
     const free = startedWith({ total: eur(0), goodsTotal: eur(0), tenders: [] })
-    expect(asks(free, ok('reserve-stock', oneWarehouse))).toEqual(['commit-stock'])
+    expect(effectsOf(free, ok('reserve-stock', oneWarehouse))).toEqual(['commit-stock'])
     const toEnd = [
       free,
       ok('reserve-stock', oneWarehouse),
@@ -156,15 +159,15 @@ describe('the way to delivery', () => {
       ok('note-shipped:shp_b'),
       delivered('shp_b'),
     ]
-    expect(asks(...toEnd, ok('note-delivered:shp_b'))).toEqual(['complete-order'])
+    expect(effectsOf(...toEnd, ok('note-delivered:shp_b'))).toEqual(['complete-order'])
   })
 
   test('spreads a discount over the shipments, to the last cent', () => {
     const [, reserved, ...rest] = [...labelled, dispatched('shp_b'), dispatched('shp_m')]
     const discounted = startedWith({ total: eur(4001), goodsTotal: eur(3501) })
-    const told = tell(discounted, ...(reserved ? [reserved] : []), ...rest)
-    expect(inputOf(told, 'capture:shp_b')).toMatchObject({ amount: eur(3063 + 448) })
-    expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: eur(438 + 52) })
+    const replayed = replay(discounted, ...(reserved ? [reserved] : []), ...rest)
+    expect(inputOf(replayed, 'capture:shp_b')).toMatchObject({ amount: eur(3063 + 448) })
+    expect(inputOf(replayed, 'capture:shp_m')).toMatchObject({ amount: eur(438 + 52) })
   })
 
   test('charges two lines of one SKU at their own prices, each unit once', () => {
@@ -173,10 +176,10 @@ describe('the way to delivery', () => {
     const dearer = { ...mug, quantity: 1, unitPrice: { minor: 1500, currency: 'EUR' } }
     const lines = [{ ...mug, quantity: 2 }, dearer, lamp]
     const free = startedWith({ lines, goodsTotal: eur(8500) })
-    const told = tell(free, ...labelled.slice(1), dispatched('shp_m'), dispatched('shp_b'))
-    expect(inputOf(told, 'reserve-stock')).toMatchObject({ lines: [{ sku: 'MUG', quantity: 3 }, {}] })
-    expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: { minor: 1500 } })
-    expect(inputOf(told, 'capture:shp_b')).toMatchObject({ amount: { minor: 7000 } })
+    const replayed = replay(free, ...labelled.slice(1), dispatched('shp_m'), dispatched('shp_b'))
+    expect(inputOf(replayed, 'reserve-stock')).toMatchObject({ lines: [{ sku: 'MUG', quantity: 3 }, {}] })
+    expect(inputOf(replayed, 'capture:shp_m')).toMatchObject({ amount: { minor: 1500 } })
+    expect(inputOf(replayed, 'capture:shp_b')).toMatchObject({ amount: { minor: 7000 } })
   })
 })
 
@@ -184,62 +187,64 @@ describe('an approval', () => {
   const pending = [...held, ok('authorise-payment', { pending: true })]
 
   test('is waited for, ten minutes unless the order says otherwise', () => {
-    expect(asks(...pending)).toEqual(['await-approval', 'start-timer approval'])
-    expect(tell(...pending).effects).toContainEqual({
+    expect(effectsOf(...pending)).toEqual(['await-approval', 'start-timer approval'])
+    expect(replay(...pending).effects).toContainEqual({
       kind: 'start-timer',
       timer: 'approval',
       dueAt: '2026-03-01T12:10:00.000Z',
     })
     const hasty = { ...started, data: { ...started.data, approvalTimeoutMs: 1000 } } as typeof started
-    expect(tell(hasty, ...pending.slice(1)).effects).toContainEqual(
+    expect(replay(hasty, ...pending.slice(1)).effects).toContainEqual(
       expect.objectContaining({ dueAt: '2026-03-01T12:00:01.000Z' }),
     )
   })
 
   test('lets the order continue, and stops the timer', () => {
-    expect(asks(...awaitingApproval, approved)).toEqual(['commit-stock', 'cancel-timer approval'])
+    expect(effectsOf(...awaitingApproval, approved)).toEqual(['commit-stock', 'cancel-timer approval'])
   })
 
   test('twice is once', () => {
-    expect(asks(...awaitingApproval, approved, approved)).toEqual([])
+    expect(effectsOf(...awaitingApproval, approved, approved)).toEqual([])
   })
 
   test('waits for the response to the note, so that orders records both in sequence', () => {
-    expect(asks(...pending, approved)).toEqual(['cancel-timer approval'])
-    expect(asks(...pending, approved, ok('await-approval'))).toEqual(['commit-stock'])
+    expect(effectsOf(...pending, approved)).toEqual(['cancel-timer approval'])
+    expect(effectsOf(...pending, approved, ok('await-approval'))).toEqual(['commit-stock'])
   })
 
   test('counts when it arrives before the pending authorisation', () => {
-    expect(asks(...held, approved)).toEqual([])
-    expect(asks(...held, approved, ok('authorise-payment', { pending: true }))).toEqual(['commit-stock'])
-    expect(asks(...held, approved, ok('authorise-payment', { pending: false }))).toEqual(['commit-stock'])
+    expect(effectsOf(...held, approved)).toEqual([])
+    expect(effectsOf(...held, approved, ok('authorise-payment', { pending: true }))).toEqual(['commit-stock'])
+    expect(effectsOf(...held, approved, ok('authorise-payment', { pending: false }))).toEqual([
+      'commit-stock',
+    ])
   })
 
   test('counts even when the authorisation never gets a response', () => {
-    expect(asks(...held, approved, failed('authorise-payment'))).toEqual(['commit-stock'])
+    expect(effectsOf(...held, approved, failed('authorise-payment'))).toEqual(['commit-stock'])
   })
 
   test('changes nothing after its time limit', () => {
-    const late = tell(...awaitingApproval, timedOut, approved)
+    const late = replay(...awaitingApproval, timedOut, approved)
     expect(late.effects).toEqual([])
     expect(late.phase).toBe('compensating')
   })
 
   test('counts before its time limit, even when the timer fires afterwards', () => {
-    expect(asks(...awaitingApproval, approved, timedOut)).toEqual([])
-    expect(tell(...awaitingApproval, approved, timedOut, ok('commit-stock')).phase).toBe('running')
+    expect(effectsOf(...awaitingApproval, approved, timedOut)).toEqual([])
+    expect(replay(...awaitingApproval, approved, timedOut, ok('commit-stock')).phase).toBe('running')
   })
 
   test('is not revoked by a later refusal', () => {
-    expect(asks(...awaitingApproval, approved, rejected)).toEqual([])
+    expect(effectsOf(...awaitingApproval, approved, rejected)).toEqual([])
   })
 })
 
 describe('an event of a shipment', () => {
   test('takes effect with the shipment’s creation when it arrives earlier', () => {
     const early = [...confirmed, dispatched('shp_b')]
-    expect(asks(...early)).toEqual([])
-    expect(asks(...early, ok('create-shipment:BER', { shipmentId: 'shp_b' }))).toEqual([
+    expect(effectsOf(...early)).toEqual([])
+    expect(effectsOf(...early, ok('create-shipment:BER', { shipmentId: 'shp_b' }))).toEqual([
       'ship-stock:shp_b',
       'note-shipped:shp_b',
     ])
@@ -247,60 +252,62 @@ describe('an event of a shipment', () => {
 
   test('captures money only when every shipment has a response', () => {
     const early = [...confirmed, dispatched('shp_b'), ok('create-shipment:BER', { shipmentId: 'shp_b' })]
-    expect(asks(...early)).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
-    expect(asks(...early, ok('create-shipment:MUC', { shipmentId: 'shp_m' }))).toEqual([
+    expect(effectsOf(...early)).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    expect(effectsOf(...early, ok('create-shipment:MUC', { shipmentId: 'shp_m' }))).toEqual([
       'capture:shp_b',
       'capture:shp_m',
     ])
   })
 
   test('implies the dispatch when it is a delivery, which is noted after it', () => {
-    expect(asks(...labelled, delivered('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
-    expect(asks(...labelled, delivered('shp_b'), dispatched('shp_b'))).toEqual([])
-    expect(asks(...labelled, delivered('shp_b'), ok('note-shipped:shp_b'))).toEqual(['note-delivered:shp_b'])
+    expect(effectsOf(...labelled, delivered('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    expect(effectsOf(...labelled, delivered('shp_b'), dispatched('shp_b'))).toEqual([])
+    expect(effectsOf(...labelled, delivered('shp_b'), ok('note-shipped:shp_b'))).toEqual([
+      'note-delivered:shp_b',
+    ])
   })
 
   test('has no effect when it is repeated or belongs to another order', () => {
-    expect(asks(...labelled, dispatched('shp_b'), dispatched('shp_b'))).toEqual([])
-    expect(asks(...labelled, dispatched('shp_x'), delivered('shp_x'))).toEqual([])
-    expect(asks(...completed, delivered('shp_b'), lost('shp_b'))).toEqual([])
+    expect(effectsOf(...labelled, dispatched('shp_b'), dispatched('shp_b'))).toEqual([])
+    expect(effectsOf(...labelled, dispatched('shp_x'), delivered('shp_x'))).toEqual([])
+    expect(effectsOf(...completed, delivered('shp_b'), lost('shp_b'))).toEqual([])
   })
 
   test('refunds a lost parcel once its money is captured, and finishes the parcel', () => {
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
-    const told = tell(...gone, lost('shp_m'))
-    expect(names(told.effects)).toEqual(['note-lost:shp_m', 'refund:shp_m'])
-    expect(inputOf(told, 'refund:shp_m')).toEqual({ orderId: 'ord_1', amount: eur(1052) })
+    const replayed = replay(...gone, lost('shp_m'))
+    expect(names(replayed.effects)).toEqual(['note-lost:shp_m', 'refund:shp_m'])
+    expect(inputOf(replayed, 'refund:shp_m')).toEqual({ orderId: 'ord_1', amount: eur(1052) })
     const rest = [...gone, lost('shp_m'), ...deliveredAndNoted('shp_b')]
-    expect(asks(...rest)).toEqual([])
-    expect(asks(...rest, ok('refund:shp_m'))).toEqual([])
+    expect(effectsOf(...rest)).toEqual([])
+    expect(effectsOf(...rest, ok('refund:shp_m'))).toEqual([])
     const refunded = [...rest, ok('refund:shp_m'), ok('note-lost:shp_m')]
-    expect(asks(...refunded)).toEqual(['note-loss-refunded:shp_m'])
-    expect(inputOf(tell(...refunded), 'note-loss-refunded:shp_m')).toMatchObject({ refund: eur(1052) })
-    expect(asks(...refunded, ok('note-loss-refunded:shp_m'))).toEqual(['complete-order'])
+    expect(effectsOf(...refunded)).toEqual(['note-loss-refunded:shp_m'])
+    expect(inputOf(replay(...refunded), 'note-loss-refunded:shp_m')).toMatchObject({ refund: eur(1052) })
+    expect(effectsOf(...refunded, ok('note-loss-refunded:shp_m'))).toEqual(['complete-order'])
   })
 
   test('notes a loss without a refund when the refund is refused', () => {
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
     const rest = [...gone, lost('shp_m'), ...deliveredAndNoted('shp_b'), ok('note-lost:shp_m')]
-    expect(asks(...rest, refused('refund:shp_m'))).not.toContain('note-loss-refunded:shp_m')
+    expect(effectsOf(...rest, refused('refund:shp_m'))).not.toContain('note-loss-refunded:shp_m')
   })
 })
 
 describe('a return', () => {
   test('is refunded and restocked after the end, noted after both, and the fulfilment ends again', () => {
     const back = [...completed, returned('ret_1', 1000)]
-    expect(asks(...back)).toEqual(['refund:ret_1', 'restock:ret_1'])
-    expect(tell(...back).phase).toBe('running')
-    expect(asks(...back, ok('refund:ret_1'))).toEqual([])
-    expect(asks(...back, ok('refund:ret_1'), ok('restock:ret_1'))).toEqual(['note-refunded:ret_1'])
-    const noted = tell(...back, ok('restock:ret_1'), ok('refund:ret_1'), ok('note-refunded:ret_1'))
+    expect(effectsOf(...back)).toEqual(['refund:ret_1', 'restock:ret_1'])
+    expect(replay(...back).phase).toBe('running')
+    expect(effectsOf(...back, ok('refund:ret_1'))).toEqual([])
+    expect(effectsOf(...back, ok('refund:ret_1'), ok('restock:ret_1'))).toEqual(['note-refunded:ret_1'])
+    const noted = replay(...back, ok('restock:ret_1'), ok('refund:ret_1'), ok('note-refunded:ret_1'))
     expect(noted.phase).toBe('ended')
   })
 
   test('counts once when it is repeated, and another return counts by itself', () => {
-    expect(asks(...completed, returned('ret_1', 1000), returned('ret_1', 1000))).toEqual([])
-    expect(asks(...completed, returned('ret_1', 1000), returned('ret_2', 500))).toEqual([
+    expect(effectsOf(...completed, returned('ret_1', 1000), returned('ret_1', 1000))).toEqual([])
+    expect(effectsOf(...completed, returned('ret_1', 1000), returned('ret_2', 500))).toEqual([
       'refund:ret_2',
       'restock:ret_2',
     ])
@@ -309,8 +316,8 @@ describe('a return', () => {
   test('leaves a debt of the shop when its refund is refused, and is noted as refunded once that is paid', () => {
     const refusal = refused('refund:ret_1', 'PROVIDER_DECLINED', { movementId: 'ref_1', outstanding: 1000 })
     const back = [...completed, returned('ret_1', 1000), ok('restock:ret_1'), refusal]
-    expect(asks(...back)).toEqual(['record-debt:ref_1'])
-    expect(inputOf(tell(...back), 'record-debt:ref_1')).toEqual({
+    expect(effectsOf(...back)).toEqual(['record-debt:ref_1'])
+    expect(inputOf(replay(...back), 'record-debt:ref_1')).toEqual({
       orderId: 'ord_1',
       debtId: 'ref_1',
       owedBy: 'SHOP',
@@ -318,26 +325,28 @@ describe('a return', () => {
       code: 'PROVIDER_DECLINED',
     })
     const noted = [...back, ok('record-debt:ref_1')]
-    expect(tell(...noted)).toMatchObject({ effects: [], phase: 'ended' })
-    expect(asks(...noted, settled('ref_1'))).toEqual(['resolve-debt:ref_1', 'note-refunded:ret_1'])
-    expect(asks(...noted, writtenOff('ref_1', 1000))).toEqual(['resolve-debt:ref_1'])
+    expect(replay(...noted)).toMatchObject({ effects: [], phase: 'ended' })
+    expect(effectsOf(...noted, settled('ref_1'))).toEqual(['resolve-debt:ref_1', 'note-refunded:ret_1'])
+    expect(effectsOf(...noted, writtenOff('ref_1', 1000))).toEqual(['resolve-debt:ref_1'])
   })
 
   test('has no effect on an order of which nothing was sent', () => {
-    expect(asks(...labelled, returned('ret_1', 1000))).toEqual([])
+    expect(effectsOf(...labelled, returned('ret_1', 1000))).toEqual([])
   })
 })
 
 test('a repeated start, and responses to steps that were never requested, have no effect', () => {
-  expect(asks(started, started)).toEqual([])
-  expect(asks(started, ok('commit-stock'), refused('complete-order'), failed('void-payment'))).toEqual([])
-  expect(asks(...held, ok('reserve-stock', oneWarehouse))).toEqual([])
-  expect(asks(approved, dispatched('shp_b'), timedOut, started)).toEqual(['reserve-stock'])
+  expect(effectsOf(started, started)).toEqual([])
+  expect(effectsOf(started, ok('commit-stock'), refused('complete-order'), failed('void-payment'))).toEqual(
+    [],
+  )
+  expect(effectsOf(...held, ok('reserve-stock', oneWarehouse))).toEqual([])
+  expect(effectsOf(approved, dispatched('shp_b'), timedOut, started)).toEqual(['reserve-stock'])
 })
 
 test('the state survives JSON', () => {
   for (const length of completed.keys()) {
-    const { state } = tell(...completed.slice(0, length))
+    const { state } = replay(...completed.slice(0, length))
     expect(JSON.parse(JSON.stringify(state))).toEqual(state)
   }
 })

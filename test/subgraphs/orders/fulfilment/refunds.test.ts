@@ -9,6 +9,7 @@ import {
   dispatchedAndTaken,
   dropped,
   eur,
+  type HistoryEvent,
   inputOf,
   labelled,
   labelledUnpaid,
@@ -16,29 +17,28 @@ import {
   names,
   ok,
   order,
+  type Replay,
   refused,
+  replay,
   returned,
-  type StoryEvent,
   startedWith,
-  type Told,
-  tell,
   writtenOff,
 } from './fulfilment-fixture.ts'
 
 /** The history up to the labels, of an order with these `changes`. */
-function labelledWith(changes: Partial<FulfilmentOrder>): StoryEvent[] {
+function labelledWith(changes: Partial<FulfilmentOrder>): HistoryEvent[] {
   return [startedWith(changes), ...labelled.slice(1)]
 }
 
 /** The amounts of all calls of `command`, by step. */
-function amounts(told: Told, command: string): Record<string, unknown> {
-  const calls = told.all.flatMap(effect =>
+function amounts(replayed: Replay, command: string): Record<string, unknown> {
+  const calls = replayed.all.flatMap(effect =>
     effect.kind === 'call' && effect.command === command ? [effect] : [],
   )
   return Object.fromEntries(calls.map(({ step, input }) => [step, input.amount]))
 }
 
-const refunds = (...events: StoryEvent[]) => amounts(tell(...events), 'payment.refundPayment')
+const refunds = (...events: HistoryEvent[]) => amounts(replay(...events), 'payment.refundPayment')
 const mug = (quantity: number) => [{ sku: 'MUG', quantity }]
 const bothTaken = [...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
 const bothTakenTurned = [...dispatchedAndTaken('shp_m'), ...dispatchedAndTaken('shp_b')]
@@ -60,9 +60,9 @@ describe('a lost shipment', () => {
       ...dispatchedAndTaken('shp_b'),
       ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), refused('capture:shp_m')],
     ]
-    const told = tell(...labelled, ...unpaid, lost('shp_m'))
-    expect(names(told.all)).toContain('note-lost:shp_m')
-    expect(amounts(told, 'payment.refundPayment')).toEqual({})
+    const replayed = replay(...labelled, ...unpaid, lost('shp_m'))
+    expect(names(replayed.all)).toContain('note-lost:shp_m')
+    expect(amounts(replayed, 'payment.refundPayment')).toEqual({})
   })
 
   test('gives back what a retry captured before the rest of its payment was written off', () => {
@@ -103,12 +103,14 @@ describe('a return', () => {
     ['with a discount below the fee', 100, 7900],
     ['with a discount above the fee', 1000, 7000],
     ['with a discount of all goods', 8000, 0],
-  ])('of everything gives back what the goods cost and not the fee, %s', (_, discount, goods) => {
+  ])('of everything gives back the price of the goods and not the fee, %s', (_, discount, goods) => {
     const sale = { total: eur(8500 - discount), goodsTotal: eur(8000 - discount) }
-    const told = tell(...labelledWith(sale), ...arrived, returned('ret_1', 1, all))
-    expect(amounts(told, 'payment.refundPayment')).toEqual(goods > 0 ? { 'refund:ret_1': eur(goods) } : {})
+    const replayed = replay(...labelledWith(sale), ...arrived, returned('ret_1', 1, all))
+    expect(amounts(replayed, 'payment.refundPayment')).toEqual(
+      goods > 0 ? { 'refund:ret_1': eur(goods) } : {},
+    )
     const steps = goods > 0 ? [ok('refund:ret_1'), ok('restock:ret_1')] : [ok('restock:ret_1')]
-    const noted = tell(...labelledWith(sale), ...arrived, returned('ret_1', 1, all), ...steps)
+    const noted = replay(...labelledWith(sale), ...arrived, returned('ret_1', 1, all), ...steps)
     expect(inputOf(noted, 'note-refunded:ret_1')).toMatchObject({ refund: eur(goods) })
   })
 
@@ -141,7 +143,7 @@ describe('a return', () => {
     expect(refunds(...labelledUnpaid, ...events, ok('capture:shp_m'))).toEqual(late)
     expect(refunds(...labelledUnpaid, ...events, refused('capture:shp_m'))).toEqual(before)
     const back = [...labelledUnpaid, ...events, ok('capture:shp_m'), ok('refund:late-payment-1')]
-    expect(inputOf(tell(...back), 'note-refund:late-payment-1')).toEqual({
+    expect(inputOf(replay(...back), 'note-refund:late-payment-1')).toEqual({
       orderId: 'ord_1',
       refundId: 'late-payment-1',
       refund: eur(1000),
@@ -152,14 +154,14 @@ describe('a return', () => {
 
   test('counts refused refunds as issued, so nobody is refunded twice', () => {
     const first = [returned('ret_1', 1, mug(1)), refused('refund:ret_1')]
-    const told = refunds(...labelled, ...arrived, ...first, returned('ret_2', 1, mug(1)))
-    expect(told).toEqual({ 'refund:ret_1': eur(1000), 'refund:ret_2': eur(1000) })
+    const replayed = refunds(...labelled, ...arrived, ...first, returned('ret_2', 1, mug(1)))
+    expect(replayed).toEqual({ 'refund:ret_1': eur(1000), 'refund:ret_2': eur(1000) })
   })
 })
 
 test('the same events in any order refund the same total, never more than was captured', () => {
-  const total = (told: Told, command: string) =>
-    Object.values(amounts(told, command)).reduce<number>((sum, amount) => sum + minorOf(amount), 0)
+  const total = (replayed: Replay, command: string) =>
+    Object.values(amounts(replayed, command)).reduce<number>((sum, amount) => sum + minorOf(amount), 0)
   const ways = fc.record({
     fee: fc.nat(900),
     discount: fc.nat(8000),
@@ -179,15 +181,15 @@ test('the same events in any order refund the same total, never more than was ca
       const inBer = first ? [] : [returned(id, 1, id === 'ret_3' ? [{ sku: 'LAMP', quantity: 1 }] : mug(1))]
       return inBer
     })
-    return tell(...start, ...(isTurned ? bothTakenTurned : bothTaken), ...events)
+    return replay(...start, ...(isTurned ? bothTakenTurned : bothTaken), ...events)
   }
   fc.assert(
     fc.property(ways, ({ news, isTurned, ...way }) => {
-      const told = tellOf(way, news, isTurned)
-      const sum = total(told, 'payment.refundPayment')
+      const replayed = tellOf(way, news, isTurned)
+      const sum = total(replayed, 'payment.refundPayment')
       const plain = tellOf(way, news.toSorted(), false)
       expect(sum).toBe(total(plain, 'payment.refundPayment'))
-      expect(sum).toBeLessThanOrEqual(total(told, 'payment.capturePayment'))
+      expect(sum).toBeLessThanOrEqual(total(replayed, 'payment.capturePayment'))
       if (way.fates[0] && way.fates[1]) expect(sum).toBe(8000 - way.discount + way.fee)
     }),
     { numRuns: 1000 },
@@ -202,43 +204,43 @@ function minorOf(amount: unknown): number {
 
 describe('a history of an older build', () => {
   const { goodsTotal: _, ...older } = order
-  const start: StoryEvent = {
+  const start: HistoryEvent = {
     type: 'FulfilmentStarted',
     data: { order: older, at: '2026-03-01T12:00:00.000Z' },
   }
   const old = [start, ...labelled.slice(1)]
 
   test('charges the fee with the last shipment, and refunds what was charged for a lost one', () => {
-    const told = tell(...old, ...bothTaken, lost('shp_m'))
-    expect(amounts(told, 'payment.capturePayment')).toEqual({
+    const replayed = replay(...old, ...bothTaken, lost('shp_m'))
+    expect(amounts(replayed, 'payment.capturePayment')).toEqual({
       'capture:shp_b': eur(7000),
       'capture:shp_m': eur(1500),
     })
-    expect(names(told.effects)).toEqual(['refund:shp_m'])
-    expect(amounts(told, 'payment.refundPayment')).toEqual({ 'refund:shp_m': eur(1500) })
-    const turned = tell(...old, ...bothTakenTurned, lost('shp_m'))
+    expect(names(replayed.effects)).toEqual(['refund:shp_m'])
+    expect(amounts(replayed, 'payment.refundPayment')).toEqual({ 'refund:shp_m': eur(1500) })
+    const turned = replay(...old, ...bothTakenTurned, lost('shp_m'))
     expect(amounts(turned, 'payment.refundPayment')).toEqual({ 'refund:shp_m': eur(1000) })
   })
 
   test('refunds a return by the amount that the order stored, with unchanged inputs', () => {
     const arrived = [...bothTaken, ...deliveredAndNoted('shp_b'), ...deliveredAndNoted('shp_m')]
     const steps = [returned('ret_1', 625), ok('refund:ret_1'), ok('restock:ret_1')]
-    const told = tell(...old, ...arrived, ...steps)
-    expect(amounts(told, 'payment.refundPayment')).toEqual({ 'refund:ret_1': eur(625) })
-    expect(inputOf(told, 'note-refunded:ret_1')).toEqual({ orderId: 'ord_1', returnId: 'ret_1' })
-    expect(inputOf(told, 'note-shipped:shp_m')).toEqual({
+    const replayed = replay(...old, ...arrived, ...steps)
+    expect(amounts(replayed, 'payment.refundPayment')).toEqual({ 'refund:ret_1': eur(625) })
+    expect(inputOf(replayed, 'note-refunded:ret_1')).toEqual({ orderId: 'ord_1', returnId: 'ret_1' })
+    expect(inputOf(replayed, 'note-shipped:shp_m')).toEqual({
       ...{ orderId: 'ord_1', shipmentId: 'shp_m' },
       lines: mug(1),
     })
   })
 
   test('lowers the shipments in proportion when the total is below the price of the goods', () => {
-    const sale: StoryEvent = {
+    const sale: HistoryEvent = {
       type: 'FulfilmentStarted',
       data: { order: { ...older, total: eur(4001) }, at: '2026-03-01T12:00:00.000Z' },
     }
-    const told = tell(sale, ...labelled.slice(1), ...bothTaken)
-    expect(amounts(told, 'payment.capturePayment')).toEqual({
+    const replayed = replay(sale, ...labelled.slice(1), ...bothTaken)
+    expect(amounts(replayed, 'payment.capturePayment')).toEqual({
       'capture:shp_b': eur(3500),
       'capture:shp_m': eur(501),
     })

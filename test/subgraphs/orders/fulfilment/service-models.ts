@@ -1,12 +1,12 @@
 // Models the services around a fulfilment: each executes its commands in memory and counts units and money.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Effect } from '#platform/saga/saga.ts'
-import { AT, failed, ok, order, refused, type StoryEvent, twoWarehouses } from './fulfilment-fixture.ts'
+import { AT, failed, type HistoryEvent, ok, order, refused, twoWarehouses } from './fulfilment-fixture.ts'
 
 type CallEffect = Extract<Effect, { kind: 'call' }>
 
 /** A call that was asked for. `answer` is set once it was carried out, and reaches the saga later, if at all. */
-export type Pending = { readonly call: CallEffect; answer?: StoryEvent }
+export type Pending = { readonly call: CallEffect; answer?: HistoryEvent }
 
 export type World = {
   payment: 'absent' | 'pending' | 'authorised' | 'declined' | 'voided'
@@ -26,8 +26,8 @@ export type World = {
   shipments: Map<string, { warehouse: string; status: Shipment }>
   orders: string[]
   /** News that the saga must hear at least once; it may hear them in any order. */
-  unheard: StoryEvent[]
-  heard: StoryEvent[]
+  unheard: HistoryEvent[]
+  heard: HistoryEvent[]
 }
 /** A movement of money that the provider refused, in whole or in part. */
 export type Movement = {
@@ -64,7 +64,7 @@ export function newWorld(): World {
 export type Mood = 'willing' | 'unwilling' | 'hesitant'
 
 /** Carries out `call` and returns its answer; a call that no order of events should make throws. */
-export function perform(world: World, { step, command, input }: CallEffect, mood: Mood): StoryEvent {
+export function perform(world: World, { step, command, input }: CallEffect, mood: Mood): HistoryEvent {
   switch (command) {
     case 'inventory.reserveStock':
       return reserve(world, step, mood)
@@ -91,14 +91,14 @@ export function perform(world: World, { step, command, input }: CallEffect, mood
   return ok(step)
 }
 
-function reserve(world: World, step: string, mood: Mood): StoryEvent {
+function reserve(world: World, step: string, mood: Mood): HistoryEvent {
   if (mood === 'unwilling') return refused(step, 'INSUFFICIENT_STOCK', { shortages: [] })
   world.hold = 'held'
   world.reserved = 4
   return ok(step, twoWarehouses)
 }
 
-function commit(world: World, step: string, mood: Mood): StoryEvent {
+function commit(world: World, step: string, mood: Mood): HistoryEvent {
   if (mood === 'unwilling' && world.hold === 'held') {
     world.hold = 'gone'
     world.released = world.reserved
@@ -108,19 +108,19 @@ function commit(world: World, step: string, mood: Mood): StoryEvent {
   return ok(step)
 }
 
-function release(world: World, step: string): StoryEvent {
+function release(world: World, step: string): HistoryEvent {
   world.released = world.reserved - world.shipped
   world.hold = 'gone'
   return ok(step)
 }
 
-function shipStock(world: World, step: string, input: JsonObject): StoryEvent {
+function shipStock(world: World, step: string, input: JsonObject): HistoryEvent {
   if (world.hold !== 'committed') throw new Error(`${step}: stock is ${world.hold}`)
   world.shipped += input.warehouse === 'BER' ? 3 : 1
   return ok(step)
 }
 
-function authorise(world: World, step: string, mood: Mood): StoryEvent {
+function authorise(world: World, step: string, mood: Mood): HistoryEvent {
   if (world.payment === 'voided') return refused(step, 'PAYMENT_VOIDED')
   if (world.payment !== 'absent') throw new Error(`${step}: payment is ${world.payment}`)
   if (mood === 'unwilling') {
@@ -136,7 +136,7 @@ function authorise(world: World, step: string, mood: Mood): StoryEvent {
   return ok(step, { pending: false })
 }
 
-const rejection: StoryEvent = {
+const rejection: HistoryEvent = {
   type: 'PaymentRejected',
   data: { code: 'DECLINED', message: 'No.', at: AT },
 }
@@ -154,7 +154,7 @@ export function deny(world: World): void {
 }
 
 /** Half-heartedly, half of it is taken. */
-function capture(world: World, step: string, amount: number, mood: Mood): StoryEvent {
+function capture(world: World, step: string, amount: number, mood: Mood): HistoryEvent {
   const left = world.authorised - world.captured - world.voided
   if (amount <= 0 || amount > left) throw new Error(`${step}: ${amount} of ${left}`)
   if (world.hold !== 'committed') throw new Error(`${step}: stock is ${world.hold}`)
@@ -170,7 +170,7 @@ function carriedOut(amount: number, mood: Mood): number {
   return mood === 'hesitant' ? Math.floor(amount / 2) : 0
 }
 
-function answerFor(world: World, step: string, movement: Movement): StoryEvent {
+function answerFor(world: World, step: string, movement: Movement): HistoryEvent {
   const { outstanding } = movement
   if (outstanding === 0) return ok(step)
   const movementId = `mov_${step}`
@@ -209,7 +209,7 @@ function payBack(world: World, id: string, amount: number): void {
   world.refunds.set(id, (world.refunds.get(id) ?? 0) + amount)
 }
 
-function voidPayment(world: World, step: string): StoryEvent {
+function voidPayment(world: World, step: string): HistoryEvent {
   for (const [movementId, movement] of world.movements) {
     if (movement.kind !== 'capture' || movement.status !== 'open') continue
     retry(world, movement, 'hesitant')
@@ -222,7 +222,7 @@ function voidPayment(world: World, step: string): StoryEvent {
   return ok(step)
 }
 
-function refund(world: World, step: string, amount: number, mood: Mood): StoryEvent {
+function refund(world: World, step: string, amount: number, mood: Mood): HistoryEvent {
   if (amount <= 0 || amount > world.captured - world.refunded)
     throw new Error(`${step}: ${amount} of ${world.captured - world.refunded}`)
   const id = step.slice('refund:'.length)
@@ -231,7 +231,7 @@ function refund(world: World, step: string, amount: number, mood: Mood): StoryEv
   return answerFor(world, step, { kind: 'refund', id, outstanding: amount - paid, status: 'open' })
 }
 
-function createShipment(world: World, step: string, mood: Mood): StoryEvent {
+function createShipment(world: World, step: string, mood: Mood): HistoryEvent {
   if (mood === 'unwilling') return refused(step, 'CARRIER_REFUSED')
   const warehouse = step.slice('create-shipment:'.length)
   const shipmentId = `shp_${warehouse}`
@@ -239,7 +239,7 @@ function createShipment(world: World, step: string, mood: Mood): StoryEvent {
   return ok(step, { shipmentId })
 }
 
-function cancelShipment(world: World, step: string): StoryEvent {
+function cancelShipment(world: World, step: string): HistoryEvent {
   const shipment = world.shipments.get(step.slice('cancel-shipment:'.length))
   if (!shipment) throw new Error(`${step}: no such shipment`)
   if (shipment.status !== 'labelled') return refused(step, 'SHIPMENT_DISPATCHED')
@@ -261,11 +261,11 @@ export function moveShipment(world: World, shipmentId: string | undefined, isLos
   }
 }
 
-export function giveUpOn({ call }: Pending): StoryEvent {
+export function giveUpOn({ call }: Pending): HistoryEvent {
   return failed(call.step)
 }
 
-function hearLater(world: World, news: StoryEvent): void {
+function hearLater(world: World, news: HistoryEvent): void {
   world.unheard.push(news)
 }
 

@@ -48,7 +48,7 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
 
     async function place(changes: object): Promise<string> {
       const ada = await all.newCustomer()
-      const { data, messages } = await all.ask(ada, PLACE, {
+      const { data, messages } = await all.request(ada, PLACE, {
         variables: anOrder('MUG', { settleWithinMs: 0, ...changes }),
       })
       expect(messages).toEqual([])
@@ -57,19 +57,19 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
 
     async function look(id: string): Promise<Data> {
       const one = `query($id: ID!) { fulfilment(orderId: $id) { ${fields} } }`
-      return (await all.ask(OPS, one, { variables: { id } })).data.fulfilment
+      return (await all.request(OPS, one, { variables: { id } })).data.fulfilment
     }
 
     async function list(filter: string): Promise<string[]> {
-      const { data } = await all.ask(OPS, `{ fulfilments(${filter}, first: 100) { ${fields} } }`)
+      const { data } = await all.request(OPS, `{ fulfilments(${filter}, first: 100) { ${fields} } }`)
       return data.fulfilments.map((entry: Data) => entry.order.id)
     }
 
     test('are listed by phase and show their history, while they run and after their end', async () => {
       const held = await place({ deliveryInstructions: 'SANDBOX_HOLD' })
       const through = await place({})
-      await all.happened(held, 'OrderConfirmed')
-      await all.happened(through, 'OrderCompleted')
+      await all.waitForEvent(held, 'OrderConfirmed')
+      await all.waitForEvent(through, 'OrderCompleted')
       await expect.poll(() => list('phase: ENDED'), SOON).toEqual([through])
       expect(await list('phase: RUNNING, stuck: false')).toEqual([held])
       expect(await look(held)).toMatchObject({ order: { id: held }, phase: 'RUNNING', stuck: false })
@@ -81,7 +81,7 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
 
     test('show the timer that fired when an approval times out, and the payment is voided', async () => {
       const id = await place({ tenders: [{ kind: 'CARD', token: 'tok_approval' }] })
-      await all.happened(id, 'OrderCancelled')
+      await all.waitForEvent(id, 'OrderCancelled')
       await expect.poll(() => list('phase: ENDED'), SOON).toContain(id)
       await expect
         .poll(async () => (await look(id)).history.map(({ type }: Data) => type), SOON)
@@ -89,7 +89,10 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
       const query = 'query($id: ID!) { payment(id: $id) { status captured { amount } } }'
       const variables = { id: siblingId('payment', id) }
       await expect
-        .poll(async () => (await all.ask(SUPPORT, query, { on: 'payment', variables })).data.payment, SOON)
+        .poll(
+          async () => (await all.request(SUPPORT, query, { on: 'payment', variables })).data.payment,
+          SOON,
+        )
         .toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
     })
   })
@@ -101,11 +104,11 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
       await all.addProduct('MUG', { 'BER-1': 100 })
       const ada = await all.newCustomer()
       await server.faults?.kill()
-      const { data } = await all.ask(ada, PLACE, { variables: anOrder('MUG', { settleWithinMs: 0 }) })
+      const { data } = await all.request(ada, PLACE, { variables: anOrder('MUG', { settleWithinMs: 0 }) })
       expect(data.placeOrder).toMatchObject({ __typename: 'OrderAccepted' })
       await delay(AWAY_MS)
       await server.faults?.restart()
-      await all.happened(data.placeOrder.order.id, 'OrderCompleted')
+      await all.waitForEvent(data.placeOrder.order.id, 'OrderCompleted')
     },
   )
 })

@@ -28,14 +28,14 @@ afterAll(() => all[Symbol.asyncDispose]())
 
 async function place(viewer: Viewer) {
   const variables = anOrder('MUG', { deliveryInstructions: 'SANDBOX_HOLD' })
-  const { data, consistency } = await all.ask(viewer, PLACE, { variables })
+  const { data, consistency } = await all.request(viewer, PLACE, { variables })
   return { id: String(data.placeOrder.order.id), consistency }
 }
 
 describe('orders by their ids', () => {
   const BY_IDS = 'query($ids: [ID!]!) { ordersById(ids: $ids) { id customer { name } } }'
   const byIds = async (viewer: Viewer | undefined, ids: readonly string[], consistency?: string | null) =>
-    all.ask(viewer, BY_IDS, { variables: { ids }, consistency: consistency ?? null })
+    all.request(viewer, BY_IDS, { variables: { ids }, consistency: consistency ?? null })
 
   test('are returned in the requested sequence, with null for those of other customers', async () => {
     const own = await place(ada)
@@ -63,7 +63,7 @@ describe('the changes of orders', () => {
   const CHANGES = `query($after: String!, $first: Int) { orderChanges(after: $after, first: $first) {
     nodes { id status } position hasMore } }`
   const since = async (viewer: Viewer, variables: object, consistency?: string | null) =>
-    (await all.ask(viewer, CHANGES, { variables, consistency: consistency ?? null })).data.orderChanges
+    (await all.request(viewer, CHANGES, { variables, consistency: consistency ?? null })).data.orderChanges
 
   test('contain a command’s effect at its position, and after it only later changes', async () => {
     const shopper = await all.newCustomer('Pat Pageturner')
@@ -75,7 +75,7 @@ describe('the changes of orders', () => {
     expect(rest).toMatchObject({ nodes: [{ id: second.id, status: 'CONFIRMED' }], hasMore: false })
     expect((await since(eve, { after: start.position }, second.consistency)).nodes).toEqual([])
 
-    const cancel = await all.ask(
+    const cancel = await all.request(
       shopper,
       'mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }',
       { variables: keyed({ orderId: first.id, settleWithinMs: 10_000 }) },
@@ -91,7 +91,7 @@ describe('the changes of orders', () => {
 describe('the ids of all orders', () => {
   const IDS = 'query($after: ID, $first: Int) { orderIds(after: $after, first: $first) }'
   const idsOf = (viewer: Viewer | undefined, variables: object = {}, consistency?: string | null) =>
-    all.ask(viewer, IDS, { variables, consistency: consistency ?? null })
+    all.request(viewer, IDS, { variables, consistency: consistency ?? null })
 
   test('are listed in ascending order, page by page, for services', async () => {
     const { id, consistency } = await place(eve)

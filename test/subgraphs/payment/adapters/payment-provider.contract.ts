@@ -206,7 +206,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
     test.each([
       ['tok_capture_partial', 1_000],
       ['tok_capture_excess', 3_000],
-    ])('%s answers a capture of 2000 with what it really took, %i', async (token, taken) => {
+    ])('%s returns the amount that a capture of 2000 really moved, %i', async (token, taken) => {
       const { authorisation, call, moved } = tender()
       await opened.provider.authorise(authorisation(token))
       expect(await opened.provider.capture(call(2_000))).toEqual(approved(taken))
@@ -218,7 +218,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       ['tok_refund_retryable', { status: 'declined', code: 'try_again_later', retryable: true }, 0],
       ['tok_refund_partial', approved(500), 500],
       ['tok_refund_excess', approved(1_500), 1_500],
-    ])('%s answers a refund of 1000 with what it really gave back', async (token, answer, refunded) => {
+    ])('%s returns the amount that a refund of 1000 really moved', async (token, answer, refunded) => {
       const { authorisation, call, moved } = tender()
       await opened.provider.authorise(authorisation(token))
       await opened.provider.capture(call(2_000))
@@ -246,7 +246,7 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       ['tok_authorise_less', { minor: 2_500, currency: 'EUR' }],
       ['tok_authorise_more', { minor: 10_000, currency: 'EUR' }],
       ['tok_authorise_currency', { minor: 5_000, currency: 'CHF' }],
-    ])('%s says what it authorised in the place of 5000', async (token, amount) => {
+    ])('%s returns the amount that it authorised instead of 5000', async (token, amount) => {
       expect(await opened.provider.authorise(tender().authorisation(token))).toMatchObject({
         status: 'approved',
         amount,

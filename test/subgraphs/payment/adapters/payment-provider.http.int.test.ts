@@ -109,7 +109,7 @@ describe('a provider that violates the protocol', () => {
     [200, '{"status":"approved","amount":"1.001","currency":"EUR"}'],
     [200, '{"status":"approved","amount":"1.00","currency":"euros"}'],
     [200, '{"status":"declined"}'],
-  ])('status %i with the body %s is our operator’s fault', async (status, body) => {
+  ])('status %i with the body %s throws OperatorError', async (status, body) => {
     expect(await answerOf((_, response) => void response.writeHead(status).end(body))).toMatchObject({
       code: 'PROVIDER_PROTOCOL',
     })

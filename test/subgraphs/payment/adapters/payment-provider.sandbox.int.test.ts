@@ -43,7 +43,7 @@ test.each([
   ['tok_approval', 'payment.approved', 5_000],
   ['slip_bank', 'payment.approved', 5_000],
   ['tok_approval_declined', 'payment.declined', 0],
-])('%s is told of as %s by a signed webhook, once it is heard', async (token, type, authorised) => {
+])('%s sends %s in a signed webhook until it is accepted', async (token, type, authorised) => {
   await using shop = await openShop(() => 204)
   await using provider = await openSandbox()
   provider.start(shop.url)

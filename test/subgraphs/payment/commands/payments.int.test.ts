@@ -464,7 +464,7 @@ describe('a refused movement', () => {
   test.each([
     ['tok_capture_partial', { captured: 3_000, refunded: 0 }, 'partial_capture'],
     ['tok_reauthorise_declined', { captured: 0, refunded: 0 }, 'insufficient_funds'],
-  ])('of %s records what was really taken', async (token, sums, code) => {
+  ])('of %s records the amount that was really captured', async (token, sums, code) => {
     const order = await authorised([token, 10_000])
     const answer = await move('capture', order, 6_000)
     expect(answer).toMatchObject({ refused: { reason: code } })

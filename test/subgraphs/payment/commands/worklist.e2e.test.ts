@@ -33,14 +33,14 @@ async function refusedCapture(token = 'tok_capture_declined'): Promise<Refused> 
   const orderId = newId('order')
   const tenders = [{ kind: 'CARD', token, amount: eur('100.00') }]
   const input = { idempotencyKey: randomUUID(), orderId, customerId, amount: eur('100.00'), tenders }
-  await payment.ask(
+  await payment.request(
     orders,
     'mutation ($input: AuthorisePaymentInput!) { authorisePayment(input: $input) { __typename } }',
     { input },
   )
   const capture = `mutation ($input: MovePaymentInput!) { capturePayment(input: $input) { __typename
     ... on PaymentRefused { code movementId outstanding { amount currency } } } }`
-  const { data } = await payment.ask(orders, capture, {
+  const { data } = await payment.request(orders, capture, {
     input: { idempotencyKey: randomUUID(), orderId, amount: eur('60.00') },
   })
   expect(data?.capturePayment).toMatchObject({ code: 'CAPTURE_DECLINED', outstanding: eur('60.00') })
@@ -52,17 +52,17 @@ type Refused = { readonly orderId: string; readonly movementId: string }
 /** The answer of an operator's command. */
 async function act(query: string, refused: Refused, more: object = {}, caller: Caller = ops) {
   const input = { idempotencyKey: randomUUID(), ...refused, ...more }
-  const { data, codes } = await payment.ask(caller, query, { input })
+  const { data, codes } = await payment.request(caller, query, { input })
   return data ? (Object.values(data)[0] ?? null) : codes
 }
 async function upToDate(): Promise<string> {
   return `payment=${await payment.store.head()}`
 }
 async function list(variables: object = {}, caller: Caller = support) {
-  return payment.ask(caller, LIST, variables, await upToDate())
+  return payment.request(caller, LIST, variables, await upToDate())
 }
 async function totals() {
-  const { data } = await payment.ask(support, TOTALS, {}, await upToDate())
+  const { data } = await payment.request(support, TOTALS, {}, await upToDate())
   return data?.refusedMovementTotals
 }
 
@@ -74,7 +74,7 @@ describe('the worklist', () => {
       [nobody, 'UNAUTHENTICATED'],
     ] as const) {
       expect((await list({}, caller)).codes).toEqual([code])
-      expect((await payment.ask(caller, TOTALS)).codes).toEqual([code])
+      expect((await payment.request(caller, TOTALS)).codes).toEqual([code])
       for (const query of [RETRY, REAUTHORISE]) expect(await act(query, refused, {}, caller)).toEqual([code])
     }
     expect(await act(WRITE_OFF, refused, { note: 'x' }, support)).toEqual(['FORBIDDEN'])
@@ -125,10 +125,12 @@ describe('the worklist', () => {
       siblingId('payment', refused.orderId),
     )
     const head = await upToDate()
-    expect((await payment.ask(support, query, {}, head)).data?.payment).toEqual({
+    expect((await payment.request(support, query, {}, head)).data?.payment).toEqual({
       refusedMovements: [{ id: refused.movementId }],
     })
-    expect((await payment.ask(customer, query, {}, head)).data?.payment).toEqual({ refusedMovements: null })
+    expect((await payment.request(customer, query, {}, head)).data?.payment).toEqual({
+      refusedMovements: null,
+    })
   })
 })
 
@@ -170,11 +172,11 @@ describe('an operator', () => {
       { tender: { kind: 'CARD', token: '4111 1111 1111 1111' } },
       ['BAD_USER_INPUT'],
     ],
-  ])('is told of %s', async (_, query, more, answer) => {
+  ])('gets an error for %s', async (_, query, more, answer) => {
     const refused = await refusedCapture()
-    const told = await act(query, refused, more)
-    if (Array.isArray(answer)) expect(told).toEqual(answer)
-    else expect(told).toMatchObject(answer)
+    const result = await act(query, refused, more)
+    if (Array.isArray(answer)) expect(result).toEqual(answer)
+    else expect(result).toMatchObject(answer)
   })
 })
 

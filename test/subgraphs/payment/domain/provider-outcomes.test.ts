@@ -18,7 +18,7 @@ import {
   type Step,
 } from './provider-outcomes.ts'
 
-function told(step: Step, payment: StandingPayment): string {
+function commandResult(step: Step, payment: StandingPayment): string {
   if (step === 'void' || step === 'void, late approval') return isFullyVoided(payment) ? 'done' : 'waits'
   if (step === 'authorise') {
     const answer = authorisationResult(payment)
@@ -37,16 +37,16 @@ function worklist({ refused }: StandingPayment): string | undefined {
 }
 
 describe('every step with every kind of response', () => {
-  test.each(ROWS.map(row => [row.step, row.says, row] as const))('%s: %s', (_, __, row) => {
+  test.each(ROWS.map(row => [row.step, row.response, row] as const))('%s: %s', (_, __, row) => {
     const given = row.given ?? GIVEN[row.step]
     const history = row.answer ? after(given, row.answer) : [...given]
     expect(history.slice(given.length).map(event => event.type)).toEqual(row.events)
     const payment = standing(history)
-    expect(told(row.step, payment)).toBe(row.told)
+    expect(commandResult(row.step, payment)).toBe(row.commandResult)
     expect(worklist(payment)).toBe(row.entry)
   })
 
-  test.each(ROWS.map(row => [row.step, row.says, row] as const))(
+  test.each(ROWS.map(row => [row.step, row.response, row] as const))(
     '%s: %s, repeated, changes nothing more',
     (_, __, { step, given = GIVEN[step], answer }) => {
       if (!answer) return
@@ -79,7 +79,13 @@ describe('every step with every kind of response', () => {
   })
 })
 
-function markdown({ step, says, events, told, entry }: Row): string {
-  const cells = [step, says, events.map(type => `\`${type}\``).join(' ') || 'none', told, entry ?? 'none']
+function markdown({ step, response, events, commandResult, entry }: Row): string {
+  const cells = [
+    step,
+    response,
+    events.map(type => `\`${type}\``).join(' ') || 'none',
+    commandResult,
+    entry ?? 'none',
+  ]
   return `| ${cells.join(' | ')} |`
 }

@@ -18,14 +18,14 @@ import {
 
 export type Step = 'authorise' | 'authorise again' | 'capture' | 'refund' | 'void' | 'void, late approval'
 
-/** `events` are what the answer adds, `told` what the caller of the step hears, `entry` what is on the worklist. */
+/** `events` are those that the response adds, `commandResult` is the result for the caller, `entry` the one on the worklist. */
 export type Row = {
   readonly step: Step
-  readonly says: string
+  readonly response: string
   readonly answer: ProviderResponse | undefined
   readonly given?: readonly PaymentEvent[]
   readonly events: readonly PaymentEvent['type'][]
-  readonly told: string
+  readonly commandResult: string
   readonly entry?: string
 }
 
@@ -294,24 +294,24 @@ export const ROWS: readonly Row[] = [
 
 function row(
   step: Step,
-  says: string,
+  response: string,
   answer: ProviderResponse | undefined,
   events: readonly PaymentEvent['type'][],
-  told: string,
+  commandResult: string,
 ): Row {
-  return { step, says, answer, events, told }
+  return { step, response, answer, events, commandResult }
 }
 
 function refused(
   step: 'capture' | 'refund',
-  says: string,
+  response: string,
   answer: ProviderResponse,
   before: readonly PaymentEvent['type'][],
   entry: string,
 ): Row {
   const isCapture = step === 'capture'
   const events = [...before, isCapture ? 'CaptureDeclined' : 'RefundDeclined', 'MovementRefused'] as const
-  return { ...row(step, says, answer, events, isCapture ? 'CAPTURE_DECLINED' : 'REFUND_DECLINED'), entry }
+  return { ...row(step, response, answer, events, isCapture ? 'CAPTURE_DECLINED' : 'REFUND_DECLINED'), entry }
 }
 
 function WRONG(): PaymentEvent['type'][] {

@@ -226,7 +226,7 @@ describe('an authorisation about to expire', () => {
     ['has ended', '2026-01-31T11:59:59.000Z', 2],
     ['ends within a minute', '2026-01-31T12:01:00.000Z', 2],
     ['ends later', '2026-01-31T12:01:01.000Z', 1],
-  ])('and %s when a capture is asked for', (_, expiresAt, events) => {
+  ])('that %s (%s) leads to %i events at a capture request', (_, expiresAt, events) => {
     const history = expiring(expiresAt)
     expect(types(capture(history), history)).toEqual(
       ['CaptureRequested', 'ReauthorisationRequested'].slice(0, events),

@@ -35,7 +35,7 @@ export function describeCarrier(name: string, open: () => Promise<Carrier>): voi
     test.each([
       ['that it does not take', aBooking('leave it, SANDBOX_REFUSE'), 'ADDRESS_REFUSED'],
       ['to where it does not go', aBooking(null, 'AQ'), 'COUNTRY_NOT_SERVED'],
-    ])('refuses a booking %s, twice alike', async (_, booking, code) => {
+    ])('refuses a booking %s, with the same result when repeated', async (_, booking, code) => {
       const first = await carrier.book(booking)
       expect(first).toEqual({ status: 'refused', code, message: expect.any(String) })
       expect(await carrier.book(booking)).toEqual(first)

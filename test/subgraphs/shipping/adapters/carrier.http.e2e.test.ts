@@ -21,7 +21,7 @@ test('a parcel is booked once through a fault, and followed to its delivery', as
   await using server = await serveCarrier(far, WEBHOOK_SECRET, stumbles)
   await using shipping = await runShipping({ carrierUrl: server.url })
   far.start(`${shipping.url}/webhooks/carrier`)
-  const { data } = await shipping.ask(SERVICE, CREATE, keyed(aShipment()))
+  const { data } = await shipping.request(SERVICE, CREATE, keyed(aShipment()))
   expect(data.createShipment).toMatchObject({ shipment: { trackingNumber: expect.stringMatching(/^SB/) } })
   expect(server.calls).toEqual(['/v1/parcels', '/v1/parcels'])
   const { data: delivered } = await shipping.published(({ type }) => type === 'ShipmentDelivered')

@@ -32,7 +32,7 @@ type Shipment = { readonly id: string; readonly trackingNumber: string }
 type Created = { readonly createShipment: { readonly shipment: Shipment } }
 
 async function created(): Promise<Shipment> {
-  const { data } = await shipping.ask<Created>(
+  const { data } = await shipping.request<Created>(
     SERVICE,
     CREATE,
     keyed(aShipment({ instructions: 'SANDBOX_HOLD' })),
@@ -76,7 +76,7 @@ test.each([
   ['none', ''],
   ['nonsense', 't=1,v1=abc'],
   ['that of another secret', signWebhook('another', '{}', new Date())],
-])('with a wrong signature (%s) nothing is written', async (_, signature) => {
+])('a call with a wrong signature (%s) records nothing', async (_, signature) => {
   const shipment = await created()
   const head = await store.head()
   const { status, body } = await shipping.notify(call(notice(shipment, 'DELIVERED')), signature)

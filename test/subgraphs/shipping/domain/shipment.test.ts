@@ -125,7 +125,7 @@ describe('dispatch', () => {
     ['REFUSED', REFUSED, 'SHIPMENT_NOT_LABELLED'],
     ['CANCELLED', CANCELLED, 'SHIPMENT_CANCELLED'],
     ['ABSENT', ABSENT, 'SHIPMENT_NOT_FOUND'],
-  ])('of one that is %s is refused', (_, state, code) => {
+  ])('is refused for a shipment that is %s', (_, state, code) => {
     expect(dispatch(state, 'collected', minute(9))).toMatchObject({ refused: { code } })
   })
 })
@@ -141,7 +141,7 @@ describe('a notice of the carrier', () => {
   test.each([
     ['LABELLED', LABELLED],
     ['IN_TRANSIT', IN_TRANSIT],
-  ])('with another tracking number is about another parcel, and is refused: %s', (_, state) => {
+  ])('is refused when it has another tracking number: %s', (_, state) => {
     const wrong = { ...notice(9, 'DELIVERED'), label: { trackingNumber: 'ZZ', estimatedDelivery: null } }
     expect(note(state, wrong)).toMatchObject({ refused: { code: 'TRACKING_NUMBER_MISMATCH' } })
   })
