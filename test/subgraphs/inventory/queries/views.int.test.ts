@@ -38,7 +38,7 @@ beforeAll(async () => {
   )
   stocks = createRepository(store, stockAggregate)
   await add('a', { ...facts, title: 'Élan chair' })
-  await add('b', { ...facts, title: 'elan fixture', lowStockThreshold: 100 })
+  await add('b', { ...facts, title: 'elan desk', lowStockThreshold: 100 })
   await add('c', { ...facts, title: 'Anvil', category: null })
   await take(ORDER, LATER)
   await stocks.handleMany(['a', 'b'], { key: 'commit', body: 1 }, held =>
