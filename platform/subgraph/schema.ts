@@ -21,7 +21,7 @@ export async function subgraphSchema(name: string, resolvers: ResolverMap): Prom
   return schema
 }
 
-/** buildSubgraphSchema passes over these: a misspelt resolver would answer null for ever. */
+/** buildSubgraphSchema ignores these: a misspelt resolver would always return null. */
 function unknownFields(schema: GraphQLSchema, typeName: string, fields: unknown): string[] {
   const type = schema.getType(typeName)
   if (type === undefined) return [typeName]

@@ -59,7 +59,7 @@ export type SubgraphPorts = {
 
 type SubgraphDefinition<Docs extends readonly Document[]> = {
   readonly views: readonly [...{ [Index in keyof Docs]: View<Docs[Index]> }]
-  /** Stream categories whose events other services may hear of; all when left out. */
+  /** The stream categories whose events are published; all by default. */
   readonly publishes?: readonly string[]
   /** Names the services that it calls under a policy that live settings adjust; none by default. */
   readonly dependencies?: readonly string[]

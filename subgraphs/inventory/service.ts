@@ -15,7 +15,7 @@ import { createResolvers } from '#subgraphs/inventory/resolvers.ts'
 
 export type InventoryConfig = SubgraphConfig & {
   readonly name: 'inventory'
-  /** How often holds that are past their end are swept, in milliseconds. */
+  /** The interval of the sweep of expired holds, in milliseconds. */
   readonly expirySweepMs: number
   /** Bounds each customer's holds that no payment is approved for. */
   readonly holdQuota: HoldQuota

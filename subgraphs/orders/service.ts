@@ -37,7 +37,7 @@ export type OrdersConfig = SubgraphConfig &
     readonly shippingUrl: string
     readonly paymentUrl: string
     readonly sagaPolicy?: SagaPolicy
-    /** Where fulfilments run; on the service's own event store when left out. */
+    /** The Temporal server that runs fulfilments; without it they run on the service's own event store. */
     readonly workflowUrl?: string
   }
 

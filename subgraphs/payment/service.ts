@@ -29,13 +29,13 @@ export type PaymentConfig = SubgraphConfig & {
   readonly webhookSecret: string
   /** `http:` or `https:` for a provider elsewhere; the sandbox when left out or `sandbox:`. */
   readonly providerUrl?: string
-  /** From a pending authorisation of the sandbox to the notice about it; a second when left out. */
+  /** The time from a pending authorisation of the sandbox to the notice about it; one second by default. */
   readonly sandboxApprovalMs?: number
 }
 
 const APPROVAL_MS = 1_000
 
-/** With the sandbox provider, notices go to this service's own webhook over HTTP, as those of a real one would. */
+/** The sandbox provider sends its notices to this service's own webhook over HTTP, as a real one does. */
 export async function startPayment(config: PaymentConfig): Promise<RunningService> {
   const { sandboxApprovalMs = APPROVAL_MS, ...shared } = config
   await using open = new AsyncDisposableStack()

@@ -57,7 +57,7 @@ export function createMutations(dependencies: CommandDependencies) {
   return { ...productMutations(dependencies), ...reservationMutations(dependencies) }
 }
 
-/** What operations staff does to a product and its stock. */
+/** The mutations of operations staff on products and their stock. */
 function productMutations({ stocks, now }: CommandDependencies) {
   return {
     async addProduct(_: unknown, { input }: Args<AddProductInput>, context: RequestContext) {
@@ -102,7 +102,7 @@ function productMutations({ stocks, now }: CommandDependencies) {
   }
 }
 
-/** What only services do to an order's reservation. */
+/** The mutations on an order's reservation, which only services may call. */
 function reservationMutations(dependencies: CommandDependencies) {
   const { stocks, now } = dependencies
   return {

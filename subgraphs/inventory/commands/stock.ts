@@ -33,7 +33,7 @@ export async function changeProduct<R extends Refusal>(
 type ReservationCommand<R extends Refusal> = MutationCall & {
   readonly skus: readonly string[]
   readonly decide: (stocks: Stocks) => Decision<AggregateEvent<StockEvent>, R>
-  /** What the caller is told, now and when it repeats the command, of the stocks after it. */
+  /** Returns the result for the caller, now and for every repeat, from the stocks after the command. */
   readonly outcome: (stocks: Stocks) => Json
 }
 

@@ -15,7 +15,6 @@ import type {
   WarehouseUnits,
 } from '#subgraphs/inventory/queries/views.ts'
 
-/** What the queries of inventory need. */
 export type QueryDependencies = {
   readonly stocks: StockRepository
   readonly products: Collection<ProductDoc>
@@ -25,7 +24,7 @@ export type QueryDependencies = {
   readonly warehouses: Collection<NamedDoc>
 }
 
-/** What the fields of Product are resolved from. A ProductDoc is one too. */
+/** The data that the fields of Product are resolved from. A ProductDoc has it too. */
 export type ProductSource = ProductFacts & {
   readonly sku: string
   readonly available: number

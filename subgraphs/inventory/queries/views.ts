@@ -62,7 +62,7 @@ function withStock(doc: ProductDoc, stock: readonly WarehouseUnits[]): ProductDo
 
 type Move = { readonly warehouse: string; readonly onHand: number; readonly held: number }
 
-/** How an event changes the units of its SKU, by warehouse. */
+/** Returns the changes of the units of a SKU, by warehouse. */
 function moves(event: StockEvent): Move[] {
   switch (event.type) {
     case 'StockReceived':

@@ -9,7 +9,6 @@ import type { RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import type { OrderDoc, TotalsDoc } from '#subgraphs/orders/queries/views.ts'
 
-/** What the queries of orders need. */
 export type QueryDependencies = {
   readonly orders: OrderRepository
   readonly sagas: Pick<SagaRunner<never>, 'list' | 'inspect'>

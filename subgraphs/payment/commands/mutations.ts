@@ -37,7 +37,7 @@ export function createMutations(payments: Payments, now: () => Date) {
   return { ...serviceMutations(payments), ...worklistMutations(payments, now) }
 }
 
-/** What only services do to the payment of an order. */
+/** The mutations that only services may call. */
 function serviceMutations(payments: Payments) {
   return {
     async authorisePayment(_: unknown, { input }: MutationAuthorisePaymentArgs, context: RequestContext) {
@@ -82,7 +82,7 @@ function serviceCommand(
   return commandContext(context, { mutation, idempotencyKey, body })
 }
 
-/** What operators do about refused movements. */
+/** The mutations of operators on refused movements. */
 function worklistMutations(payments: Payments, now: () => Date) {
   const issuedBy = (viewer: Viewer) => ({ by: viewer.subject, at: now().toISOString() })
   return {

@@ -41,7 +41,7 @@ export type MovePayment = { readonly orderId: string; readonly amount: Money }
 /** `payment` is the state that the result is made of; a reader that has reached `position` sees it. */
 type Accepted = { readonly payment: StandingPayment; readonly position: number }
 export type Refused<R extends Refusal = PaymentRefusal> = { readonly refused: R; readonly position: number }
-/** What an operator decides about a refused movement of the payment. */
+/** An operator's decision about a refused movement of the payment. */
 type OperatorDecision = {
   readonly paymentId: string
   readonly movementId: string
@@ -50,7 +50,7 @@ type OperatorDecision = {
 
 /**
  * Every command may be repeated under its key: it goes on where it stopped, and its result is that of the payment as it
- * stands. One whose provider does not answer throws CallerError UNAVAILABLE, and can be repeated until it does.
+ * stands. Without a response of the provider it throws CallerError UNAVAILABLE, and can be repeated until it succeeds.
  */
 export interface Payments {
   authorise(
@@ -65,7 +65,7 @@ export interface Payments {
     context: CommandContext,
   ): Promise<{ readonly payment: StandingPayment | undefined; readonly position: number }>
   /**
-   * Carries out what an operator decided about a refused movement, as far as the provider answers. Nothing is done when
+   * Carries out an operator's decision about a refused movement, as far as the provider responds. Nothing is done when
    * `decide` refuses.
    */
   resolveMovement(
@@ -73,11 +73,11 @@ export interface Payments {
     context: CommandContext,
   ): Promise<(Accepted & { readonly movement: RefusedMovement }) | Refused<Refusal>>
   /**
-   * Records a notice of the provider, once per notice id, then does what follows from it as far as the provider answers.
+   * Records a notice of the provider, once per notice id, then carries out its consequences as far as the provider responds.
    * Throws CallerError NOT_FOUND, and writes nothing, when there is no such payment.
    */
   recordNotice(notice: ProviderNotice, meta: EventMeta): Promise<void>
-  /** Calls the provider for all that is recorded as wanted and not as answered; true when nothing is left. */
+  /** Calls the provider for every intent without a recorded response; returns true when none is left. */
   resume(paymentId: string, meta: EventMeta): Promise<boolean>
 }
 
@@ -188,7 +188,7 @@ function responseIn(notice: ProviderNotice): ProviderResponse {
   return { to: 'authorise', tenderId, said: { status: 'approved', providerRef, ...approval } }
 }
 
-/** The payment so far. `failure` is set when the provider did not answer all that was asked. */
+/** The payment so far. `failure` is set when the provider did not respond to every call. */
 type Progress = { readonly payment: Payment; readonly position: number; readonly failure?: unknown }
 
 /** The payment that a command is for, and what a repeat of the command gets back. */
@@ -211,7 +211,7 @@ async function handle<R extends Refusal>(
 
 type Recording = Pick<Target, 'paymentId' | 'meta'>
 
-/** Calls the provider and records its responses, until nothing is outstanding or the provider does not answer. */
+/** Calls the provider and records its responses, until nothing is outstanding or the provider does not respond. */
 async function finish(
   dependencies: CommandDependencies,
   { paymentId, meta }: Recording,

@@ -159,7 +159,7 @@ export function refundShares(payment: StandingPayment, amount: Money): Share[] |
 }
 
 /**
- * Always accepted: what is authorised and not captured is let go, and nothing can be authorised afterwards. Nothing is
+ * Always accepted: what is authorised and not captured is voided, and nothing can be authorised afterwards. Nothing is
  * owed any more, so captures that the provider refused are off the worklist; but not those that may have moved money.
  */
 export function requestVoid(payment: Payment, command: { orderId: string; at: string }): PaymentDecision {

@@ -71,7 +71,7 @@ export type PaymentEvent =
   | EventOf<'LateApprovalVoided', { tenderId: string; providerRef: string }>
   /**
    * `tender` is to be authorised in the place of those that it replaces, and the movement is made of it. Once it is
-   * authorised, what is left of the others is let go. `by` is the operator who asked for it, if one did.
+   * authorised, the rest of the others is voided. `by` is the operator who requested it, if one did.
    */
   | EventOf<
       'ReauthorisationRequested',

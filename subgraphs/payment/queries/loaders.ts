@@ -10,7 +10,6 @@ import type {
   TotalsDoc,
 } from '#subgraphs/payment/queries/views.ts'
 
-/** What the queries of payment need. */
 export type QueryDependencies = {
   readonly documents: Collection<PaymentDoc>
   readonly totals: Collection<TotalsDoc>

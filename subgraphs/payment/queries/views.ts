@@ -104,7 +104,7 @@ export const movementsView: View<MovementDoc> = {
   }),
 }
 
-/** What is open on the worklist, in minor units. */
+/** The open amounts of the worklist, in minor units. */
 export type MovementTotalsDoc = {
   readonly kind: MovementKind
   readonly currency: string

@@ -33,11 +33,11 @@ export type ShipmentResult =
 export type ShipmentCommands = {
   /**
    * Requests a shipment and books its label. A repeat goes on where the first try stopped, with the same id, and never
-   * books twice. Throws UNAVAILABLE while the carrier does not answer: the shipment stays requested meanwhile. A
+   * books twice. Throws UNAVAILABLE while the carrier does not respond: the shipment stays requested meanwhile. A
    * carrier that refuses leaves it REFUSED.
    */
   create(shipment: NewShipment, command: CommandKey): Promise<ShipmentResult>
-  /** Refused with SHIPMENT_DISPATCHED once the carrier has the parcel, even if only its answer says so. */
+  /** Refused with SHIPMENT_DISPATCHED once the carrier has the parcel, even if only its response says so. */
   cancel(shipmentId: string, command: CommandKey): Promise<ShipmentResult>
   /** Has the carrier collect a labelled shipment now. */
   dispatch(shipmentId: string, command: CommandKey): Promise<ShipmentResult>
@@ -136,7 +136,7 @@ async function recordNotice(
   return handled.status === 'refused' ? { ...result, refusal: handled.refusal.code } : result
 }
 
-/** Ties the key to its body before the carrier hears of the command, so that a key used twice has no effect outside. */
+/** Ties the key to its body before the call to the carrier, so that a reused key has no effect outside. */
 async function claimKey(
   { shipments }: CommandDependencies,
   id: string,

@@ -5,7 +5,6 @@ import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
 import type { ShipmentDoc } from '#subgraphs/shipping/queries/views.ts'
 
-/** What the queries of shipping need. */
 export type QueryDependencies = {
   readonly shipments: Collection<ShipmentDoc>
   readonly now: () => Date

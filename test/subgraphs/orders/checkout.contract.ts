@@ -52,7 +52,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
       return (await all.request(SUPPORT, query, { on: 'payment', variables })).data.payment
     }
 
-    /** As a service sees it: current, where the views that people read follow a moment later. */
+    /** Reads as a service, which sees the current state; the views of other roles follow a moment later. */
     async function available(sku: string): Promise<number> {
       const query = 'query($sku: ID!) { product(sku: $sku) { available } }'
       return (await all.request(SERVICE, query, { on: 'inventory', variables: { sku } })).data.product

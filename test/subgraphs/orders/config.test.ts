@@ -1,3 +1,4 @@
+// Tests how orders finds the other services: by URL variables, or by discovery.
 import { expect, test } from 'vitest'
 import { readOrdersConfig } from '#subgraphs/orders/config.ts'
 

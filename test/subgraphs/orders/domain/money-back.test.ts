@@ -135,7 +135,7 @@ const anyStory = anySale.chain(given => {
   )
 })
 
-/** What each happening adds to the money back, in turn. */
+/** Returns what each loss or return adds to the money back, in sequence. */
 function refundsOf(sale: Sale, story: readonly Happening[]): number[] {
   let before = 0
   return story.map((_, index) => {
@@ -169,7 +169,7 @@ describe('for every order and every history', () => {
     }) => void,
   ) => {
     fc.assert(fc.property(anyStory, check), { numRuns: 2000 })
-    // With parcels that were never paid, or not in full, too.
+    // The parcels include some that were never paid, or not in full.
     fc.assert(
       fc.property(anyStory, fc.array(fc.double({ min: 0, max: 1, noNaN: true })), (told, parts) => {
         const worthOf = valuer(told.sale)

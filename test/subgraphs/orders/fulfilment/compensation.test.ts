@@ -1,3 +1,4 @@
+// Tests how a fulfilment compensates: failures before and after dispatch, unpaid parcels, and cancellations.
 import { describe, expect, test } from 'vitest'
 import {
   approved,

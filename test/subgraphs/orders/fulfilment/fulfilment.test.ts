@@ -1,3 +1,4 @@
+// Tests a fulfilment on its way to completion: the steps, approvals, events of shipments, and returns.
 import { describe, expect, test } from 'vitest'
 import {
   AT,

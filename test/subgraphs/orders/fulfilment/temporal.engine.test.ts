@@ -1,3 +1,4 @@
+// Tests fulfilments on a Temporal server: the checkout contract, and the operators' queries.
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { siblingId } from '#platform/domain/ids.ts'
