@@ -123,7 +123,6 @@ test('a write through one process is visible at the other under its token', asyn
 
 test('when one of two machines dies the other takes over its leases, and orders continue', async () => {
   const usual = await prober.recover()
-  const traffic = await startTraffic(fleet, 3, { pauseMs: 500 })
   const ops = await fleet.token('ops')
   const query = `subscription ($after: String) { operationsFeed(after: $after) { kind cursor events { id service orderId } } }`
   const followers = [0, 1].map(bff => {
@@ -134,6 +133,7 @@ test('when one of two machines dies the other takes over its leases, and orders 
     return startResumingSubscriber({ url: nearest, token: ops, query })
   })
   await Promise.all(followers.map(({ started }) => started))
+  const traffic = await startTraffic(fleet, 3, { pauseMs: 500 }) // after the followers, so that both see all of it
   const first = await readLeases(leasePlaces())
 
   for (const dying of [0, 1]) {
