@@ -291,7 +291,7 @@ describe.skipIf(noKubectl !== undefined)(
         ).toEqual([])
         expect(() => checkEnvironment(name, env), name).not.toThrow()
         expect(env.NODE_ENV, name).toBeUndefined()
-        expect(container.image).toBe('registry.example.com/waybill:0.1.0')
+        expect(container.image).toBe('registry.example.com/waybill:0.2.0')
       }
     })
 
