@@ -106,7 +106,7 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
       const ada = await all.newCustomer()
       await server.faults?.kill()
       const { data } = await all.request(ada, PLACE, { variables: anOrder('MUG', { settleWithinMs: 0 }) })
-      expect(data.placeOrder).toMatchObject({ __typename: 'OrderAccepted' })
+      expect(data.placeOrder).toMatchObject({ __typename: 'OrderPending' })
       await delay(AWAY_MS)
       await server.faults?.restart()
       await all.waitForEvent(data.placeOrder.order.id, 'OrderCompleted')
