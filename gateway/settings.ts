@@ -38,7 +38,7 @@ const limits = z.strictObject({
 
 const settings = z.strictObject({
   limits: limits.prefault({}),
-  /** Who may send several operations in one request; where no tokens are verified, no caller is a service. */
+  /** Names who may send several operations in one request; where no tokens are verified, no caller is a service. */
   batchesFrom: z.enum(BATCHES_FROM).default('services'),
   /** The settings of every subgraph that `subgraphs` does not name. */
   everySubgraph: everySubgraphSchema.default({}).transform(given => subgraphSettings(given)),

@@ -94,7 +94,7 @@ function namesIn(clause: string): string[] {
 }
 
 const sources = await readSources()
-/** What is generated names the types of its users' files, and is read by nobody. */
+/** Generated files name the types of their users' files, and nobody reads them. */
 const written = sources.filter(({ file }) => !file.startsWith('schema/generated/'))
 const imports = sources.flatMap(source => source.imports)
 

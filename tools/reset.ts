@@ -9,7 +9,7 @@ import { databaseFolders } from '#start/postgres-cluster.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { reset } from '#tools/commands.ts'
 
-/** What an instance writes into its data folder; other files there are left alone. */
+/** The entries that an instance writes into its data folder; other files there are left alone. */
 const OWN_FILES = ['postgres', 'auth', 'logs', 'seeded', 'running.json']
 
 /** Starts and stops the database: this proves that no instance uses it, and ends one that a killed instance left. */

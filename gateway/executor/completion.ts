@@ -48,7 +48,7 @@ type CompletionOptions = {
   readonly maxText: number
 }
 
-/** What all of the operation's writers are compiled with. */
+/** The settings that all writers of the operation are compiled with. */
 type Compiler = Pick<CompletionOptions, 'schema' | 'nameOf' | 'hidden' | 'maxText'> & {
   readonly collect: ReturnType<typeof createFieldCollector>
 }

@@ -178,7 +178,7 @@ type Member = {
   readonly member: unknown
   readonly required: string
   readonly metadata: ResponseMetadata
-  /** What is left of limits that a batch shares; undefined for an operation that has the limits for itself. */
+  /** The remaining limits that a batch shares; undefined for an operation that has the limits to itself. */
   readonly budget: RequestBudget | undefined
 }
 

@@ -20,7 +20,7 @@ export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLForma
 
 export type Extensions = Readonly<Record<string, unknown>>
 
-/** What a refusal says beside its errors. */
+/** The part of a refusal that stands next to its errors. */
 type RefusalDetails = Pick<GatewayResponse, 'status' | 'headers'> & {
   readonly prepared?: PreparedOperation | undefined
   readonly extensions?: Extensions | undefined

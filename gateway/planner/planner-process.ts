@@ -43,7 +43,7 @@ export type PlannerProcess = {
 type State = {
   readonly program: URL
   readonly supergraph: PlannerRequest
-  /** In the order sent, which is that of the responses: the process is working on the first. */
+  /** Responses come in the order of this list: the process is working on the first. */
   pending: Pending[]
   child: ChildProcess | undefined
   timer: NodeJS.Timeout | undefined

@@ -21,7 +21,7 @@ import { type CostRules, readCostRules } from '#gateway/safety/cost/rules.ts'
 import { publicSchemaOf } from '#gateway/supergraph/public-schema.ts'
 
 export type Supergraph = AsyncDisposable & {
-  /** What clients see. */
+  /** The schema that clients see. */
   readonly schema: GraphQLSchema
   /** By name; an empty URL when the supergraph names none. */
   readonly subgraphs: ReadonlyMap<string, string>

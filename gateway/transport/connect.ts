@@ -22,7 +22,7 @@ import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 type ConnectOptions = {
-  /** What clients see of the subgraph's errors; PRODUCTION_MASKING when left out. */
+  /** Says what clients see of the subgraph's errors; PRODUCTION_MASKING when left out. */
   readonly masking?: ErrorMasking
   /** Logs why requests failed; left out, nothing is logged. */
   readonly logger?: Logger

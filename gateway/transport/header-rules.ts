@@ -84,7 +84,7 @@ export type ForwardedHeaders = {
   readonly own: Readonly<Record<string, string>>
   /** `shared` as one text. */
   readonly key: string
-  /** What the client sent: nothing of it goes out unless a rule says so. */
+  /** The client's headers: none goes out unless a rule says so. */
   readonly incoming: IncomingHttpHeaders
 }
 

@@ -26,7 +26,7 @@ type SubgraphOptions = {
   readonly headers?: Readonly<Record<string, string>>
   /** Collects the response headers that go back to clients; left out, none do. */
   readonly collectHeaders?: CollectReplyHeaders | undefined
-  /** What clients see of the subgraph's errors; PRODUCTION_MASKING when left out. */
+  /** Says what clients see of the subgraph's errors; PRODUCTION_MASKING when left out. */
   readonly masking?: ErrorMasking
   /** Called with the error of each failed request. */
   readonly onFailure?: (error: unknown) => void

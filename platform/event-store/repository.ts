@@ -207,7 +207,7 @@ async function loadSnapshot<State, Event extends DomainEvent>(
 ): Promise<VersionedState<State> | undefined> {
   if (!aggregate.snapshot) return undefined
   const saved = await store.loadSnapshot(streamOf(aggregate, id), aggregate.snapshot.schema)
-  // What was saved under this schema was a state of this shape.
+  // A snapshot that was saved under this schema has this shape.
   return saved && { state: saved.state as State, version: saved.version }
 }
 

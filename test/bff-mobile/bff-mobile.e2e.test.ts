@@ -34,7 +34,7 @@ type Outcome = {
   readonly refusal: { readonly code: string; readonly message: string; readonly skus: string[] } | null
 }
 
-/** As a phone would send it; in the language of `headers`. */
+/** Sends an operation as a phone would, in the language of `headers`. */
 function send<T>(query: string, variables: object = {}, headers: Readonly<Record<string, string>> = {}) {
   return platform.send<T>('bff-mobile', shopper.token, query, variables, headers)
 }

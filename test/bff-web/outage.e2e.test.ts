@@ -54,7 +54,7 @@ test('pages are served without a service that is down, say what is missing, and 
     notices: [notice('SHIPMENTS')],
   })
 
-  // Who does not ask for shipments neither waits for them nor hears of it.
+  // A query without shipments neither waits for them nor has a notice.
   const slim = 'query ($id: ID!) { orderPage(id: $id) { status payments { status } notices { section } } }'
   expect(await orderPage(slim)).toEqual({
     status: 'CONFIRMED',
@@ -86,7 +86,7 @@ test('pages are served without a service that is down, say what is missing, and 
 
 test('without inventory an order still has its lines, and the dashboard its other sections', async () => {
   await edge.stop('inventory')
-  // What was cached before is still true, and still served: a page that nobody has read yet is not.
+  // A page that was cached before is still true and still served; one that nobody has read yet is not.
   const unread = ORDER.replace('payments { status }', '').replace('shipments { status }', '')
   expect(await orderPage(unread)).toMatchObject({
     status: 'CONFIRMED',

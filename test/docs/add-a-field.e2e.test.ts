@@ -11,7 +11,7 @@ import { followPage } from '#test/docs/shell-blocks.ts'
 import { freePortBase, openDataDir, startWaybill } from '#testbed/waybill-process.ts'
 
 const PAGE = 'docs/how-to/add-a-field.md'
-/** What is not part of the sources: packages, data, history and results. */
+/** Packages, data, history and results are not part of the sources. */
 const LEFT_OUT = ['node_modules', '.data', '.git', 'bench/results']
 
 test('whoever follows the page has the new field on the web page, the mobile card and live changes', async () => {

@@ -70,7 +70,7 @@ function adaptedTo({ dataDir, portBase, databases = {} }: Target, command: strin
   return Object.entries(databases).reduce((text, [shown, real]) => text.replaceAll(shown, real), local)
 }
 
-/** What really differs from run to run. Only this is compared by kind; all else must be as the page shows it. */
+/** The values that differ from run to run. They are compared by kind; all else must be as the page shows it. */
 export const VARYING: Readonly<Record<string, RegExp>> = {
   'id of an order': /\bord_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g,
   'order number': /\bW[0-9A-HJKMNP-TV-Z]{10}\b/g,

@@ -42,7 +42,7 @@ test('a server restarts on its port and data, whatever ended it', async () => {
   await first[Symbol.asyncDispose]()
   expect(await findServer(cluster)).toBeUndefined()
 
-  // As after a reboot: the pid file names a process that is alive, and another program.
+  // This is the state after a reboot: the pid file names a living process of another program.
   const password = await readFile(path.join(directory, 'password'), 'utf8')
   await writeFile(
     path.join(cluster, 'postmaster.pid'),

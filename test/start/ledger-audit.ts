@@ -21,7 +21,7 @@ import { STOCK } from './traffic.ts'
 
 type Subgraph = (typeof SUBGRAPHS)[number]
 
-/** What the provider moved for one payment, in minor units. `pending` may still be approved. */
+/** The amounts that the provider moved for one payment, in minor units. `pending` may still be approved. */
 type Ledger = {
   readonly reference: string
   readonly authorised: number

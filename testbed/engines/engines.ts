@@ -6,5 +6,5 @@ import { mongodb } from '#testbed/engines/mongodb.ts'
 import { redis } from '#testbed/engines/redis.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
-/** In the order in which they are installed: the quick ones first. */
+/** The engines in the order in which they are installed: the quick ones first. */
 export const ENGINES: Readonly<Record<string, Engine>> = { redis, kafka, mongodb, temporal, consul }

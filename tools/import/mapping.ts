@@ -8,7 +8,7 @@ import { faultOf } from '#platform/process/fault.ts'
 
 const MAPPINGS = new URL('./mappings/', import.meta.url)
 
-/** What becomes of an order after its confirmation. */
+/** The fate of an order after its confirmation. */
 export const OUTCOMES = ['delivered', 'shipped', 'held', 'cancelled'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 export const TENDER_KINDS = ['CARD', 'VOUCHER', 'BANK_SLIP'] as const

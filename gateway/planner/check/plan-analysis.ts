@@ -54,7 +54,7 @@ export function analyzePlan(node: PlanNode, when: Assignments, analysis: Analysi
   }
 }
 
-/** What is fetched of the objects, and how the response is rewritten. */
+/** The fields that are fetched of the objects, and how the response is rewritten. */
 type Request = {
   readonly set: SelectionSetNode
   readonly service: string

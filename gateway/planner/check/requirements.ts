@@ -13,7 +13,7 @@ export type PlanRequest = {
 /** A required field that has no fields, such as `dimensions.width`; `signature` is the same with arguments. */
 type Leaf = { readonly path: string; readonly signature: string }
 
-/** What representations hold, and the signatures under which fields looked at so far require it. */
+/** The fields that representations hold, and the signatures under which the fields seen so far require them. */
 type Representation = {
   readonly selections: readonly RequiredSelection[]
   readonly signatures: Map<string, string>

@@ -21,7 +21,7 @@ export type FieldShape = {
   readonly objects: Map<string, ObjectShape>
 }
 
-/** What was fetched under the field's response name, when, and the types that the value may have. */
+/** The data fetched under the field's response name, its conditions, and the types that the value may have. */
 type FieldFetch = {
   readonly signature: string
   readonly when: Assignments

@@ -21,10 +21,10 @@ export type UnauthorizedReport = {
 }
 
 export type FilteredOperation = {
-  /** What was asked; the response has null in place of `fields`. */
+  /** The operation as it was sent; the response has null in place of `fields`. */
   readonly operation: OperationDefinitionNode
   readonly fields: ReadonlySet<FieldNode>
-  /** What is fetched; undefined when nothing is. */
+  /** The operation that is fetched; undefined when nothing is left to fetch. */
   readonly planned: OperationDefinitionNode | undefined
   readonly report: UnauthorizedReport
 }

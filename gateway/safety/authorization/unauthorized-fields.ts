@@ -33,7 +33,7 @@ type FilterResult = {
   readonly operation: OperationDefinitionNode
   /** The fields of `operation` that the caller may not see. */
   readonly fields: ReadonlySet<FieldNode>
-  /** What is left to fetch; undefined when nothing is. */
+  /** The operation that is left to fetch; undefined when nothing is. */
   readonly planned: OperationDefinitionNode | undefined
   readonly reports: readonly UnauthorizedField[]
 }

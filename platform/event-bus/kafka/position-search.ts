@@ -53,7 +53,7 @@ async function findFirstPast(
   source: TopicConnection,
   { partition, start, end, after }: SearchRange,
 ): Promise<bigint> {
-  // What is before `low` is at `after` or below; what is from `high` on is past it.
+  // Records before `low` are at `after` or below; records from `high` on are past it.
   let [low, high, step] = [start, end, FIRST_STEP]
   let isStepping = true
   while (low < high) {

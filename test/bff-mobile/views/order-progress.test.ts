@@ -135,7 +135,7 @@ function statusesOf(of: Line): OrderStatus[] {
   return all.flatMap(([status, may]) => (may ? [status] : []))
 }
 
-/** What each part of a text claims. */
+/** The claim that each part of a text makes. */
 const CLAIMS: Readonly<
   Record<OrderProgress['stage'] | OrderProgress['remarks'][number], (f: OrderFacts) => boolean>
 > = {

@@ -52,7 +52,7 @@ const shipment = (status: Shipment['status'], estimatedDelivery: string | null):
 })
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
 const cents = (minor: number) => usd((minor / 100).toFixed(2))
-/** What a reader of "-$1,234.50" reads, in cents. */
+/** Reads "-$1,234.50" as a person does; in cents. */
 const shownCents = (text: string) => Math.round(Number(text.replaceAll(/[$,]/g, '')) * 100)
 const EARLY = '2026-11-24T10:00:00.000Z'
 const LATE = '2026-11-26T10:00:00.000Z'

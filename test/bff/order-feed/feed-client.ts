@@ -20,7 +20,7 @@ export type FeedClient = {
   last: number
   stream: SharedStream<Change<TestOrder>> | undefined
   asking: Promise<void> | undefined
-  /** What was wrong with a change. */
+  /** The fault of a change. */
   error: unknown
 }
 

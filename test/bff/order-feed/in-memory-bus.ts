@@ -75,7 +75,7 @@ type InMemoryFollower = BusFollower & {
   /** Stops to hear, and begins again at the end of every topic. */
   skip(): void
   holders(): number
-  /** What listeners were told, or are being told. */
+  /** The messages that listeners have received or are receiving. */
   told(): PositionVector
 }
 

@@ -20,7 +20,7 @@ const ORDERS: readonly Order[] = ['cus_zoe', 'cus_max', 'cus_zoe'].map(customer 
 const [ZOES = { id: '', customer: '' }] = ORDERS
 const { logger } = recordingLogger('fatal')
 
-/** What one BFF process has: its own connection to the bus, its own follower. */
+/** One BFF process: it has its own connection to the bus and its own follower. */
 async function openProcess(url: string, limits: Partial<FeedLimits> = {}): Promise<Process> {
   await using open = new AsyncDisposableStack()
   const bus = open.use(await openPostgresEventBus({ url, trimEveryMs: 20 }))

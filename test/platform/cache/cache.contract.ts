@@ -1,4 +1,4 @@
-// What every cache promises, with or without tier 2. Run by a test file for each way to open one.
+// The contract of the cache, with or without tier 2. A test file for each way to open one runs it.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Cache, GetOptions } from '#platform/cache/cache.ts'
 import {

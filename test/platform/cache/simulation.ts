@@ -90,7 +90,7 @@ type Process = {
 type Load = { finish(): void; fail(): void }
 
 export type Played = {
-  /** What was served although it lacks a change, or what its caller had to see. */
+  /** Values that were served although they lack a change, or lack what their caller had to see. */
   readonly faults: readonly string[]
   readonly sources: Readonly<Record<string, number>>
 }

@@ -1,13 +1,13 @@
-// What live settings promise, wherever they are kept.
+// The contract of live settings, for every source of them.
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { openSettings } from '#platform/config/settings.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
 
 export type SettingsSource = AsyncDisposable & {
-  /** As CONFIG_URL holds it. */
+  /** The value of CONFIG_URL. */
   readonly url: string
-  /** What errors call it by. */
+  /** The name that errors give it. */
   readonly name: string
   /** Undefined takes it away. */
   put(text: string | undefined): Promise<void>

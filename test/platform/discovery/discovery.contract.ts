@@ -1,4 +1,4 @@
-// What every discovery promises, and what those promise that look services up by name.
+// The contract of every discovery, and that of those which look services up by name.
 import { describe, expect, test, vi } from 'vitest'
 import type { Discovery, Instance, ServiceInstances } from '#platform/discovery/discovery.ts'
 

@@ -16,7 +16,7 @@ async function failureOf(url: string, before = ''): Promise<string> {
   return stdout
 }
 
-/** As on a machine that has none of Temporal's packages. */
+/** Imitates a machine that has none of Temporal's packages. */
 const WITHOUT_TEMPORAL = `
   const { registerHooks } = await import('node:module')
   registerHooks({

@@ -52,7 +52,7 @@ export async function runTrips(
   }
 }
 
-/** What the saga's history holds, in short: `StepSucceeded book`. */
+/** Returns the saga's history in short form: `StepSucceeded book`. */
 export async function historyOf({ runner }: Pick<TripRunner, 'runner'>, sagaId: string): Promise<string[]> {
   const inspected = await runner.inspect(sagaId)
   return (inspected?.history ?? []).map(({ type, data }) => {

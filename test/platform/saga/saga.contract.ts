@@ -1,4 +1,4 @@
-// What every saga runner promises, as a suite that takes a way to open one.
+// The contract of saga runners, as a suite that takes a way to open one.
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'

@@ -34,7 +34,7 @@ async function logging(stdout: number) {
   return child
 }
 
-/** What the process answers: it can only while it lives and its event loop runs. */
+/** The process's reply, which it can only give while it lives and its event loop runs. */
 async function steer(child: ChildProcess, steering: Steering): Promise<{ lost: number; failures: string }> {
   const answered = once(child, 'message')
   child.send(steering)

@@ -29,7 +29,7 @@ beforeEach(async () => {
 
 afterEach(() => open.disposeAsync())
 
-/** As another process would have it: nothing is remembered. */
+/** Opens the activity as another process would: nothing is remembered. */
 function deciding(runLength = 100) {
   const reducer = createHistoryReducer(tripSaga)
   const runHistory = createRunHistory(store, 'trip', reducer)

@@ -15,7 +15,7 @@ import {
 } from '#test/platform/saga/runner-fixture.ts'
 import { type Trip, type TripEvent, tripSaga } from '#test/platform/saga/trip-saga.ts'
 
-/** What goes wrong in these tests is meant to. */
+/** Failures in these tests are intended, so nothing is logged. */
 export const QUIET = { warn() {}, error() {}, debug() {} }
 
 export type TemporalTripRunner = TripRunner & { readonly runner: TemporalSagaRunner<TripEvent> }
@@ -46,7 +46,7 @@ export async function freshNamespace(url: string): Promise<string> {
   return url.replace(/\/[^/]*$/, `/${namespace}`)
 }
 
-/** As an operator may, by Temporal's own tools. */
+/** Does what an operator may do with Temporal's own tools. */
 export async function cancelWorkflow(url: string, workflowId: string): Promise<void> {
   const connection = await Connection.connect({ address: addressOf(url) })
   const { workflow } = new Client({ connection, namespace: new URL(url).pathname.slice(1) })
