@@ -33,7 +33,13 @@ import type { LogReader } from '#platform/event-store/postgres/log-reader.ts'
 import type { Sessions, StoreNotifications } from '#platform/event-store/postgres/sessions.ts'
 import { createThrottledWriter } from '#platform/event-store/throttled-writer.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
-import { createWakeSignal, fullJitter, jittered, type WakeSignal } from '#platform/resilience/backoff.ts'
+import {
+  createWakeSignal,
+  fullJitter,
+  jittered,
+  pauseUnlessAborted,
+  type WakeSignal,
+} from '#platform/resilience/backoff.ts'
 
 type ConsumerDependencies = {
   readonly sessions: Sessions
@@ -350,18 +356,8 @@ async function countDeadLetters(consumer: ConsumerState): Promise<void> {
   consumer.deadLetters = deadLetters
 }
 
-function pauseUnlessClosing(ms: number, closing: AbortSignal): Promise<void> {
-  if (ms <= 0) return Promise.resolve()
-  return new Promise(resolve => {
-    const done = () => {
-      clearTimeout(timer)
-      closing.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    closing.addEventListener('abort', done)
-    if (closing.aborted) done()
-  })
+async function pauseUnlessClosing(ms: number, closing: AbortSignal): Promise<void> {
+  if (ms > 0) await pauseUnlessAborted(ms, closing)
 }
 
 /** Gives the marked streams' parked events to the handler again, in order, up to the first that fails. */
