@@ -45,9 +45,9 @@ const settings = z.strictObject({
   /** Settings by subgraph name; `everySubgraph` applies to what is left out. */
   subgraphs: z.record(z.string(), subgraphSchema).default({}),
   errors: errorSettings.prefault({}),
-  /** Whether clients may introspect the schema; left out, only with NODE_ENV=development. */
+  /** Says whether clients may introspect the schema; left out, only with NODE_ENV=development. */
   introspection: z.boolean().optional(),
-  /** Whether equal queries that run at the same time share one execution. */
+  /** Says whether equal queries that run at the same time share one execution. */
   shareQueries: z.boolean().default(false),
   subscriptions: subscriptionSettings.prefault({}),
   reload: reloadSettings.prefault({}),

@@ -27,7 +27,7 @@ export type StartSettings = {
   readonly dataDir: string
   readonly host: string
   readonly processes: number
-  /** Whether the services export traces. */
+  /** Says whether the services export traces. */
   readonly traced: boolean
   /** The variables that every service gets unchanged. */
   readonly sharedEnv: Readonly<Record<string, string>>

@@ -39,7 +39,7 @@ type Import = {
   readonly target: string
   /** The imported names as the target exports them; `*` for all. */
   readonly names: readonly string[]
-  /** Whether the module is loaded by a call of `import()`. */
+  /** Says whether the module is loaded by a call of `import()`. */
   readonly dynamic: boolean
 }
 type Source = { readonly file: string; readonly text: string; readonly imports: readonly Import[] }

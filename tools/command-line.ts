@@ -24,7 +24,7 @@ export type Command<Options extends Record<string, Option> = Record<string, Opti
   readonly examples: readonly string[]
   /** More text for its help, such as variables that it reads. */
   readonly details?: string
-  /** Whether it deletes or overwrites data: then it asks for confirmation unless `--yes` is given. */
+  /** Says whether it deletes or overwrites data: then it asks for confirmation unless `--yes` is given. */
   readonly destroys?: boolean
 }
 

@@ -139,7 +139,7 @@ type EntityField = {
   readonly find: readonly Targets[]
   readonly representation: Representation
   readonly rewrite: Rewriter | undefined
-  /** Whether rewrites begin at the root of the response, or at the list of entities. */
+  /** Says whether rewrites begin at the root of the response, or at the list of entities. */
   readonly rewritesWhole: boolean
 }
 

@@ -11,7 +11,7 @@ export type HiddenValues = ReadonlyMap<string, ReadonlySet<unknown>>
 type LeafPosition = {
   /** `Type.field`, for messages. */
   readonly parent: string
-  /** Whether null is allowed. */
+  /** Says whether null is allowed. */
   readonly nullable: boolean
   readonly hidden: HiddenValues
 }

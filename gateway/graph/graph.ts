@@ -35,7 +35,7 @@ type GraphOptions = {
   readonly connections: SubgraphConnections
   /** Addresses by subgraph name; a subgraph without one is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
-  /** Whether a subgraph without an address is looked up by its name instead. False when left out. */
+  /** Says whether a subgraph without an address is looked up by its name instead. False when left out. */
   readonly isLookedUp?: boolean
   readonly introspection: boolean
 }

@@ -59,7 +59,7 @@ type GatewayEndpointOptions = {
   readonly batchesFrom: BatchesFrom
   /** The most bytes of a whole response before compression; the default when left out. */
   readonly answerBytes?: number
-  /** Whether a browser that opens the endpoint gets Apollo Sandbox. */
+  /** Says whether a browser that opens the endpoint gets Apollo Sandbox. */
   readonly development: boolean
 }
 

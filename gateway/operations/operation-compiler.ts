@@ -57,7 +57,7 @@ type Bounds = {
   readonly answerBytes: number
   /** The most values that the variables of a request may hold. */
   readonly values: number
-  /** Whether clients may read the schema, and errors may suggest names of it. */
+  /** Says whether clients may read the schema, and errors may suggest names of it. */
   readonly introspection: boolean
 }
 

@@ -9,7 +9,7 @@ import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-o
 
 export const persistedSettings = z
   .strictObject({
-    /** Whether clients may send a hash once they have sent its text (automatic persisted queries). */
+    /** Says whether clients may send a hash once they have sent its text (automatic persisted queries). */
     automatic: z.boolean().default(true),
     /** The file of a manifest in Apollo's format, whose operations clients may name from the start. */
     manifest: z.string().min(1).optional(),

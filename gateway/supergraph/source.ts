@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 export type SupergraphSource = {
   /** The URL or path as people read it: without credentials and query. */
   readonly from: string
-  /** Whether it is worth waiting for a supergraph that is not there yet. */
+  /** Says whether it is worth waiting for a supergraph that is not there yet. */
   readonly mayComeLater: boolean
   /** Returns undefined when nothing has changed since the last read. Throws OperatorError SUPERGRAPH_INVALID with the reason. */
   read(): Promise<string | undefined>

@@ -9,7 +9,7 @@ import { isCallerCode } from '#platform/graphql/errors.ts'
 export const errorSettings = z.strictObject({
   /** `known`: messages with a code of the catalogue. Left out: `all` with NODE_ENV=development, `known` otherwise. */
   messages: z.enum(['all', 'known', 'none']).optional(),
-  /** Whether `extensions.serviceName` and messages name the subgraph; left out, only with NODE_ENV=development. */
+  /** Says whether `extensions.serviceName` and messages name the subgraph; left out, only with NODE_ENV=development. */
   subgraphs: z.boolean().optional(),
 })
 
@@ -31,7 +31,7 @@ const ORIGIN = Symbol('origin')
 type Origin = {
   /** The subgraph's name; undefined where it is masked. */
   readonly name: string | undefined
-  /** Whether the error is shown as the subgraph sent it. */
+  /** Says whether the error is shown as the subgraph sent it. */
   readonly shown: boolean
 }
 

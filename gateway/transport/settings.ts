@@ -43,9 +43,9 @@ export const everySubgraphSchema = z
     /** The size of the connection pool of each instance. */
     connections: count,
     maxResponseBytes: count,
-    /** Whether compressed responses are asked for. One that arrives compressed anyway is decompressed as well. */
+    /** Says whether compressed responses are asked for. One that arrives compressed anyway is decompressed as well. */
     compression: z.boolean(),
-    /** Whether hashes are sent in place of documents, by Apollo's protocol. */
+    /** Says whether hashes are sent in place of documents, by Apollo's protocol. */
     persistedQueries: z.boolean(),
     /** The rules of one subgraph apply after those of every subgraph. */
     headers: z.array(headerRule).max(100),

@@ -47,7 +47,7 @@ export type Sums = Record<(typeof SUM_NAMES)[number], number>
 
 type Placed = Extract<Placement, { status: 'placed' }>
 
-/** Whether an order ended as planned, differs, or is unknown because the server was away. */
+/** Says whether an order ended as planned, differs, or is unknown because the server was away. */
 type CheckedOrder = {
   readonly placement: Placement
   readonly verdict: 'as planned' | 'differs' | 'unknown'

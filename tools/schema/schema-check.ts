@@ -28,7 +28,7 @@ const MAIN_BRANCHES = ['origin/HEAD', 'main', 'master']
 type SchemaChange = {
   readonly graph: string
   readonly description: string
-  /** Whether it was deprecated at the compared commit, so that it may go. */
+  /** Says whether it was deprecated at the compared commit, so that it may go. */
   readonly announced: boolean
 }
 

@@ -14,7 +14,7 @@ type Variables = Readonly<Record<string, unknown>>
 
 /** The fields that the caller may not see, as errors. */
 export type UnauthorizedReport = {
-  /** Whether such a field makes the gateway refuse the whole operation. */
+  /** Says whether such a field makes the gateway refuse the whole operation. */
   readonly refuses: boolean
   /** Returns one error for each such field that `@skip` and `@include` leave in with these variables. */
   errors(variables: Variables): readonly ExecutionError[]

@@ -59,7 +59,7 @@ type Scope = {
   readonly possible: readonly string[]
   readonly path: readonly string[]
   readonly conditions: readonly Condition[]
-  /** Whether an enclosing fragment is on a type that the caller may not see. */
+  /** Says whether an enclosing fragment is on a type that the caller may not see. */
   readonly denied: boolean
 }
 

@@ -37,7 +37,7 @@ export function compileListSize(
 type Slice = {
   /** The size that the argument asks for; the schema's default counts. */
   readonly read: (variables: Variables) => number | undefined
-  /** Whether the caller itself gives the argument. */
+  /** Says whether the caller itself gives the argument. */
   readonly isGiven: (variables: Variables) => boolean
 }
 

@@ -10,7 +10,7 @@ const schema = buildSchema(`
   type Product { sku: ID }
 `)
 
-/** Whether `path` is selected below `page`, as its resolver sees it. */
+/** Returns whether `path` is selected below `page`, as its resolver sees it. */
 async function selected(source: string, path: string[], variableValues: object = {}): Promise<boolean[]> {
   const answers: boolean[] = []
   const page = (_args: unknown, _context: unknown, info: Parameters<typeof selects>[0]) => {

@@ -69,7 +69,7 @@ function take(one: FeedClient, change: Change<TestOrder>): void {
   for (const event of change.events) expect(contains(one.states.get(event.orderId), event)).toBe(true)
 }
 
-/** Whether the state is that after the event, or newer: an event's id is its topic and position. */
+/** Returns whether the state is that after the event, or newer: an event's id is its topic and position. */
 export function contains(order: TestOrder | undefined, { id, service }: OrderEvent): boolean {
   return (order?.at?.[service] ?? 0) >= Number(id.slice(id.indexOf('-') + 1))
 }

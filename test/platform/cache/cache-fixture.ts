@@ -5,7 +5,7 @@ import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 export type Clock = { readonly now: () => number; advance(ms: number): void }
 
-export function createClock(): Clock {
+function createClock(): Clock {
   let time = 1_000_000
   return {
     now: () => time,
@@ -53,7 +53,7 @@ export async function openCacheFixture(url?: string, maxBytes?: number): Promise
 
 export const LONG: GetOptions<unknown> = { ttlMs: 60_000, tags: { always: ['a'] } }
 
-export type Source<T> = {
+type Source<T> = {
   readonly load: () => Promise<LoadResult<T>>
   /** Loads that began. */
   count(): number
@@ -76,7 +76,7 @@ export function sourceOf<T>(first: LoadResult<T>): Source<T> {
   }
 }
 
-export type PendingLoad<T> = {
+type PendingLoad<T> = {
   readonly load: () => Promise<LoadResult<T>>
   /** Resolves when the load has begun. */
   readonly begun: Promise<void>

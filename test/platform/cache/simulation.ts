@@ -13,7 +13,7 @@ type Change = { readonly topic: string; readonly position: number; readonly tags
 /** `seen` is how far the views were when it was read; `item` is a tag that only the value tells. */
 type Value = { readonly seen: PositionVector; readonly item: string }
 
-export type Step =
+type Step =
   | { readonly type: 'change'; readonly topic: number; readonly tags: readonly string[] }
   | { readonly type: 'hear'; readonly process: number; readonly topic: number }
   | {
@@ -89,7 +89,7 @@ type Process = {
 
 type Load = { finish(): void; fail(): void }
 
-export type Played = {
+type Played = {
   /** Values that were served although they lack a change, or lack what their caller had to see. */
   readonly faults: readonly string[]
   readonly sources: Readonly<Record<string, number>>

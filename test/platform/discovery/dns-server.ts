@@ -2,13 +2,13 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 
-export type Srv = {
+type Srv = {
   readonly target: string
   readonly port: number
   readonly weight: number
   readonly priority?: number
 }
-export type Records = { readonly a?: readonly string[]; readonly srv?: readonly Srv[] }
+type Records = { readonly a?: readonly string[]; readonly srv?: readonly Srv[] }
 
 const A = 1
 const SRV = 33

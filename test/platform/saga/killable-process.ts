@@ -5,7 +5,7 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-export type KillableProcess = AsyncDisposable & {
+type KillableProcess = AsyncDisposable & {
   /** Resolves when it has printed `line`. */
   said(line: string): Promise<void>
   /** SIGKILL. */

@@ -25,7 +25,7 @@ export type TripRunner = AsyncDisposable & {
   readonly onNews: (listener: () => void) => () => void
 }
 
-export type StoreTripRunner = TripRunner & { readonly store: EventStore }
+type StoreTripRunner = TripRunner & { readonly store: EventStore }
 
 /** Where runners share their sagas: each `run` is like another process. */
 export type TripHost = AsyncDisposable & {

@@ -1,7 +1,7 @@
 // A small saga for the runner's tests: steps one after another, undone when one fails, and a deadline.
 import type { Effect, SagaDefinition } from '#platform/saga/saga.ts'
 
-export type TripStep = { readonly step: string; readonly patience: 'bounded' | 'endless' }
+type TripStep = { readonly step: string; readonly patience: 'bounded' | 'endless' }
 export type TripEvent =
   | {
       readonly type: 'TripStarted'
