@@ -2,6 +2,7 @@
 // reports when they are ready, and stops on SIGTERM or when the parent is gone.
 import process from 'node:process'
 import { z } from 'zod'
+import { exitOnceLogged } from '#platform/process/exit.ts'
 import { faultOf } from '#platform/process/fault.ts'
 import { loadServices, type RunningServices, startServices } from '#start/services.ts'
 import { SERVICE_NAMES } from '#start/topology.ts'
@@ -33,7 +34,7 @@ async function leave(): Promise<void> {
   } catch (error) {
     console.error(error)
   }
-  process.exit(0)
+  await exitOnceLogged(0)
 }
 
 async function begin(message: unknown): Promise<void> {
@@ -43,7 +44,7 @@ async function begin(message: unknown): Promise<void> {
   } catch (error) {
     console.error(error)
     const { code, message } = faultOf(error)
-    report({ ready: false, error: message, code }, () => process.exit(1))
+    report({ ready: false, error: message, code }, () => void exitOnceLogged(1))
   }
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { type Environment, maskSecret } from '#platform/config/config.ts'
 import { stopSignal } from '#platform/http/stop-signal.ts'
+import { exitOnceLogged } from '#platform/process/exit.ts'
 import { describeFault, faultOf } from '#platform/process/fault.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 import { startTracing } from '#platform/telemetry/tracing.ts'
@@ -34,11 +35,14 @@ export async function runService<Config extends { readonly logger: Logger }, Ser
 ): Promise<void> {
   // A closed terminal or pipe must not end the process.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  let failed = false
   const fail = (error: unknown) => {
+    if (failed) return
+    failed = true
     reportFault(service.name, error)
-    process.exit(1)
+    void exitOnceLogged(1)
   }
-  process.once('uncaughtException', fail).once('unhandledRejection', fail)
+  process.on('uncaughtException', fail).on('unhandledRejection', fail)
   try {
     await serve(service)
   } catch (error) {
@@ -86,7 +90,7 @@ async function leaveEarly<Service>(
   const running = await Promise.race([starting, late])
   if (running !== undefined) return running
   logger.info({ signal }, `${name} is stopping before it has started: it was asked to`)
-  process.exit(0)
+  return await exitOnceLogged(0)
 }
 
 function isProduction(): boolean {

@@ -1,5 +1,6 @@
 // Writes log lines in the background with sonic-boom, as pino does: a full disk, a closed pipe or a stalled reader loses lines
 // and stops nothing else.
+import { once } from 'node:events'
 import process from 'node:process'
 import sonicBoom, { type SonicBoom } from 'sonic-boom'
 import { counter } from '#platform/telemetry/metrics.ts'
@@ -7,6 +8,8 @@ import { counter } from '#platform/telemetry/metrics.ts'
 export type LogOutput = {
   /** Never throws and never waits. A line for which there is no room is lost and counted. */
   write(line: string): void
+  /** Takes no more lines, and resolves once those before are written or a write has failed. */
+  finish(): Promise<void>
 }
 
 type LogOutputOptions = {
@@ -28,6 +31,8 @@ export function openLogOutput(options: LogOutputOptions): LogOutput {
   const losses = counter('waybill_log_lines_lost_total', 'Log lines that could not be written')
   const stream = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: maxWaitingBytes })
   let lost = 0
+  let waiting = false
+  let finished = false
   let retry: NodeJS.Timeout | undefined
   stream.on('error', (error: NodeJS.ErrnoException) => {
     failures.inc({ code: error.code ?? 'unknown' })
@@ -44,13 +49,25 @@ export function openLogOutput(options: LogOutputOptions): LogOutput {
     retry = undefined
   })
   stream.on('drain', () => {
+    waiting = false
     if (lost === 0) return
     const before = lost
     lost = 0
     onResumed(before)
   })
   process.once('exit', () => flush(stream))
-  return { write: line => void stream.write(line) }
+  return {
+    write(line) {
+      if (finished) return
+      waiting = true
+      stream.write(line)
+    },
+    async finish() {
+      finished = true
+      // once() rejects if a write fails.
+      if (waiting) await once(stream, 'drain').catch(() => {})
+    },
+  }
 }
 
 function flush(stream: SonicBoom): void {

@@ -50,6 +50,11 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
   return logger
 }
 
+/** Ends logging to standard output: resolves once it has taken every line so far, or refused one. */
+export async function finishLog(): Promise<void> {
+  await standardOutput?.finish()
+}
+
 function reportLost(logger: Logger, lost: number): void {
   logger.error({ lost }, `logging works again; ${lost} lines before this one were lost`)
 }

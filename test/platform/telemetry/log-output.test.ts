@@ -125,4 +125,21 @@ describe('a process whose log cannot be written', () => {
     await once(child, 'exit')
     expect(await readFile(file, 'utf8')).toContain('the last line')
   })
+
+  test('writes every line in order when it finishes its log, and none after that', async () => {
+    const file = makePipe()
+    const reader = openReader(file)
+    const writer = openSync(file, constants.O_WRONLY)
+    undo.defer(() => closeSync(writer))
+    const child = await logging(writer)
+    // More than a pipe takes at once, so that a write is still under way when the process ends.
+    child.send({ log: 200, finish: true } satisfies Steering)
+    const lines = await readUntil(file, 'the last line')
+    closeSync(reader)
+    await once(child, 'exit')
+    expect(lines.slice(0, -1).map(line => JSON.parse(line).msg)).toEqual([
+      ...Array(200).fill('filling'),
+      'the last line',
+    ])
+  })
 })
