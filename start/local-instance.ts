@@ -5,6 +5,7 @@ import process from 'node:process'
 import { z } from 'zod'
 import { type EmbeddedIssuer, findEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { parseJson } from '#platform/domain/json.ts'
 import { readStartSettings, type StartSettings } from '#start/settings.ts'
 import { PORT_OFFSETS } from '#start/topology.ts'
 
@@ -45,16 +46,8 @@ export async function findLocalInstance(env: Environment): Promise<LocalInstance
 /** Returns undefined unless the process lives: the file of a killed instance outlives it. */
 async function readPidFile(dataDir: string): Promise<PidFile | undefined> {
   const text = await readFile(path.join(dataDir, PID_FILE), 'utf8').catch(() => undefined) // there is none
-  const found = text === undefined ? undefined : pidFileSchema.safeParse(parseJson(text)).data
+  const found = text === undefined ? undefined : pidFileSchema.safeParse(parseJson(text)).data // one that is being written is not JSON yet
   return found && isAlive(found.pid) ? found : undefined
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined // it is being written
-  }
 }
 
 function isAlive(pid: number): boolean {

@@ -2,8 +2,7 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Connection, HttpResponse, OutgoingRequest } from '#gateway/transport/connection.ts'
-import { parseJson } from '#gateway/transport/subgraph-response.ts'
-import { isObject } from '#platform/domain/json.ts'
+import { isObject, parseJson } from '#platform/domain/json.ts'
 
 /** The most documents whose hashes are remembered. */
 const MAX_DOCUMENTS = 5000

@@ -2,7 +2,7 @@
 import type { SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { HttpResponse } from '#gateway/transport/connection.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { isObject } from '#platform/domain/json.ts'
+import { isObject, parseJson } from '#platform/domain/json.ts'
 
 /** Throws CallerError UNAVAILABLE when the response is not GraphQL. */
 export function readResponse({ text, status }: HttpResponse, name: string): SubgraphResponse {
@@ -36,14 +36,6 @@ function looksComplete(text: string): boolean {
 function isGraphql(answer: unknown): answer is { readonly data?: unknown; readonly errors?: unknown } {
   if (!isObject(answer)) return false
   return isObject(answer.data) || (Array.isArray(answer.errors) && answer.errors.length > 0)
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** Returns the error for a response that is not GraphQL. */

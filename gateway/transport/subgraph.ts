@@ -7,13 +7,8 @@ import { type ErrorMasking, maskErrors, PRODUCTION_MASKING } from '#gateway/tran
 import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
 import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
 import type { CollectReplyHeaders } from '#gateway/transport/reply-headers.ts'
-import {
-  isValidResponse,
-  notGraphqlError,
-  parseJson,
-  readResponse,
-} from '#gateway/transport/subgraph-response.ts'
-import { isObject } from '#platform/domain/json.ts'
+import { isValidResponse, notGraphqlError, readResponse } from '#gateway/transport/subgraph-response.ts'
+import { isObject, parseJson } from '#platform/domain/json.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { traceparent } from '#platform/telemetry/tracing.ts'
 

@@ -1,7 +1,7 @@
 // Encodes and decodes the cursors of keyset pages: a digest of the query, the last item's sort value and its id.
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
-import type { Json } from '#platform/domain/json.ts'
+import { type Json, parseJson } from '#platform/domain/json.ts'
 import type { Document, Query } from '#platform/read-models/read-models.ts'
 
 /** The value that a page is sorted by. Any other value at the path counts as null, which comes first. */
@@ -54,20 +54,12 @@ function pack(parts: readonly [string, SortValue, string]): string {
 }
 
 function unpack(cursor: string, fingerprint: string): PagePosition {
-  const parts = parse(cursor)
+  const parts = parseJson(Buffer.from(cursor, 'base64url').toString())
   if (!Array.isArray(parts) || parts.length !== 3) throw invalidCursor('it is not one of ours')
   const [query, value, id]: unknown[] = parts
   if (query !== fingerprint) throw invalidCursor('it belongs to another query')
   if (typeof id !== 'string' || !isSortValue(value)) throw invalidCursor('it is not one of ours')
   return { value, id }
-}
-
-function parse(cursor: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(cursor, 'base64url').toString())
-  } catch {
-    return undefined
-  }
 }
 
 function isSortValue(value: unknown): value is SortValue {

@@ -11,7 +11,7 @@ import {
   type UpstreamRequest,
 } from '#gateway/subscriptions/upstream/upstream.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { isObject } from '#platform/domain/json.ts'
+import { isObject, parseJson } from '#platform/domain/json.ts'
 
 const MAX_REFUSAL_BYTES = 64 * 1024
 
@@ -65,16 +65,8 @@ async function refusal(service: string, { statusCode, body }: Response): Promise
     text += String(chunk)
     if (text.length > MAX_REFUSAL_BYTES) break
   }
-  const responded = statusCode < 500 && statusCode !== 401 && statusCode !== 403 ? parsed(text) : undefined
+  const responded = statusCode < 500 && statusCode !== 401 && statusCode !== 403 ? parseJson(text) : undefined
   return isObject(responded) && Array.isArray(responded.errors) && responded.errors.length > 0
     ? new UpstreamRefusal(service, responded.errors)
     : refusalByStatus(service, statusCode)
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -4,7 +4,7 @@ import type { ApolloServer } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
-import { isObject } from '#platform/domain/json.ts'
+import { isObject, parseJson } from '#platform/domain/json.ts'
 import { type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import {
   createRequestContext,
@@ -199,16 +199,9 @@ function namedOperation({ method, body, query }: FastifyRequest, member: unknown
   if (isObject(member)) return member
   if (method === 'POST') return isObject(body) ? body : {}
   if (!isObject(query)) return {}
-  return { query: query.query, extensions: parseOrUndefined(query.extensions) }
-}
-
-/** Returns undefined for what does not parse: it is refused where it is read. */
-function parseOrUndefined(text: unknown): unknown {
-  try {
-    return typeof text === 'string' ? JSON.parse(text) : undefined
-  } catch {
-    return undefined
-  }
+  const { query: text, extensions } = query
+  // Extensions that are not JSON are refused where they are read.
+  return { query: text, extensions: typeof extensions === 'string' ? parseJson(extensions) : undefined }
 }
 
 function baseContext(

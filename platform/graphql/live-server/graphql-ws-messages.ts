@@ -1,6 +1,6 @@
 // Reads and checks the client's messages of the graphql-transport-ws protocol.
 import { MessageType } from 'graphql-ws'
-import { isObject, type UnknownObject } from '#platform/domain/json.ts'
+import { isObject, parseJson, type UnknownObject } from '#platform/domain/json.ts'
 import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 
 export type ClientMessage =
@@ -53,12 +53,4 @@ function readSubscribe(id: string, payload: unknown): ClientMessage | InvalidMes
 
 function invalid(problem: string): InvalidMessage {
   return { type: 'invalid', problem }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -2,6 +2,7 @@
 import { Pool } from 'undici'
 import { z } from 'zod'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { parseJson } from '#platform/domain/json.ts'
 import { toDecimal } from '#platform/domain/money.ts'
 import {
   type AuthoriseResponse,
@@ -108,7 +109,7 @@ async function post<Response>(
 ): Promise<Response> {
   const { statusCode, text } = await send(wire, { operation, call }, signal)
   if (isUnanswered(statusCode)) throw unavailable(`status ${statusCode}`)
-  const response = statusCode === 200 ? schema.safeParse(parse(text)) : undefined
+  const response = statusCode === 200 ? schema.safeParse(parseJson(text)) : undefined
   if (response?.success) return response.data
   throw new OperatorError(
     'PROVIDER_PROTOCOL',
@@ -139,14 +140,6 @@ async function send(
 
 function isUnanswered(statusCode: number): boolean {
   return statusCode >= 500 || statusCode === 408 || statusCode === 425 || statusCode === 429
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function unavailable(reason: string, cause?: unknown): CallerError {

@@ -2,7 +2,7 @@
 import { type Dispatcher, Pool } from 'undici'
 import { z } from 'zod'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
-import type { JsonObject } from '#platform/domain/json.ts'
+import { type JsonObject, parseJson } from '#platform/domain/json.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import type { Carrier } from './carrier.ts'
@@ -88,18 +88,9 @@ async function send({ pool, path, body, signal, secret, now }: SignedRequest): P
       await answer.body.dump()
       throw unavailable(new Error(`the carrier answered ${answer.statusCode}`))
     }
-    return { status: answer.statusCode, body: parse(await answer.body.text()) }
+    return { status: answer.statusCode, body: parseJson(await answer.body.text()) }
   } catch (cause) {
     throw cause instanceof CallerError ? cause : unavailable(cause)
-  }
-}
-
-/** Returns undefined for invalid JSON, which then fails every schema. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 

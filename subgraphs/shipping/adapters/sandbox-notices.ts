@@ -1,5 +1,6 @@
 // Moves the sandbox carrier's parcels when they are due, and sends notices of it to shipping's webhook, at least once each.
 import { randomUUID } from 'node:crypto'
+import { parseJson } from '#platform/domain/json.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import {
   type Alarm,
@@ -97,19 +98,11 @@ async function send(notices: CarrierNotices, { sender, logger }: Sending): Promi
     const { statusCode, text } = await sender.send(notices)
     if (statusCode < 300) return new Set()
     logger.warn({ statusCode }, 'sandbox carrier: the webhook refused notices, they are sent again')
-    const named = statusCode === 503 ? failedSchema.safeParse(parse(text)) : undefined
+    const named = statusCode === 503 ? failedSchema.safeParse(parseJson(text)) : undefined
     return named?.success ? new Set(named.data.error.failed) : all
   } catch (err) {
     logger.warn({ err }, 'sandbox carrier: the webhook did not respond, the notices are sent again')
     return all
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 
