@@ -1,7 +1,7 @@
 // Runs a planner's process, and starts it again when it crashes or takes too long.
 import { type ChildProcess, fork } from 'node:child_process'
 import { Socket } from 'node:net'
-import type { PlannerRequest, PlannerResponse } from '#gateway/planner/planner-worker.ts'
+import type { PlannerRequest, PlanResult } from '#gateway/planner/planner-worker.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 const MAX_PENDING = 1000
@@ -20,7 +20,7 @@ const MAX_OUTPUT = 500
 
 type Pending = {
   readonly request: PlannerRequest
-  readonly resolve: (response: PlannerResponse) => void
+  readonly resolve: (result: PlanResult) => void
   readonly reject: (error: Error) => void
 }
 
@@ -33,10 +33,13 @@ export class PlannerCrashed extends Error {
 }
 
 export type PlannerProcess = {
-  /** The response to the supergraph when the process was first started. */
-  readonly ready: Promise<PlannerResponse>
-  /** Rejects with UNAVAILABLE when too many requests are pending, with PlannerCrashed when the process died of this one. */
-  request(request: PlannerRequest): Promise<PlannerResponse>
+  /** Starts the process, and resolves with its response to the supergraph. */
+  start(): Promise<PlanResult>
+  /**
+   * Starts the process first when it is not running. Rejects with UNAVAILABLE when too many requests are pending, with
+   * PlannerCrashed when the process died of this one.
+   */
+  request(request: PlannerRequest): Promise<PlanResult>
   close(): void
 }
 
@@ -52,8 +55,7 @@ type State = {
   idleMs: number
 }
 
-/** Whenever the process has ended, the next request starts it again and sends it the supergraph first. */
-export function startPlannerProcess(program: URL, sdl: string): PlannerProcess {
+export function createPlannerProcess(program: URL, sdl: string): PlannerProcess {
   const state: State = {
     program,
     supergraph: { kind: 'supergraph', sdl },
@@ -64,21 +66,19 @@ export function startPlannerProcess(program: URL, sdl: string): PlannerProcess {
     startedAt: 0,
     idleMs: MIN_IDLE_MS,
   }
-  const ready = new Promise<PlannerResponse>((resolve, reject) => {
-    startChild(state)
-    send(state, { request: state.supergraph, resolve, reject })
-  })
-  return { ready, request: request => requestOf(state, request), close: () => close(state) }
+  return {
+    start: () => start(state),
+    request: request => requestOf(state, request),
+    close: () => close(state),
+  }
 }
 
-function requestOf(state: State, request: PlannerRequest): Promise<PlannerResponse> {
+function requestOf(state: State, request: PlannerRequest): Promise<PlanResult> {
   if (state.closed) return Promise.reject(new Error('the planner is closed'))
   if (state.pending.length >= MAX_PENDING)
     return Promise.reject(new CallerError('UNAVAILABLE', 'too many new operations at once: try again'))
-  return new Promise((resolve, reject) => {
-    if (!state.child) restart(state)
-    send(state, { request, resolve, reject })
-  })
+  if (!state.child) restart(state)
+  return send(state, request)
 }
 
 function close(state: State): void {
@@ -90,7 +90,8 @@ function close(state: State): void {
   for (const { reject } of state.pending.splice(0)) reject(new Error('the planner is closed'))
 }
 
-function startChild(state: State): void {
+/** The first request to a new process is always the supergraph. */
+function start(state: State): Promise<PlanResult> {
   state.startedAt = performance.now()
   const child = fork(state.program, { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   if (child.stderr instanceof Socket) child.stderr.unref() // the channel is what keeps this process up, or not
@@ -98,36 +99,37 @@ function startChild(state: State): void {
   child.stderr?.setEncoding('utf8').on('data', text => {
     output = (output + text).slice(-MAX_OUTPUT)
   })
-  child.on('message', (response: PlannerResponse) => settleFirst(state, response))
+  child.on('message', (result: PlanResult) => settleFirst(state, result))
   child.on('error', () => child.kill('SIGKILL'))
   // Not on exit: what it printed may come after that.
   child.once('close', () => {
     if (state.child === child) recover(state, output.trim().replaceAll(/\s*\n\s*/g, '; '))
   })
   state.child = child
+  return send(state, state.supergraph)
 }
 
 function restart(state: State): void {
-  startChild(state)
-  send(state, { request: state.supergraph, resolve() {}, reject() {} })
+  start(state).catch(() => {}) // the requests behind the supergraph are rejected with it
 }
 
-function send(state: State, pending: Pending): void {
+function send(state: State, request: PlannerRequest): Promise<PlanResult> {
+  return new Promise((resolve, reject) => sendPending(state, { request, resolve, reject }))
+}
+
+function sendPending(state: State, pending: Pending): void {
   state.pending.push(pending)
-  state.child?.send(pending.request, ignoreUndelivered)
+  state.child?.send(pending.request, () => {}) // the end of the process tells of a message that does not arrive
   watch(state)
 }
 
-/** The end of the process is what tells of a message that does not arrive. */
-function ignoreUndelivered(): void {}
-
-function settleFirst(state: State, response: PlannerResponse): void {
+function settleFirst(state: State, result: PlanResult): void {
   const first = state.pending.shift()
   if (first?.request === state.supergraph) {
     const startMs = performance.now() - state.startedAt
     state.idleMs = Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, IDLE_STARTS * startMs))
   }
-  first?.resolve(response)
+  first?.resolve(result)
   watch(state)
 }
 
@@ -143,7 +145,7 @@ function recover(state: State, output: string): void {
   }
   first?.reject(new PlannerCrashed('plan', output))
   if (others.length > 0) restart(state)
-  for (const other of others) send(state, other)
+  for (const other of others) sendPending(state, other)
 }
 
 /** Kills the process when it works too long on one request, or has been idle too long. */
@@ -151,13 +153,9 @@ function watch(state: State): void {
   clearTimeout(state.timer)
   const { child, idleMs, pending, supergraph } = state
   const [first] = pending
-  holdOpen(child, first ? 'ref' : 'unref')
-  const ms = !first ? idleMs : first.request === supergraph ? MAX_START_MS : MAX_PLAN_MS
-  state.timer = child && setTimeout(() => state.child?.kill('SIGKILL'), ms).unref()
-}
-
-/** Only while a request is pending does the process keep the gateway's process from exiting. */
-function holdOpen(child: ChildProcess | undefined, hold: 'ref' | 'unref'): void {
+  const hold = first ? 'ref' : 'unref' // only while a request is pending does it keep the gateway's process from exiting
   child?.[hold]()
   child?.channel?.[hold]()
+  const ms = !first ? idleMs : first.request === supergraph ? MAX_START_MS : MAX_PLAN_MS
+  state.timer = child && setTimeout(() => state.child?.kill('SIGKILL'), ms).unref()
 }

@@ -1,7 +1,7 @@
 // Serves a planner in a process of its own: it plans and verifies the operations that the gateway sends, one by one.
 import { createHash } from 'node:crypto'
 import { parse } from 'graphql'
-import { createPlanVerifier } from '#gateway/planner/check/plan-verification.ts'
+import { createPlanVerifier, type VerifiedPlan } from '#gateway/planner/check/plan-verification.ts'
 import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
 
 /** The first message is the supergraph; the others are responded to one by one, in the order in which they came. */
@@ -9,12 +9,8 @@ export type PlannerRequest =
   | { readonly kind: 'supergraph'; readonly sdl: string }
   | { readonly kind: 'plan'; readonly text: string; readonly operationName: string | undefined }
 
-export type PlannerResponse =
-  | { readonly kind: 'ready' }
-  /** `flaw` is why the plan may be wrong. */
-  | { readonly kind: 'planned'; readonly node: unknown; readonly flaw: string | undefined }
-  /** The supergraph cannot be read, or the operation cannot be planned. */
-  | { readonly kind: 'refused'; readonly reason: string }
+/** Refused when the supergraph cannot be read, or the operation cannot be planned. A supergraph that was read has no node. */
+export type PlanResult = VerifiedPlan | { readonly refusal: string }
 
 /** Plans an operation. Throws an Error that says why there is no plan. */
 type PlanText = (text: string, operationName: string | undefined) => PlanNode | undefined
@@ -26,19 +22,19 @@ export function servePlanner(read: (sdl: string) => PlanText): void {
   let planning: Planning | undefined
   let refusal = 'there is no supergraph yet'
 
-  function respond(request: PlannerRequest): PlannerResponse {
+  function respond(request: PlannerRequest): PlanResult {
     try {
       if (request.kind === 'supergraph') {
         planning = { plan: read(request.sdl), verify: createPlanVerifier(request.sdl) }
-        return { kind: 'ready' }
+        return { node: undefined, flaw: undefined }
       }
-      if (!planning) return { kind: 'refused', reason: refusal }
+      if (!planning) return { refusal }
       const plan = planning.plan(request.text, request.operationName)
-      return { kind: 'planned', ...planning.verify(plan, parse(request.text, { noLocation: true })) }
+      return planning.verify(plan, parse(request.text, { noLocation: true }))
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       if (request.kind === 'supergraph') refusal = reason
-      return { kind: 'refused', reason }
+      return { refusal: reason }
     }
   }
 

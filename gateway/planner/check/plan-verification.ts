@@ -6,8 +6,8 @@ import { repairedPlans } from '#gateway/planner/check/plan-repairs.ts'
 import { findRequestFlaw } from '#gateway/planner/check/request-check.ts'
 import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
 
-/** `flaw` says why the plan may be wrong, whichever way it is repaired. */
-type VerifiedPlan = { readonly node: PlanNode | undefined; readonly flaw: string | undefined }
+/** `node` is undefined when no subgraph is to be asked; `flaw` is why the plan may be wrong, whichever way it is repaired. */
+export type VerifiedPlan = { readonly node: PlanNode | undefined; readonly flaw: string | undefined }
 
 /** Verifies plans of normalized operations. The supergraph is read when the first plan comes. */
 export function createPlanVerifier(
