@@ -1,73 +1,98 @@
 // Delivers the signed webhooks of a table when they are due, and retries them until they are accepted.
 import { Pool } from 'undici'
 import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 
 const CALL_TIMEOUT_MS = 10_000
 /** Longer than a call: what a killed process had claimed is delivered by another after this. */
-export const LEASE_MS = 15_000
+const LEASE_MS = 15_000
 /** The table is looked at this often even with nothing due, for what other processes put into it. */
 const IDLE_MS = 5_000
-export const FIRST_RETRY_MS = 250
+const FIRST_RETRY_MS = 250
 const LAST_RETRY_MS = 30_000
 
-export type WebhookSender = AsyncDisposable & {
-  /** Posts `content` as JSON. Throws when no response comes within ten seconds. */
-  send(content: unknown): Promise<{ readonly statusCode: number; readonly text: string }>
-}
+/** Posts `content` as signed JSON. Throws when no response comes within ten seconds. */
+export type PostWebhook = (
+  content: unknown,
+) => Promise<{ readonly statusCode: number; readonly text: string }>
 
-export type WebhookTarget = {
-  readonly webhookUrl: string
+export type DeliverySettings = {
   /** Shared with the receiver. */
-  readonly secret: string
+  readonly webhookSecret: string
   readonly now: () => Date
+  readonly logger: Logger
 }
 
-export function createWebhookSender(target: WebhookTarget, connections: number): WebhookSender {
-  const { webhookUrl, secret, now } = target
-  const { pathname: path, origin } = new URL(webhookUrl)
-  const timeouts = { headersTimeout: CALL_TIMEOUT_MS, bodyTimeout: CALL_TIMEOUT_MS }
-  const pool = new Pool(origin, { connections, ...timeouts })
-  return {
-    async send(content) {
-      const body = JSON.stringify(content)
-      const signature = { [SIGNATURE_HEADER]: signWebhook(secret, body, now()) }
-      const headers = { 'content-type': 'application/json', ...signature }
-      const response = await pool.request({ method: 'POST', path, headers, body })
-      return { statusCode: response.statusCode, text: await response.body.text() }
-    },
-    [Symbol.asyncDispose]: () => pool.close(),
-  }
+type DeliveryOptions = DeliverySettings & {
+  /** The most calls under way at once. */
+  readonly connections: number
+  /** Names what is done, in the log of a failure. */
+  readonly task: string
+  /** Sends what is due, and returns how long nothing more is to be done: 0 when more is due. */
+  sendDue(post: PostWebhook): Promise<number>
 }
 
-/** Sleeps until an instant, an earlier one that is announced meanwhile, or the end. For one sleeper. */
-export type Alarm = {
-  readonly isStopped: () => boolean
-  sleep(ms: number): Promise<void>
+export type WebhookDelivery = {
+  /** Begins to send to `webhookUrl`. Called once. */
+  start(webhookUrl: string): void
   /** Announces that a webhook is due at `at`, which may be earlier than the next one known. */
   expect(at: Date): void
-  stop(): void
+  /** Stops after the calls under way have ended, and it is recorded how they went. */
+  stop(): Promise<void>
 }
 
-export function createAlarm(now: () => Date): Alarm {
+export function createWebhookDelivery(options: DeliveryOptions): WebhookDelivery {
+  const { now, logger, task, connections, sendDue } = options
   const wakeSignal = createWakeSignal()
+  let running: Promise<void> | undefined
   let stopped = false
   let planned = Number.POSITIVE_INFINITY
-  return {
-    isStopped: () => stopped,
-    async sleep(ms) {
-      planned = now().getTime() + ms
-      if (!stopped) await wakeSignal.wait(ms)
+  const run = async (url: URL): Promise<void> => {
+    const timeouts = { headersTimeout: CALL_TIMEOUT_MS, bodyTimeout: CALL_TIMEOUT_MS }
+    const pool = new Pool(url.origin, { connections, ...timeouts })
+    const post: PostWebhook = content => send(pool, { ...options, path: url.pathname }, content)
+    while (!stopped) {
+      const pauseMs = await sendDue(post).catch(err => {
+        logger.warn({ err }, `${task} failed, retrying in ${FIRST_RETRY_MS} ms`)
+        return FIRST_RETRY_MS
+      })
+      planned = now().getTime() + pauseMs
+      if (pauseMs > 0 && !stopped) await wakeSignal.wait(pauseMs)
       planned = Number.POSITIVE_INFINITY
+    }
+    await pool.close()
+  }
+  return {
+    start(webhookUrl) {
+      running = run(new URL(webhookUrl))
     },
     expect(at) {
       if (at.getTime() < planned) wakeSignal.notify()
     },
-    stop() {
+    async stop() {
       stopped = true
       wakeSignal.notify()
+      await running
     },
   }
+}
+
+async function send(
+  pool: Pool,
+  { webhookSecret, now, path }: DeliverySettings & { readonly path: string },
+  content: unknown,
+): ReturnType<PostWebhook> {
+  const body = JSON.stringify(content)
+  const signature = { [SIGNATURE_HEADER]: signWebhook(webhookSecret, body, now()) }
+  const headers = { 'content-type': 'application/json', ...signature }
+  const response = await pool.request({ method: 'POST', path, headers, body })
+  return { statusCode: response.statusCode, text: await response.body.text() }
+}
+
+/** Returns until when a webhook that is claimed now is left to the process that claims it. */
+export function leaseUntil(now: Date): Date {
+  return new Date(now.getTime() + LEASE_MS)
 }
 
 /** Returns how long nothing is to be done when the earliest webhook is due at `due`. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Money } from '#platform/domain/money.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
+import type { DeliverySettings, WebhookDelivery } from '#platform/webhooks/delivery.ts'
 import type {
   AuthoriseCall,
   AuthoriseResponse,
@@ -12,42 +12,32 @@ import type {
   ProviderCall,
 } from './payment-provider.ts'
 import { type Ledger, type LedgerRow, openLedger, type TenderSums } from './sandbox-ledger.postgres.ts'
-import { type SandboxNotices, startNotices } from './sandbox-notices.ts'
+import { createNotices } from './sandbox-notices.ts'
 import { scenarioOf } from './sandbox-scenarios.ts'
 
-export type SandboxProviderOptions = {
+export type SandboxProviderOptions = DeliverySettings & {
   readonly databaseUrl: string
-  readonly webhookSecret: string
   /** The time from a pending authorisation to the notice about it. */
   readonly approvalMs: number
-  readonly now: () => Date
-  readonly logger: Logger
 }
 
-export type SandboxProvider = PaymentProvider & {
-  /** Begins to send notices of approvals to `webhookUrl`. Called once. */
-  start(webhookUrl: string): void
-  /** Stops sending notices after the calls under way have ended; disposing does so too. */
-  stop(): Promise<void>
-  /** Returns the amounts that really moved for a payment, by tender. */
-  sums(reference: string): Promise<TenderSums[]>
-}
+/** It sends notices of approvals from `start` to `stop`; disposing stops it, too. */
+export type SandboxProvider = PaymentProvider &
+  Pick<WebhookDelivery, 'start' | 'stop'> & {
+    /** Returns the amounts that really moved for a payment, by tender. */
+    sums(reference: string): Promise<TenderSums[]>
+  }
 
 /** A call whose response is lost ends after this time, unless its caller gives up before. */
 const SILENCE_MS = 60_000
 
-type Sandbox = SandboxProviderOptions & { readonly ledger: Ledger; readonly expect: (at: Date) => void }
+type Sandbox = SandboxProviderOptions & Pick<WebhookDelivery, 'expect'> & { readonly ledger: Ledger }
 
 /** Opens the sandbox. Its ledger is durable: a repeated call gets the same response from any process on the same database. */
 export async function openSandboxProvider(options: SandboxProviderOptions): Promise<SandboxProvider> {
   const ledger = await openLedger(options.databaseUrl, options.logger)
-  let notices: SandboxNotices | undefined
-  const sandbox: Sandbox = { ...options, ledger, expect: at => notices?.expect(at) }
-  const stop = async (): Promise<void> => {
-    const running = notices
-    notices = undefined
-    await running?.[Symbol.asyncDispose]()
-  }
+  const { start, stop, expect } = createNotices({ ...options, ledger })
+  const sandbox: Sandbox = { ...options, ledger, expect }
   return {
     authorise: (call, signal) => authorise(call, sandbox, signal),
     capture: call => move('capture', call, sandbox),
@@ -62,9 +52,7 @@ export async function openSandboxProvider(options: SandboxProviderOptions): Prom
       return row.status === 'declined' ? declined(row) : { status: 'approved' }
     },
     sums: reference => ledger.sums(reference),
-    start(webhookUrl) {
-      notices = startNotices({ ...options, ledger, webhookUrl, secret: options.webhookSecret })
-    },
+    start,
     stop,
     async [Symbol.asyncDispose]() {
       await stop()

@@ -1,8 +1,8 @@
 // Implements the sandbox carrier: takes bookings, moves parcels by the clock, and sends notices as a real one does.
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
-import { type SandboxNotices, startNotices } from '#subgraphs/shipping/adapters/sandbox-notices.ts'
+import type { DeliverySettings, WebhookDelivery } from '#platform/webhooks/delivery.ts'
+import { createNotices } from '#subgraphs/shipping/adapters/sandbox-notices.ts'
 import { deliveryDays } from '#subgraphs/shipping/domain/tariff.ts'
 import type { Booking, BookingResponse, Carrier, CollectResponse } from './carrier.ts'
 import { type NewParcel, openParcels, type Parcels } from './sandbox-parcels.postgres.ts'
@@ -10,41 +10,27 @@ import { type Scenario, scenarioOf } from './sandbox-scenarios.ts'
 
 const DAY_MS = 86_400_000
 
-export type SandboxCarrierOptions = {
+export type SandboxCarrierOptions = DeliverySettings & {
   readonly databaseUrl: string
-  readonly webhookSecret: string
   /** The time between two steps of a parcel. */
   readonly stepMs: number
-  readonly now: () => Date
-  readonly logger: Logger
 }
 
-export type SandboxCarrier = Carrier & {
-  /** Begins to move parcels, and to send notices to `webhookUrl`. Called once. */
-  start(webhookUrl: string): void
-  /** Stops moving parcels after the call under way has ended. Bookings still work. Disposing does so too. */
-  stop(): Promise<void>
-}
+/** It moves parcels and sends notices of it from `start` to `stop`, after which bookings still work. Disposing stops it, too. */
+export type SandboxCarrier = Carrier & Pick<WebhookDelivery, 'start' | 'stop'>
 
-type Sandbox = SandboxCarrierOptions & { readonly parcels: Parcels; readonly expect: (at: Date) => void }
+type Sandbox = SandboxCarrierOptions & Pick<WebhookDelivery, 'expect'> & { readonly parcels: Parcels }
 
 /** Opens the sandbox. Its parcels are durable: any process that opens the same database continues them. */
 export async function openSandboxCarrier(options: SandboxCarrierOptions): Promise<SandboxCarrier> {
   const parcels = await openParcels(options.databaseUrl, options.logger)
-  let notices: SandboxNotices | undefined
-  const stop = async (): Promise<void> => {
-    const running = notices
-    notices = undefined
-    await running?.[Symbol.asyncDispose]()
-  }
-  const sandbox: Sandbox = { ...options, parcels, expect: at => notices?.expect(at) }
+  const { start, stop, expect } = createNotices({ ...options, parcels })
+  const sandbox: Sandbox = { ...options, parcels, expect }
   return {
     book: booking => book(booking, sandbox),
     cancel: reference => cancel(reference, sandbox),
     collect: reference => collect(reference, sandbox),
-    start(webhookUrl) {
-      notices = startNotices({ ...options, parcels, webhookUrl, secret: options.webhookSecret })
-    },
+    start,
     stop,
     async [Symbol.asyncDispose]() {
       await stop()
