@@ -1,8 +1,8 @@
 // Follows the topics about orders on the bus, once for everything in a BFF that keeps up with them.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
-import { CallerError } from '#platform/domain/errors.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
+import { oldestPositionIn } from '#platform/event-bus/validation.ts'
 import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -24,8 +24,6 @@ export type BusFollower = AsyncDisposable & {
   onFollow(listener: (from: PositionVector) => void): Disposable
   /** Calls `listener` when following ends or falls behind: from then on, messages may be missing. */
   onGap(listener: () => void): Disposable
-  /** Returns where following began. */
-  from(): PositionVector
   /** Returns how far each topic is received. */
   heard(): PositionVector
 }
@@ -43,7 +41,6 @@ type BusFollowerOptions = {
 
 /** One period of following, from its first message to its end. */
 type Session = {
-  readonly from: PositionVector
   readonly tails: AsyncDisposableStack
   readonly closing: AbortController
   readonly caughtUp: Promise<void>
@@ -79,7 +76,6 @@ export function createBusFollower(options: BusFollowerOptions): BusFollower {
     listen: listener => register(state.messageListeners, listener),
     onFollow: listener => register(state.followListeners, listener),
     onGap: listener => register(state.gapListeners, listener),
-    from: () => state.session?.from ?? {},
     heard: () => state.heard,
     async [Symbol.asyncDispose]() {
       state.isClosed = true
@@ -149,7 +145,7 @@ async function start(state: State): Promise<Session> {
     for (const { topic, after } of starts)
       tails.use(await state.bus.tail([topic], receive, { [topic]: after }))
     const ends = Object.fromEntries(starts.map(({ topic, end }) => [topic, end]))
-    return run(state, { from, tails, ends })
+    return run(state, tails, ends)
   } catch (error) {
     await tails.disposeAsync()
     state.starting = undefined
@@ -168,19 +164,16 @@ async function startOf(
     await bus.read(topic, after, 1)
     return { topic, after, end }
   } catch (error) {
-    const oldest = error instanceof CallerError ? error.details?.oldest : undefined
-    if (typeof oldest !== 'number') throw error
+    const oldest = oldestPositionIn(error)
+    if (oldest === undefined) throw error
     return { topic, after: oldest, end }
   }
 }
 
-function run(
-  state: State,
-  { from, tails, ends }: Pick<Session, 'from' | 'tails'> & { readonly ends: PositionVector },
-): Session {
+function run(state: State, tails: AsyncDisposableStack, ends: PositionVector): Session {
   const closing = new AbortController()
   const caughtUp = untilHeard(state, ends, closing.signal)
-  const session: Session = { from, tails, closing, caughtUp, isBehind: false, isReady: false }
+  const session: Session = { tails, closing, caughtUp, isBehind: false, isReady: false }
   void caughtUp.then(() => {
     session.isReady = true
   })

@@ -1,11 +1,11 @@
 // Builds changes out of events: looks up the events of a scope between two positions, and the states of their orders.
+import type { LRUCache } from 'lru-cache'
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import type { OrderEvent, Scope } from '#bff/order-feed/change.ts'
 import { type BuiltChange, type Channel, recentBetween } from '#bff/order-feed/channel.ts'
 import { encodeCursor } from '#bff/order-feed/cursor.ts'
 import type { EventWindow } from '#bff/order-feed/event-window.ts'
 import type { Detail, LoadRequest, OrderLoader } from '#bff/order-feed/order-loader.ts'
-import { NO_OWNER, type OwnerCache } from '#bff/order-feed/owner-cache.ts'
 import {
   advancePast,
   type EventEntry,
@@ -15,13 +15,18 @@ import {
   vectorOf,
 } from '#bff/order-feed/positions.ts'
 
+/** Which customer an order belongs to, by the order's id, as far as it is known. */
+export type OwnerCache = LRUCache<string, string>
+
+/** The owner of an order that cannot be read: no customer has this id. */
+export const NO_OWNER = ''
 /** Events in one change. */
 const MAX_EVENTS = 200
 /** Orders whose owner must be read before a customer's events can be told from other customers' events. */
 const MAX_UNKNOWN_OWNERS = 1_000
 
 export type ChangeBuilder<Order> = {
-  /** Resolves to undefined when the events between can no longer be listed. Rejects when the bus cannot be read. */
+  /** Resolves to undefined when the events between can no longer be listed. Never rejects. */
   build(channel: Channel<Order>, from: Positions, to: Positions): Promise<BuiltChange<Order> | undefined>
   /** Reads who owns the orders. The owner of an order that cannot be read is NO_OWNER. */
   learnOwners(entries: readonly EventEntry[]): Promise<void>

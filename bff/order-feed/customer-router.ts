@@ -1,9 +1,7 @@
 // Routes events to the customers whose orders they are about, in order, and reads the owners that are not known yet.
 import type { ChangeBuilder } from '#bff/order-feed/change-builder.ts'
-import { retryUntilAborted } from '#bff/order-feed/channel-publisher.ts'
 import type { EventWindow } from '#bff/order-feed/event-window.ts'
 import { advancePast, type EventEntry, equalPositions, type Positions } from '#bff/order-feed/positions.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
 
 type CustomerRouter = {
   /** Returns how far events are routed. */
@@ -27,7 +25,6 @@ type CustomerRouterOptions<Order> = {
   readonly onLost: () => void
   /** Called when events may have been routed. */
   readonly onAdvanced: () => void
-  readonly logger: Logger
   readonly signal: AbortSignal
 }
 
@@ -35,7 +32,7 @@ type CustomerRouterOptions<Order> = {
 const STEP = 1_000
 
 export function createCustomerRouter<Order>(options: CustomerRouterOptions<Order>): CustomerRouter {
-  const { window, changes, onEvent, onLost, onAdvanced, logger, signal } = options
+  const { window, changes, onEvent, onLost, onAdvanced, signal } = options
   let positions: Positions = window.positions()
   let isRouting = false
 
@@ -59,7 +56,7 @@ export function createCustomerRouter<Order>(options: CustomerRouterOptions<Order
   }
 
   async function learnOwners(): Promise<void> {
-    if (await retryUntilAborted(() => window.backfill(positions), { logger, signal })) {
+    if (await window.backfill(positions)) {
       const entries = window.holds(positions) ? listUpTo(window.positions()) : []
       await changes.learnOwners(changes.withoutOwner(entries))
     } else if (!signal.aborted) {

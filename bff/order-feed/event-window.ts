@@ -3,6 +3,8 @@ import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import { type EventEntry, isPast, type Positions } from '#bff/order-feed/positions.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import { oldestPositionIn } from '#platform/event-bus/validation.ts'
+import { fullJitter, pauseUnlessAborted } from '#platform/resilience/backoff.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type EventWindow = {
   /** Returns how far each topic is received. */
@@ -20,7 +22,8 @@ export type EventWindow = {
   holds(positions: Positions): boolean
   /**
    * Reads events back from the bus until the window holds everything past `positions`. Concurrent calls share the reads.
-   * Resolves to false when the bus has deleted some of them, or when more than `lookThrough` positions lie in between.
+   * A read that fails is tried again with growing pauses. Resolves to false when the bus has deleted some of them, when
+   * more than `lookThrough` positions lie in between, and when `signal` aborts. Never rejects.
    */
   backfill(positions: Positions): Promise<boolean>
   /** Returns the first `limit` accepted events past `from` and not past `to`: in order per topic, by time across topics. */
@@ -41,6 +44,8 @@ type WindowOptions = {
   /** How many events of each topic are kept, give or take a quarter. */
   readonly capacity: number
   readonly lookThrough: number
+  readonly logger: Logger
+  readonly signal: AbortSignal
 }
 
 /** The events of a topic past `from` and not past `to`. */
@@ -61,6 +66,8 @@ type State = WindowOptions & {
 }
 
 const PAGE = 1_000
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 5_000
 const INDEXES = new Map<string, number>(ORDER_TOPICS.map((topic, index) => [topic, index]))
 
 export function createEventWindow(options: WindowOptions): EventWindow {
@@ -127,17 +134,22 @@ function holds({ logs }: State, positions: Positions): boolean {
 }
 
 async function backfill(state: State, positions: Positions): Promise<boolean> {
-  if (holds(state, positions)) return true
-  const { logs, lookThrough } = state
-  const distance = logs.reduce((sum, log) => sum + Math.max(0, log.to - (positions[log.index] ?? 0)), 0)
-  if (distance > lookThrough) return false
-  try {
-    await Promise.all(logs.map(log => backfillTopic(state, log, positions[log.index] ?? 0)))
-    return true
-  } catch (error) {
-    if (oldestPositionIn(error) === undefined) throw error
-    return false
+  const { logs, lookThrough, logger, signal } = state
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    if (holds(state, positions)) return true
+    const distance = logs.reduce((sum, log) => sum + Math.max(0, log.to - (positions[log.index] ?? 0)), 0)
+    if (distance > lookThrough) return false
+    try {
+      await Promise.all(logs.map(log => backfillTopic(state, log, positions[log.index] ?? 0)))
+      return true
+    } catch (err) {
+      if (oldestPositionIn(err) !== undefined) return false
+      const pauseMs = fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS)
+      logger.warn({ err, attempt, pauseMs }, 'missed events could not be read from the bus, retrying')
+      await pauseUnlessAborted(pauseMs, signal)
+    }
   }
+  return false
 }
 
 /** Backfills of a topic run one after another, so that a later one finds what an earlier one read. */

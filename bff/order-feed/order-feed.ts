@@ -3,31 +3,22 @@ import { LRUCache } from 'lru-cache'
 import { type BusFollower, ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import { customerIdOf, orderIdOf } from '#bff/bus/message-ids.ts'
 import type { Change, Scope, SharedStream } from '#bff/order-feed/change.ts'
-import { type ChangeBuilder, createChangeBuilder } from '#bff/order-feed/change-builder.ts'
+import { createChangeBuilder, type OwnerCache } from '#bff/order-feed/change-builder.ts'
 import {
   advanceHead,
-  type BuiltChange,
   type CatchUp,
   type Channel,
   createSubscriber,
   moveTo,
   type Subscriber,
 } from '#bff/order-feed/channel.ts'
-import { retryUntilAborted } from '#bff/order-feed/channel-publisher.ts'
 import { type ChannelRegistry, createChannelRegistry } from '#bff/order-feed/channel-registry.ts'
-import { decodeCursor, keyOf, refusedCursor } from '#bff/order-feed/cursor.ts'
+import { decodeCursor, refusedCursor } from '#bff/order-feed/cursor.ts'
 import { createEventRouter, type EventRouter } from '#bff/order-feed/event-router.ts'
 import { createEventWindow, type EventWindow } from '#bff/order-feed/event-window.ts'
 import { createOrderLoader, type Detail } from '#bff/order-feed/order-loader.ts'
-import { createOwnerCache, type OwnerCache } from '#bff/order-feed/owner-cache.ts'
 import { type EventEntry, type Positions, positionsOf } from '#bff/order-feed/positions.ts'
-import {
-  close,
-  createCatchUp,
-  type FindMissed,
-  presentChange,
-  streamOf,
-} from '#bff/order-feed/subscription.ts'
+import { close, createCatchUp, presentChange, streamOf } from '#bff/order-feed/subscription.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -82,16 +73,15 @@ export type FeedLimits = {
   readonly longestPauseMs: number
 }
 
-/** Missed changes kept for other subscribers that missed the same. */
-const MAX_MISSED_CHANGES = 64
+/** Owners kept: some 10 MB at most. */
+const MAX_OWNERS = 50_000
 
 type State<Order> = OrderFeedOptions<Order> & {
   readonly channels: ChannelRegistry<Order>
   readonly owners: OwnerCache
   readonly window: EventWindow
-  readonly router: EventRouter<Order>
+  readonly router: EventRouter
   readonly catchUp: CatchUp<Order>
-  readonly hold: SharedHold
 }
 
 export function openOrderFeed<Order extends object>(options: OrderFeedOptions<Order>): OrderFeed<Order> {
@@ -118,11 +108,18 @@ function createState<Order extends object>(
   options: OrderFeedOptions<Order>,
   signal: AbortSignal,
 ): State<Order> {
-  const { follower, bus, logger, read, ownerOf, limits = {} } = options
+  const { bus, logger, read, ownerOf, limits = {} } = options
   const { window: capacity = 20_000, lookThrough = 20_000, longestPauseMs = 5_000 } = limits
   const channels = createChannelRegistry<Order>()
-  const owners = createOwnerCache()
-  const window = createEventWindow({ bus, entryOf: createEntryReader(owners), capacity, lookThrough })
+  const owners: OwnerCache = new LRUCache({ max: MAX_OWNERS })
+  const window = createEventWindow({
+    bus,
+    entryOf: createEntryReader(owners),
+    capacity,
+    lookThrough,
+    logger,
+    signal,
+  })
   const loader = createOrderLoader<Order>({
     read,
     observed: window.positions,
@@ -133,28 +130,26 @@ function createState<Order extends object>(
     signal,
   })
   const changes = createChangeBuilder<Order>({ window, loader, owners, signal })
-  const catchUp = createCatchUp(shareMissed(changes, { logger, signal }))
-  const router = createEventRouter({ channels, window, loader, owners, changes, catchUp, logger, signal })
-  const hold = createSharedHold(follower, () => {
-    if (!window.isFollowing()) router.follow(positionsOf(follower.heard()))
-  })
-  return { ...options, channels, owners, window, router, catchUp, hold }
+  const catchUp = createCatchUp(changes)
+  const router = createEventRouter({ channels, window, loader, owners, changes, catchUp, signal })
+  return { ...options, channels, owners, window, router, catchUp }
 }
 
 async function watch<Order>(
   state: State<Order>,
   { scope, after, audience, present }: WatchRequest<Order>,
 ): Promise<SharedStream<Change<Order>>> {
-  const { channels, router, catchUp, hold } = state
+  const { follower, channels, window, router, catchUp } = state
   const resumeAt = after == null ? undefined : positionsOf(decodeCursor(scope, after))
-  await hold.take()
+  const held = await follower.hold()
+  if (!window.isFollowing()) router.follow(positionsOf(follower.heard()))
   const subscriber = createSubscriber(present)
   const routed = router.routedUpTo(scope)
   const channel = channels.join(scope, subscriber, routed)
   advanceHead(channel, routed)
   subscriber.onClose = () => {
     channels.leave(channel, subscriber)
-    hold.leave()
+    held[Symbol.dispose]()
   }
   try {
     await (resumeAt ? resume(state, channel, { subscriber, resumeAt }) : begin(state, channel, subscriber))
@@ -207,56 +202,5 @@ function createEntryReader(owners: OwnerCache) {
     if (customer !== undefined) owners.set(orderId, customer)
     const { position, eventId: id, type, at, meta } = message
     return { topic, position, id, type, orderId, at, traceparent: meta.traceparent }
-  }
-}
-
-/** Gives subscribers that missed the same the same change. */
-function shareMissed<Order>(
-  changes: ChangeBuilder<Order>,
-  retry: { readonly logger: Logger; readonly signal: AbortSignal },
-): FindMissed<Order> {
-  const missed = new LRUCache<string, Promise<BuiltChange<Order> | undefined>>({ max: MAX_MISSED_CHANGES })
-  return (channel, from, to) => {
-    const key = `${keyOf(channel.scope)} ${from} ${to}`
-    const shared = missed.get(key)
-    if (shared) return shared
-    const building = retryUntilAborted(() => changes.build(channel, from, to), retry)
-    missed.set(key, building)
-    void building.then(built => {
-      if (!built?.change) missed.delete(key)
-    })
-    return building
-  }
-}
-
-type SharedHold = { take(): Promise<void>; leave(): void }
-
-/** Keeps the bus followed while there are subscribers. Calls `onHeld` each time that one has the hold. */
-function createSharedHold(follower: BusFollower, onHeld: () => void): SharedHold {
-  let holders = 0
-  let held: Promise<Disposable> | undefined
-  return {
-    async take() {
-      holders += 1
-      held ??= follower.hold()
-      const mine = held
-      try {
-        await mine
-        onHeld()
-      } catch (error) {
-        holders -= 1
-        if (held === mine) held = undefined
-        throw error
-      }
-    },
-    leave() {
-      holders -= 1
-      if (holders > 0) return
-      void held?.then(
-        hold => hold[Symbol.dispose](),
-        () => {}, // a hold that was never given needs no release
-      )
-      held = undefined
-    },
   }
 }

@@ -1,5 +1,6 @@
 // Loads the states of changed orders: once for all that need them, and again until it succeeds.
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { Semaphore } from 'es-toolkit/promise'
 import { LRUCache } from 'lru-cache'
 import {
   covers,
@@ -90,7 +91,7 @@ export function createOrderLoader<Order extends object>(
     ...options,
     loaded: new LRUCache({ max: MAX_LOADED }),
     queues: new Map(),
-    reads: createSemaphore(MAX_CONCURRENT_READS),
+    reads: new Semaphore(MAX_CONCURRENT_READS),
     successes: 0,
     inOwnContext: AsyncLocalStorage.snapshot(),
   }
@@ -241,24 +242,5 @@ async function readOnce<Order extends object>(
     return { error }
   } finally {
     reads.release()
-  }
-}
-
-type Semaphore = { acquire(): Promise<void>; release(): void }
-
-/** Returns a semaphore of `count` permits, which go to waiters in order. */
-function createSemaphore(count: number): Semaphore {
-  const waiters: (() => void)[] = []
-  let free = count
-  return {
-    async acquire() {
-      if (free > 0) free -= 1
-      else await new Promise<void>(resolve => waiters.push(resolve))
-    },
-    release() {
-      const next = waiters.shift()
-      if (next) next()
-      else free += 1
-    },
   }
 }

@@ -1,7 +1,8 @@
 // One subscriber's stream of changes: it holds positions instead of a queue, and looks up what it missed.
+import { LRUCache } from 'lru-cache'
 import type { Change, Scope, SharedStream } from '#bff/order-feed/change.ts'
+import type { ChangeBuilder } from '#bff/order-feed/change-builder.ts'
 import {
-  type BuiltChange,
   type CatchUp,
   type ChangeResult,
   type Channel,
@@ -9,17 +10,13 @@ import {
   type Subscriber,
   takeLast,
 } from '#bff/order-feed/channel.ts'
-import { encodeCursor } from '#bff/order-feed/cursor.ts'
+import { encodeCursor, keyOf } from '#bff/order-feed/cursor.ts'
 import { maxPositions, type Positions, vectorOf } from '#bff/order-feed/positions.ts'
 
 const DONE = { done: true, value: undefined } as const
 
-/** Returns the change between two positions, or undefined when its events can no longer be listed or the feed is closed. */
-export type FindMissed<Order> = (
-  channel: Channel<Order>,
-  from: Positions,
-  to: Positions,
-) => Promise<BuiltChange<Order> | undefined>
+/** Missed changes kept for other subscribers that missed the same. */
+const MAX_MISSED_CHANGES = 64
 
 /** Returns the subscriber's stream. Only one `next` may be awaited at a time. */
 export function streamOf<Order>(
@@ -71,7 +68,8 @@ function nextPublished<Order>(subscriber: Subscriber<Order>): Promise<ChangeResu
 }
 
 /** Returns a CatchUp that yields the last change published, everything that was missed, or the present state. */
-export function createCatchUp<Order>(findMissed: FindMissed<Order>): CatchUp<Order> {
+export function createCatchUp<Order>(changes: ChangeBuilder<Order>): CatchUp<Order> {
+  const findMissed = shareMissed(changes)
   return async (channel, subscriber) => {
     while (!subscriber.isClosed) {
       const { at } = subscriber
@@ -88,6 +86,22 @@ export function createCatchUp<Order>(findMissed: FindMissed<Order>): CatchUp<Ord
       if (channel.head === head) return nextPublished(subscriber)
     }
     return DONE
+  }
+}
+
+/** Returns the `build` of `changes`, which gives subscribers that missed the same the same change. */
+function shareMissed<Order>(changes: ChangeBuilder<Order>): ChangeBuilder<Order>['build'] {
+  const missed = new LRUCache<string, ReturnType<typeof changes.build>>({ max: MAX_MISSED_CHANGES })
+  return (channel, from, to) => {
+    const key = `${keyOf(channel.scope)} ${from} ${to}`
+    const shared = missed.get(key)
+    if (shared) return shared
+    const building = changes.build(channel, from, to)
+    missed.set(key, building)
+    void building.then(built => {
+      if (!built?.change) missed.delete(key)
+    })
+    return building
   }
 }
 

@@ -24,7 +24,6 @@ test('holding resolves once all existing messages are received, and first delive
   using _held = await follower.hold()
   expect(heard.positions).toEqual(range(31, 50))
   expect(began).toHaveBeenCalledExactlyOnceWith({ orders: 30, inventory: 0, payment: 0, shipping: 0 })
-  expect(follower.from()).toMatchObject({ orders: 30 })
   expect(follower.heard()).toMatchObject({ orders: 50 })
   await bus.publish('payment', events(1, 3))
   await heard.received(23)
@@ -42,8 +41,10 @@ test('following begins with the oldest message that is kept when older ones are 
     .poll(() => bus.read('orders', 0, 1).catch((error: Error) => error.message))
     .toContain('position 50')
   await using follower = createBusFollower({ bus, logger, history: 20 })
+  const began = vi.fn()
+  follower.onFollow(began)
   using _held = await follower.hold()
-  expect(follower.from()).toMatchObject({ orders: 50 })
+  expect(began).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ orders: 50 }))
 })
 
 test('following ends when nobody has used it for a while, reports that, and can begin again', async () => {

@@ -106,7 +106,6 @@ export function followInMemory(bus: InMemoryBus): InMemoryFollower {
     listen: listener => joined(listeners, listener),
     onFollow: listener => joined(beginners, listener),
     onGap: () => ({ [Symbol.dispose]: () => {} }),
-    from: () => from ?? {},
     heard: () => heard,
     hear(topic, count = Number.POSITIVE_INFINITY) {
       const messages = bus
