@@ -5,6 +5,11 @@ import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store
 
 export type DomainEvent = { readonly type: string; readonly data: JsonObject }
 
+/** The union of the events whose types are the keys of `Facts`, each with the data that `Facts` gives it. */
+export type EventsOf<Facts> = {
+  [Type in keyof Facts]: { readonly type: Type; readonly data: Facts[Type] }
+}[keyof Facts]
+
 /** Lifts event data of an older schema by one version. Keyed in `Aggregate.upcasters` by `Type@fromSchema`. */
 export type Upcaster = (data: JsonObject) => JsonObject
 

@@ -1,6 +1,7 @@
 // Defines the events of an order as they are stored.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
+import type { EventsOf } from '#platform/event-store/aggregate.ts'
 
 export type OrderStatus =
   | 'PLACED'
@@ -90,64 +91,40 @@ export type Debt = {
 type OrderFact = { readonly orderId: string; readonly customerId: string; readonly at: string }
 /** Adds the order's status before and after the event, so that a count by status needs only the event. */
 type StatusChange = OrderFact & { readonly from: OrderStatus; readonly to: OrderStatus }
+type OfShipment = { readonly shipmentId: string }
+type ShipmentContents = OfShipment & { readonly lines: readonly SkuQuantity[] }
 type OfReturn = { readonly returnId: string }
 type ReturnContents = OfReturn & { readonly lines: readonly SkuQuantity[]; readonly refund: Money }
+type Refunded = { readonly refund: Money }
 
-export type OrderEvent =
-  | { readonly type: 'OrderPlaced'; readonly data: OrderPlaced }
-  | { readonly type: 'PaymentApprovalAwaited'; readonly data: OrderFact }
-  | { readonly type: 'OrderConfirmed'; readonly data: StatusChange }
-  | { readonly type: 'CancellationRequested'; readonly data: OrderFact }
-  | { readonly type: 'CancellationRejected'; readonly data: OrderFact & { readonly message: string } }
-  | {
-      readonly type: 'OrderCancelled'
-      readonly data: StatusChange & {
-        readonly reason: CancellationReason
-        readonly message: string
-        readonly details: JsonObject
-        readonly total: Money
-      }
-    }
-  | {
-      readonly type: 'OrderShipped'
-      /** `units` is missing in events of older builds. */
-      readonly data: StatusChange & {
-        readonly shipmentId: string
-        readonly lines: readonly SkuQuantity[]
-        readonly units?: readonly UnitRange[]
-      }
-    }
-  | {
-      readonly type: 'OrderShipmentLost'
-      readonly data: OrderFact & { readonly shipmentId: string; readonly lines: readonly SkuQuantity[] }
-    }
-  | {
-      readonly type: 'LossRefunded'
-      readonly data: OrderFact & { readonly shipmentId: string; readonly refund: Money }
-    }
-  | {
-      /** Money was refunded that was captured after its goods were lost or returned. */
-      readonly type: 'OrderRefunded'
-      readonly data: OrderFact & { readonly refundId: string; readonly refund: Money }
-    }
-  | { readonly type: 'OrderDelivered'; readonly data: StatusChange & { readonly shipmentId: string } }
-  | { readonly type: 'OrderCompleted'; readonly data: StatusChange }
-  | {
-      readonly type: 'ReturnRequested'
-      readonly data: OrderFact & ReturnContents & { readonly reason: string }
-    }
-  | { readonly type: 'ReturnReceived'; readonly data: StatusChange & ReturnContents }
-  | { readonly type: 'ReturnRejected'; readonly data: OrderFact & OfReturn }
-  | { readonly type: 'ReturnRefunded'; readonly data: OrderFact & OfReturn & { readonly refund: Money } }
-  | {
-      readonly type: 'DebtRecorded'
-      readonly data: OrderFact & Pick<Debt, 'debtId' | 'owedBy' | 'amount' | 'code'>
-    }
-  | {
-      readonly type: 'DebtResolved'
-      readonly data: OrderFact &
-        Pick<Debt, 'debtId' | 'owedBy' | 'amount'> & { readonly resolution: DebtResolution }
-    }
+export type OrderEvent = EventsOf<{
+  OrderPlaced: OrderPlaced
+  PaymentApprovalAwaited: OrderFact
+  OrderConfirmed: StatusChange
+  CancellationRequested: OrderFact
+  CancellationRejected: OrderFact & { readonly message: string }
+  OrderCancelled: StatusChange & {
+    readonly reason: CancellationReason
+    readonly message: string
+    readonly details: JsonObject
+    readonly total: Money
+  }
+  /** `units` is missing in events of older builds. */
+  OrderShipped: StatusChange & ShipmentContents & { readonly units?: readonly UnitRange[] }
+  OrderShipmentLost: OrderFact & ShipmentContents
+  LossRefunded: OrderFact & OfShipment & Refunded
+  /** Money was refunded that was captured after its goods were lost or returned. */
+  OrderRefunded: OrderFact & Refunded & { readonly refundId: string }
+  OrderDelivered: StatusChange & OfShipment
+  OrderCompleted: StatusChange
+  ReturnRequested: OrderFact & ReturnContents & { readonly reason: string }
+  ReturnReceived: StatusChange & ReturnContents
+  ReturnRejected: OrderFact & OfReturn
+  ReturnRefunded: OrderFact & OfReturn & Refunded
+  DebtRecorded: OrderFact & Pick<Debt, 'debtId' | 'owedBy' | 'amount' | 'code'>
+  DebtResolved: OrderFact &
+    Pick<Debt, 'debtId' | 'owedBy' | 'amount'> & { readonly resolution: DebtResolution }
+}>
 
 /** Each event type once; the mapping makes the type check find a missing one. */
 const TYPES: Readonly<Record<OrderEvent['type'], true>> = {

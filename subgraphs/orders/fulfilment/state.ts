@@ -1,6 +1,7 @@
 // Defines the inputs and the state of a fulfilment, and questions about the state.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
+import type { EventsOf } from '#platform/event-store/aggregate.ts'
 import type { Effect } from '#platform/saga/saga.ts'
 import type { CancellationReason, DebtResolution, UnitRange } from '#subgraphs/orders/domain/events.ts'
 
@@ -36,40 +37,35 @@ export type CaptureAt = 'label' | 'dispatch'
 export type Quantity = { readonly sku: string; readonly quantity: number }
 
 /** The inputs of a fulfilment, schema version 1 each. Any of them may arrive late, twice or too early. */
-export type FulfilmentInput =
-  | {
-      readonly type: 'FulfilmentStarted'
-      readonly data: {
-        readonly order: FulfilmentOrder
-        /** The time for which stock is held without a commit; 30 minutes by default. */
-        readonly reservationMs?: number
-        /** The time to wait for an approval; 10 minutes by default. */
-        readonly approvalTimeoutMs?: number
-        /** `dispatch` by default, as in the histories of older builds. */
-        readonly captureAt?: CaptureAt
-        readonly at: string
-      }
-    }
-  | { readonly type: 'CancellationRequested'; readonly data: { readonly at: string } }
-  | { readonly type: 'PaymentApproved'; readonly data: { readonly at: string } }
-  | {
-      readonly type: 'PaymentRejected'
-      readonly data: {
-        readonly code: string
-        readonly message: string
-        readonly retryable?: boolean
-        readonly at: string
-      }
-    }
-  | { readonly type: 'ShipmentDispatched'; readonly data: ShipmentNews }
-  | { readonly type: 'ShipmentDelivered'; readonly data: ShipmentNews }
-  | { readonly type: 'ShipmentLost'; readonly data: ShipmentNews }
-  | { readonly type: 'ReturnReceived'; readonly data: ReceivedReturn & { readonly at: string } }
+export type FulfilmentInput = EventsOf<{
+  FulfilmentStarted: {
+    readonly order: FulfilmentOrder
+    /** The time for which stock is held without a commit; 30 minutes by default. */
+    readonly reservationMs?: number
+    /** The time to wait for an approval; 10 minutes by default. */
+    readonly approvalTimeoutMs?: number
+    /** `dispatch` by default, as in the histories of older builds. */
+    readonly captureAt?: CaptureAt
+    readonly at: string
+  }
+  CancellationRequested: { readonly at: string }
+  PaymentApproved: { readonly at: string }
+  PaymentRejected: {
+    readonly code: string
+    readonly message: string
+    readonly retryable?: boolean
+    readonly at: string
+  }
+  ShipmentDispatched: ShipmentNews
+  ShipmentDelivered: ShipmentNews
+  ShipmentLost: ShipmentNews
+  ReturnReceived: ReceivedReturn & { readonly at: string }
   /** An operator had a refused movement of money carried out after all, or wrote it off. */
-  | { readonly type: 'MovementSettled'; readonly data: MovementNews }
-  | { readonly type: 'MovementWrittenOff'; readonly data: MovementLeft }
+  MovementSettled: MovementNews
+  MovementWrittenOff: MovementLeft
   /** The payment was voided, so nothing is owed any more. */
-  | { readonly type: 'MovementDropped'; readonly data: MovementLeft }
+  MovementDropped: MovementLeft
+}>
 
 type MovementNews = { readonly movementId: string; readonly at: string }
 /** `outstanding` was not moved in the end, in minor units: less than was refused at first when a retry moved a part. */

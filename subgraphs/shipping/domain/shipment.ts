@@ -1,5 +1,6 @@
 // Defines a shipment: its events, its state, and the decisions on it.
 import { accept, type Decision, refuse } from '#platform/domain/decision.ts'
+import type { EventsOf } from '#platform/event-store/aggregate.ts'
 
 export type ShippingOption = 'STANDARD' | 'EXPRESS'
 export type ShipmentStatus =
@@ -45,24 +46,18 @@ export type ShipmentRequest = ShipmentReference & {
 
 export type Label = { readonly trackingNumber: string; readonly estimatedDelivery: string | null }
 
-export type ShipmentEvent =
-  | { readonly type: 'ShipmentRequested'; readonly data: ShipmentRequest }
-  | { readonly type: 'ShipmentLabelled'; readonly data: ShipmentReference & Label }
-  | {
-      readonly type: 'ShipmentRefused'
-      readonly data: ShipmentReference & { readonly code: string; readonly message: string }
-    }
-  | { readonly type: 'ShipmentCancelled'; readonly data: ShipmentReference }
-  | { readonly type: 'ShipmentDispatched'; readonly data: ShipmentReference & { readonly text: string } }
-  | {
-      readonly type: 'ShipmentTracked'
-      readonly data: ShipmentReference & {
-        readonly status: 'IN_TRANSIT' | 'OUT_FOR_DELIVERY'
-        readonly text: string
-      }
-    }
-  | { readonly type: 'ShipmentDelivered'; readonly data: ShipmentReference & { readonly text: string } }
-  | { readonly type: 'ShipmentLost'; readonly data: ShipmentReference & { readonly text: string } }
+type Told = ShipmentReference & { readonly text: string }
+
+export type ShipmentEvent = EventsOf<{
+  ShipmentRequested: ShipmentRequest
+  ShipmentLabelled: ShipmentReference & Label
+  ShipmentRefused: ShipmentReference & { readonly code: string; readonly message: string }
+  ShipmentCancelled: ShipmentReference
+  ShipmentDispatched: Told
+  ShipmentTracked: Told & { readonly status: 'IN_TRANSIT' | 'OUT_FOR_DELIVERY' }
+  ShipmentDelivered: Told
+  ShipmentLost: Told
+}>
 
 type TrackingEvent = {
   readonly at: string
