@@ -23,8 +23,9 @@ import {
   readSettleWithin,
 } from '#subgraphs/orders/commands/input.ts'
 import { placeOrder } from '#subgraphs/orders/commands/place-order.ts'
-import { decideReturn, type ReturnOutcome, requestGoodsReturn } from '#subgraphs/orders/commands/returns.ts'
+import { handleReturn, type ReturnOutcome } from '#subgraphs/orders/commands/returns.ts'
 import { type RegisteredCustomer, register } from '#subgraphs/orders/domain/customer.ts'
+import { receiveReturn, rejectReturn, requestReturn } from '#subgraphs/orders/domain/returns.ts'
 
 type Args<Input> = { readonly input: Input }
 
@@ -68,16 +69,22 @@ export function createMutations(dependencies: CommandDependencies) {
       const viewer = requireViewer(context.viewer)
       const { idempotencyKey } = input
       const body = readReturn(input)
-      const command = commandContext(context, { mutation: 'requestReturn', idempotencyKey, body })
-      const outcome = await requestGoodsReturn(dependencies, { ...body, viewer, context: command })
+      const { orderId, ...goods } = body
+      const outcome = await handleReturn(dependencies, {
+        orderId,
+        returnId: newId('return'),
+        viewer,
+        context: commandContext(context, { mutation: 'requestReturn', idempotencyKey, body }),
+        decide: (order, command) => requestReturn(order, { ...command, ...goods }),
+      })
       return returnToUnion(context, 'ReturnRequested', outcome)
     },
 
     receiveReturn: (_: unknown, { input }: Args<DecideReturnInput>, context: RequestContext) =>
-      decide(dependencies, { input, decision: 'receive' }, context),
+      decideReturn(dependencies, { input, mutation: 'receiveReturn', decide: receiveReturn }, context),
 
     rejectReturn: (_: unknown, { input }: Args<DecideReturnInput>, context: RequestContext) =>
-      decide(dependencies, { input, decision: 'reject' }, context),
+      decideReturn(dependencies, { input, mutation: 'rejectReturn', decide: rejectReturn }, context),
   }
 }
 
@@ -107,20 +114,22 @@ async function registerCustomer(
   return state
 }
 
-async function decide(
+type ReturnDecision = Args<DecideReturnInput> & {
+  readonly mutation: string
+  readonly decide: typeof receiveReturn
+}
+
+async function decideReturn(
   dependencies: CommandDependencies,
-  { input, decision }: Args<DecideReturnInput> & { readonly decision: 'receive' | 'reject' },
+  { input, mutation, decide }: ReturnDecision,
   context: RequestContext,
 ) {
   const viewer = requireRole(context.viewer, 'support', 'ops', 'service')
   const orderId = checkId('orderId', 'order', input.orderId)
   const returnId = checkId('returnId', 'return', input.returnId)
-  const command = commandContext(context, {
-    mutation: `${decision}Return`,
-    idempotencyKey: input.idempotencyKey,
-    body: { orderId, returnId },
-  })
-  const outcome = await decideReturn(dependencies, { orderId, returnId, decision, viewer, context: command })
+  const { idempotencyKey } = input
+  const command = commandContext(context, { mutation, idempotencyKey, body: { orderId, returnId } })
+  const outcome = await handleReturn(dependencies, { orderId, returnId, viewer, context: command, decide })
   return returnToUnion(context, 'ReturnDecided', outcome)
 }
 

@@ -3,25 +3,29 @@ import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { EventsOf } from '#platform/event-store/aggregate.ts'
 
-export type OrderStatus =
-  | 'PLACED'
-  | 'CONFIRMED'
-  | 'PARTIALLY_SHIPPED'
-  | 'SHIPPED'
-  | 'DELIVERED'
-  | 'COMPLETED'
-  | 'CANCELLED'
-  | 'RETURNED'
+export const ORDER_STATUSES = [
+  'PLACED',
+  'CONFIRMED',
+  'PARTIALLY_SHIPPED',
+  'SHIPPED',
+  'DELIVERED',
+  'COMPLETED',
+  'CANCELLED',
+  'RETURNED',
+] as const
+export type OrderStatus = (typeof ORDER_STATUSES)[number]
 export type ShippingOption = 'STANDARD' | 'EXPRESS'
 export type TenderKind = 'CARD' | 'VOUCHER' | 'BANK_SLIP'
-export type CancellationReason =
-  | 'CUSTOMER_REQUEST'
-  | 'OUT_OF_STOCK'
-  | 'PAYMENT_DECLINED'
-  | 'PAYMENT_UNAVAILABLE'
-  | 'APPROVAL_TIMED_OUT'
-  | 'STOCK_HOLD_EXPIRED'
-  | 'CARRIER_REFUSED'
+export const CANCELLATION_REASONS = [
+  'CUSTOMER_REQUEST',
+  'OUT_OF_STOCK',
+  'PAYMENT_DECLINED',
+  'PAYMENT_UNAVAILABLE',
+  'APPROVAL_TIMED_OUT',
+  'STOCK_HOLD_EXPIRED',
+  'CARRIER_REFUSED',
+] as const
+export type CancellationReason = (typeof CANCELLATION_REASONS)[number]
 
 export type Address = {
   readonly name: string

@@ -1,6 +1,5 @@
 // Executes the fulfilment's steps: commands on orders here, GraphQL mutations of the other services.
 import { z } from 'zod'
-import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import { fromDecimal, type Money } from '#platform/domain/money.ts'
@@ -10,8 +9,9 @@ import type { Call, StepResponse } from '#platform/saga/saga.ts'
 import { OPERATIONS } from '#subgraphs/orders/adapters/operations.ts'
 import type { OrderRepository } from '#subgraphs/orders/domain/aggregate.ts'
 import { recordDebt, resolveDebt } from '#subgraphs/orders/domain/debts.ts'
-import type { OrderEvent } from '#subgraphs/orders/domain/events.ts'
+import { CANCELLATION_REASONS } from '#subgraphs/orders/domain/events.ts'
 import type { Order } from '#subgraphs/orders/domain/order.ts'
+import type { OrderDecision } from '#subgraphs/orders/domain/order-commands.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import { noteReturnRefunded } from '#subgraphs/orders/domain/returns.ts'
 
@@ -30,8 +30,8 @@ export function createSteps(ports: StepPorts): (call: Call) => Promise<StepRespo
   return async call => {
     const remote = REMOTE[call.command]
     if (remote) return callService(ports.services, remote, call)
-    const local = LOCAL[call.command]
-    if (local) return decideLocally(ports, local, call)
+    const command = LOCAL[call.command]
+    if (command) return decideLocally(ports, command, call)
     throw new OperatorError('COMMAND_UNKNOWN', `this build has no command ${call.command}`)
   }
 }
@@ -149,26 +149,26 @@ function isMoney(value: JsonObject): value is Money & JsonObject {
 
 // Commands on orders.
 
-type LocalCommand = (order: Order, input: JsonObject, at: string) => Decision<OrderEvent, Refusal>
+type LocalCommand = (order: Order, input: JsonObject, at: string) => OrderDecision
 
-const reason = z.enum([
-  'CUSTOMER_REQUEST',
-  'OUT_OF_STOCK',
-  'PAYMENT_DECLINED',
-  'PAYMENT_UNAVAILABLE',
-  'APPROVAL_TIMED_OUT',
-  'STOCK_HOLD_EXPIRED',
-  'CARRIER_REFUSED',
-])
-const cancellation = z.object({ reason, message: z.string(), details: z.record(z.string(), z.json()) })
-const rejection = z.object({ message: z.string() })
-const unitRange = z.object({ lineNo: z.int(), from: z.int(), to: z.int() })
-const shipping = z.object({ shipmentId: z.string(), lines, units: z.array(unitRange).exactOptional() })
-const delivery = z.object({ shipmentId: z.string() })
+/** Checks the input of a command by its schema before it is decided. */
+function local<Input extends object>(
+  schema: z.ZodType<Input>,
+  decision: (order: Order, command: Input & { readonly at: string }) => OrderDecision,
+): LocalCommand {
+  return (order, input, at) => decision(order, { ...schema.parse(input), at })
+}
+
+const nothing = z.object({})
+const shipment = z.object({ shipmentId: z.string() })
 const money = z.object({ minor: z.int(), currency: z.string() })
-const lossRefund = z.object({ shipmentId: z.string(), refund: money })
-const otherRefund = z.object({ refundId: z.string(), refund: money })
-const refunded = z.object({ returnId: z.string(), refund: money.exactOptional() })
+const cancellation = z.object({
+  reason: z.enum(CANCELLATION_REASONS),
+  message: z.string(),
+  details: z.record(z.string(), z.json()),
+})
+const unitRange = z.object({ lineNo: z.int(), from: z.int(), to: z.int() })
+const contents = shipment.extend({ lines, units: z.array(unitRange).exactOptional() })
 const debt = z.object({
   debtId: z.string(),
   owedBy: z.enum(['CUSTOMER', 'SHOP']),
@@ -178,28 +178,27 @@ const debt = z.object({
 const resolution = z.object({ debtId: z.string(), resolution: z.enum(['PAID', 'WRITTEN_OFF', 'DROPPED']) })
 
 const LOCAL: Readonly<Record<string, LocalCommand>> = {
-  'orders.noteApprovalAwaited': (order, _, at) => decide.noteApprovalAwaited(order, { at }),
-  'orders.confirmOrder': (order, _, at) => decide.confirm(order, { at }),
-  'orders.cancelFulfilment': (order, input, at) => decide.cancel(order, { ...cancellation.parse(input), at }),
-  'orders.rejectCancellation': (order, input, at) =>
-    decide.rejectCancellation(order, { ...rejection.parse(input), at }),
-  'orders.noteShipped': (order, input, at) => decide.noteShipped(order, { ...shipping.parse(input), at }),
-  'orders.noteLost': (order, input, at) => decide.noteLost(order, { ...delivery.parse(input), at }),
-  'orders.noteRefunded': (order, input, at) =>
-    decide.noteRefunded(order, { ...otherRefund.parse(input), at }),
-  'orders.noteLossRefunded': (order, input, at) =>
-    decide.noteLossRefunded(order, { ...lossRefund.parse(input), at }),
-  'orders.noteDelivered': (order, input, at) => decide.noteDelivered(order, { ...delivery.parse(input), at }),
-  'orders.completeOrder': (order, _, at) => decide.complete(order, { at }),
-  'orders.noteReturnRefunded': (order, input, at) =>
-    noteReturnRefunded(order, { ...refunded.parse(input), at }),
-  'orders.recordDebt': (order, input, at) => recordDebt(order, { ...debt.parse(input), at }),
-  'orders.resolveDebt': (order, input, at) => resolveDebt(order, { ...resolution.parse(input), at }),
+  'orders.noteApprovalAwaited': local(nothing, decide.noteApprovalAwaited),
+  'orders.confirmOrder': local(nothing, decide.confirm),
+  'orders.cancelFulfilment': local(cancellation, decide.cancel),
+  'orders.rejectCancellation': local(z.object({ message: z.string() }), decide.rejectCancellation),
+  'orders.noteShipped': local(contents, decide.noteShipped),
+  'orders.noteLost': local(shipment, decide.noteLost),
+  'orders.noteRefunded': local(z.object({ refundId: z.string(), refund: money }), decide.noteRefunded),
+  'orders.noteLossRefunded': local(shipment.extend({ refund: money }), decide.noteLossRefunded),
+  'orders.noteDelivered': local(shipment, decide.noteDelivered),
+  'orders.completeOrder': local(nothing, decide.complete),
+  'orders.noteReturnRefunded': local(
+    z.object({ returnId: z.string(), refund: money.exactOptional() }),
+    noteReturnRefunded,
+  ),
+  'orders.recordDebt': local(debt, recordDebt),
+  'orders.resolveDebt': local(resolution, resolveDebt),
 }
 
 async function decideLocally(
   { orders, now }: StepPorts,
-  local: LocalCommand,
+  command: LocalCommand,
   call: Call,
 ): Promise<StepResponse> {
   const { orderId } = call.input
@@ -208,7 +207,7 @@ async function decideLocally(
   const handled = await orders.handle(
     orderId,
     { key: call.key, body: { command: call.command, input: call.input }, meta: call.meta },
-    order => local(order, call.input, at),
+    order => command(order, call.input, at),
   )
   if (handled.status === 'accepted') return { status: 'succeeded', result: {} }
   const { code, message } = handled.refusal

@@ -12,7 +12,7 @@ import type {
   QueryOrdersArgs,
   QueryOrdersByIdArgs,
 } from '#schema/generated/orders.ts'
-import type { OrderStatus } from '#subgraphs/orders/domain/events.ts'
+import { ORDER_STATUSES } from '#subgraphs/orders/domain/events.ts'
 import { isKnownAt } from '#subgraphs/orders/domain/order.ts'
 import {
   loadCustomer,
@@ -58,24 +58,13 @@ export function createQueries(dependencies: QueryDependencies) {
       requireRole(viewer, 'support', 'ops', 'service')
       const { counts, placed, cancelled } = (await dependencies.views.totals.get(TOTALS_ID)) ?? noTotals
       return {
-        byStatus: STATUSES.map(status => ({ status, count: counts[status] ?? 0 })),
+        byStatus: ORDER_STATUSES.map(status => ({ status, count: counts[status] ?? 0 })),
         placed: amounts(placed),
         cancelled: amounts(cancelled),
       }
     },
   }
 }
-
-const STATUSES: readonly OrderStatus[] = [
-  'PLACED',
-  'CONFIRMED',
-  'PARTIALLY_SHIPPED',
-  'SHIPPED',
-  'DELIVERED',
-  'COMPLETED',
-  'CANCELLED',
-  'RETURNED',
-]
 
 function amounts(sums: Readonly<Record<string, number>>) {
   return Object.entries(sums)
