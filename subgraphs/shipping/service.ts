@@ -4,7 +4,6 @@ import { createRepository } from '#platform/event-store/repository.ts'
 import { findOriginTrace } from '#platform/event-store/stream-trace.ts'
 import { type RunningService, type SubgraphConfig, startSubgraph } from '#platform/subgraph/subgraph.ts'
 import { CARRIER, type OpenCarrier, openCarrier } from '#subgraphs/shipping/adapters/open-carrier.ts'
-import { createShipmentCommands } from '#subgraphs/shipping/commands/shipments.ts'
 import { CARRIER_WEBHOOK, mountCarrierWebhook } from '#subgraphs/shipping/commands/webhook.ts'
 import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
 import { shipmentsView } from '#subgraphs/shipping/queries/views.ts'
@@ -33,16 +32,15 @@ export async function startShipping(config: ShippingConfig): Promise<RunningServ
       start = opened.start
       const carrier = open.use(opened.carrier)
       const shipments = createRepository(store, shipmentAggregate, { logger })
-      const commands = createShipmentCommands({ shipments, carrier, now })
       mountCarrierWebhook(http, {
-        commands,
+        shipments,
         traceOf: id => findOriginTrace(store, `${shipmentAggregate.category}-${id}`),
         secret: webhookSecret,
         now,
         logger,
       })
       const documents = projections.collection(shipmentsView)
-      return { resolvers: createResolvers(commands, { shipments: documents, now }) }
+      return { resolvers: createResolvers({ shipments, carrier, now }, { shipments: documents, now }) }
     },
   })
   start(`${service.url}${CARRIER_WEBHOOK}`)

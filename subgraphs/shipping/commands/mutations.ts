@@ -9,16 +9,22 @@ import type {
   MutationDispatchShipmentArgs,
 } from '#schema/generated/shipping.ts'
 import { readShipment } from '#subgraphs/shipping/commands/input.ts'
-import type { ShipmentCommands, ShipmentResult } from '#subgraphs/shipping/commands/shipments.ts'
+import {
+  type CommandDependencies,
+  cancelShipment,
+  createShipment,
+  dispatchShipment,
+  type ShipmentResult,
+} from '#subgraphs/shipping/commands/shipments.ts'
 
-export function createMutations(commands: ShipmentCommands) {
+export function createMutations(dependencies: CommandDependencies) {
   return {
     async dispatchShipment(_: unknown, { input }: MutationDispatchShipmentArgs, context: RequestContext) {
       requireRole(context.viewer, 'ops')
       const { idempotencyKey } = input
       const body = checkId('shipmentId', 'shipment', input.shipmentId)
       const command = commandContext(context, { mutation: 'dispatchShipment', idempotencyKey, body })
-      return toUnion(await commands.dispatch(body, command), context)
+      return toUnion(await dispatchShipment(dependencies, body, command), context)
     },
 
     async createShipment(_: unknown, { input }: MutationCreateShipmentArgs, context: RequestContext) {
@@ -26,7 +32,7 @@ export function createMutations(commands: ShipmentCommands) {
       const { idempotencyKey } = input
       const body = readShipment(input)
       const command = commandContext(context, { mutation: 'createShipment', idempotencyKey, body })
-      const result = await commands.create(body, command)
+      const result = await createShipment(dependencies, body, command)
       const refusal = result.status === 'accepted' ? result.shipment.refusal : result.refusal
       const union = toUnion(result, context)
       if (refusal) return { __typename: 'CarrierRefused', code: 'CARRIER_REFUSED', message: refusal.message }
@@ -38,7 +44,7 @@ export function createMutations(commands: ShipmentCommands) {
       const { idempotencyKey } = input
       const body = checkId('shipmentId', 'shipment', input.shipmentId)
       const command = commandContext(context, { mutation: 'cancelShipment', idempotencyKey, body })
-      return toUnion(await commands.cancel(body, command), context)
+      return toUnion(await cancelShipment(dependencies, body, command), context)
     },
   }
 }

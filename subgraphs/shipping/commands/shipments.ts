@@ -4,7 +4,8 @@ import { CallerError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import { isObject, type Json } from '#platform/domain/json.ts'
 import type { CommandContext } from '#platform/event-store/aggregate.ts'
-import type { CommandDependencies } from '#subgraphs/shipping/commands/dependencies.ts'
+import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
+import type { ShipmentRepository } from '#subgraphs/shipping/domain/aggregate.ts'
 import {
   cancel,
   dispatch,
@@ -29,22 +30,6 @@ export type ShipmentResult =
   | { readonly status: 'accepted'; readonly shipment: ExistingShipment; readonly position: number }
   | { readonly status: 'refused'; readonly refusal: ShipmentRefusal; readonly position: number }
 
-/** For every command: the same key with the same body gives the same result, with another body CallerError CONFLICT. */
-export type ShipmentCommands = {
-  /**
-   * Requests a shipment and books its label. A repeat goes on where the first try stopped, with the same id, and never
-   * books twice. Throws UNAVAILABLE while the carrier does not respond: the shipment stays requested meanwhile. A
-   * carrier that refuses leaves it REFUSED.
-   */
-  create(shipment: NewShipment, command: CommandKey): Promise<ShipmentResult>
-  /** Refused with SHIPMENT_DISPATCHED once the carrier has the parcel, even if only its response says so. */
-  cancel(shipmentId: string, command: CommandKey): Promise<ShipmentResult>
-  /** Has the carrier collect a labelled shipment now. */
-  dispatch(shipmentId: string, command: CommandKey): Promise<ShipmentResult>
-  /** Records a notice of the carrier. One about another parcel changes nothing. */
-  recordNotice(shipmentId: string, notice: Notice, command: CommandKey): Promise<NoticeResult>
-}
-
 /** `before` is the status of the shipment when the notice came, `refusal` why the notice was not recorded. */
 export type NoticeResult = {
   readonly before: Shipment['status']
@@ -52,17 +37,20 @@ export type NoticeResult = {
   readonly refusal?: ShipmentRefusal['code']
 }
 
-export function createShipmentCommands(dependencies: CommandDependencies): ShipmentCommands {
-  return {
-    create: (shipment, command) => createShipment(dependencies, shipment, command),
-    cancel: (shipmentId, command) => cancelShipment(dependencies, shipmentId, command),
-    dispatch: (shipmentId, command) => dispatchShipment(dependencies, shipmentId, command),
-    recordNotice: (shipmentId, notice, command) =>
-      recordNotice(dependencies, { shipmentId, notice }, command),
-  }
+export type CommandDependencies = {
+  readonly shipments: ShipmentRepository
+  readonly carrier: Carrier
+  readonly now: () => Date
 }
 
-async function createShipment(
+// For every command: the same key with the same body gives the same result, with another body CallerError CONFLICT.
+
+/**
+ * Requests a shipment and books its label. A repeat goes on where the first try stopped, with the same id, and never
+ * books twice. Throws UNAVAILABLE while the carrier does not respond: the shipment stays requested meanwhile. A
+ * carrier that refuses leaves it REFUSED.
+ */
+export async function createShipment(
   dependencies: CommandDependencies,
   wanted: NewShipment,
   command: CommandKey,
@@ -101,7 +89,8 @@ async function book(
   return result
 }
 
-async function cancelShipment(
+/** Refused with SHIPMENT_DISPATCHED once the carrier has the parcel, even if only its response says so. */
+export async function cancelShipment(
   dependencies: CommandDependencies,
   id: string,
   command: CommandKey,
@@ -113,7 +102,8 @@ async function cancelShipment(
   return handle(dependencies, { ...command, body: id }, state => cancel(state, response, at))
 }
 
-async function dispatchShipment(
+/** Has the carrier collect a labelled shipment now. */
+export async function dispatchShipment(
   dependencies: CommandDependencies,
   id: string,
   command: CommandKey,
@@ -124,9 +114,10 @@ async function dispatchShipment(
   return handle(dependencies, { ...command, body: id }, state => dispatch(state, response, at))
 }
 
-async function recordNotice(
-  { shipments }: CommandDependencies,
-  { shipmentId: id, notice }: { readonly shipmentId: string; readonly notice: Notice },
+/** Records a notice of the carrier. One about another parcel changes nothing. */
+export async function recordNotice(
+  { shipments }: Pick<CommandDependencies, 'shipments'>,
+  { id, notice }: { readonly id: string; readonly notice: Notice },
   command: CommandKey,
 ): Promise<NoticeResult> {
   const handled = await shipments.handle(id, { ...command, body: id }, state => note(state, notice))

@@ -9,12 +9,12 @@ import { counter } from '#platform/telemetry/metrics.ts'
 import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 import { mountWebhook } from '#platform/webhooks/endpoint.ts'
 import { type CarrierNotice, deliverySchema, noticeSchema } from '../adapters/carrier.ts'
-import type { NoticeResult, ShipmentCommands } from './shipments.ts'
+import { type CommandDependencies, type NoticeResult, recordNotice } from './shipments.ts'
 
 export const CARRIER_WEBHOOK = '/webhooks/carrier'
 
 type CarrierWebhookOptions = {
-  readonly commands: Pick<ShipmentCommands, 'recordNotice'>
+  readonly shipments: CommandDependencies['shipments']
   /** Returns the trace in which the shipment was requested; the carrier's call brings none. */
   readonly traceOf: (shipmentId: string) => Promise<string | undefined>
   readonly secret: string
@@ -133,7 +133,7 @@ async function takeNotice(
   const about = { notice_id: notice.id, shipment_id: notice.reference, status: notice.status }
   try {
     const fate = isId('shipment', notice.reference)
-      ? fateOf(await recordNotice(notice, requestId, options))
+      ? fateOf(await recordInTrace(notice, requestId, options))
       : 'unknown'
     const warning = WARNINGS[fate]
     if (warning) logger.warn(about, warning)
@@ -166,10 +166,10 @@ function mismatch({ id, trackingNumber, reference }: CarrierNotice): string {
 }
 
 /** Continues the trace of the shipment, since one call brings notices of many. */
-async function recordNotice(
+async function recordInTrace(
   { id, reference, trackingNumber, estimatedDelivery, ...told }: CarrierNotice,
   requestId: string,
-  { commands, traceOf }: CarrierWebhookOptions,
+  { shipments, traceOf }: CarrierWebhookOptions,
 ): Promise<NoticeResult> {
   const label = { trackingNumber, estimatedDelivery: estimatedDelivery ?? null }
   const parent = await traceOf(reference)
@@ -180,7 +180,8 @@ async function recordNotice(
       correlationId: requestId,
       ...(trace !== undefined && { traceparent: trace }),
     }
-    return commands.recordNotice(reference, { ...told, label }, { key: `carrier:notice:${id}`, meta })
+    const notice = { ...told, label }
+    return recordNotice({ shipments }, { id: reference, notice }, { key: `carrier:notice:${id}`, meta })
   })
 }
 

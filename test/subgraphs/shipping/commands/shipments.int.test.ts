@@ -8,7 +8,13 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { createRepository } from '#platform/event-store/repository.ts'
 import { openSandboxCarrier, type SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
-import { createShipmentCommands, type NewShipment } from '#subgraphs/shipping/commands/shipments.ts'
+import {
+  cancelShipment,
+  createShipment,
+  dispatchShipment,
+  type NewShipment,
+  recordNotice,
+} from '#subgraphs/shipping/commands/shipments.ts'
 import type { ShipmentRepository } from '#subgraphs/shipping/domain/aggregate.ts'
 import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
 import type { Notice } from '#subgraphs/shipping/domain/shipment.ts'
@@ -36,8 +42,7 @@ beforeAll(async () => {
   }
 })
 
-const commandsWith = (carrier: Partial<Carrier> = {}) =>
-  createShipmentCommands({ shipments, carrier: { ...sandbox, ...carrier }, now })
+const ports = (carrier: Partial<Carrier> = {}) => ({ shipments, carrier: { ...sandbox, ...carrier }, now })
 
 /** A wish of one order, on hold at the carrier unless said otherwise. */
 function wish(instructions: string | null = 'SANDBOX_HOLD'): NewShipment {
@@ -49,7 +54,7 @@ function wish(instructions: string | null = 'SANDBOX_HOLD'): NewShipment {
 const asked = (key: string = newId('order')) => ({ key, meta: {} })
 
 async function created(instructions?: string): Promise<string> {
-  const outcome = await commandsWith().create(wish(instructions), asked())
+  const outcome = await createShipment(ports(), wish(instructions), asked())
   if (outcome.status === 'refused') throw new Error(outcome.refusal.code)
   return outcome.shipment.id
 }
@@ -73,7 +78,7 @@ const down = () => Promise.reject(new Error('the connection was cut'))
 
 describe('create', () => {
   test('requests, books and returns the label', async () => {
-    const outcome = await commandsWith().create(wish(), asked())
+    const outcome = await createShipment(ports(), wish(), asked())
     expect(outcome).toMatchObject({
       status: 'accepted',
       shipment: { status: 'LABELLED', trackingNumber: expect.stringMatching(/^SB/), lines: aRequest.lines },
@@ -86,16 +91,18 @@ describe('create', () => {
   test('twice gives the same shipment and books one label', async () => {
     const wanted = wish()
     const key = asked()
-    const first = await commandsWith().create(wanted, key)
-    expect(await commandsWith().create(wanted, key)).toMatchObject({ ...first, position: expect.any(Number) })
+    const first = await createShipment(ports(), wanted, key)
+    expect(await createShipment(ports(), wanted, key)).toMatchObject({
+      ...first,
+      position: expect.any(Number),
+    })
     expect(await shipmentOf(wanted.orderId)).toHaveLength(1)
   })
 
   test('many times at once gives one shipment and one label', async () => {
     const wanted = wish()
     const key = asked()
-    const commands = commandsWith()
-    const outcomes = await Promise.all(Array.from({ length: 6 }, () => commands.create(wanted, key)))
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => createShipment(ports(), wanted, key)))
     const ids = new Set(outcomes.map(outcome => ('shipment' in outcome ? outcome.shipment.id : '')))
     expect(ids.size).toBe(1)
     expect(await types([...ids][0] ?? '')).toEqual(['ShipmentRequested', 'ShipmentLabelled'])
@@ -103,24 +110,24 @@ describe('create', () => {
 
   test('with a used key and another body is a conflict', async () => {
     const key = asked()
-    await commandsWith().create(wish(), key)
-    await expect(commandsWith().create(wish(), key)).rejects.toMatchObject({ code: 'CONFLICT' })
+    await createShipment(ports(), wish(), key)
+    await expect(createShipment(ports(), wish(), key)).rejects.toMatchObject({ code: 'CONFLICT' })
   })
 
   test('continues with the same label after a crash between the booking and its record', async () => {
     const wanted = wish()
     const key = asked()
-    const crashing = commandsWith({
+    const crashing = ports({
       async book(booking) {
         await sandbox.book(booking)
         throw new Error('killed')
       },
     })
-    await expect(crashing.create(wanted, key)).rejects.toThrow('killed')
+    await expect(createShipment(crashing, wanted, key)).rejects.toThrow('killed')
     const [id = ''] = await shipmentOf(wanted.orderId)
     expect(await types(id)).toEqual(['ShipmentRequested'])
     const [parcel] = await parcels(id)
-    expect(await commandsWith().create(wanted, key)).toMatchObject({
+    expect(await createShipment(ports(), wanted, key)).toMatchObject({
       shipment: { id, status: 'LABELLED', trackingNumber: parcel?.tracking_number },
     })
     expect(await shipmentOf(wanted.orderId)).toEqual([id])
@@ -130,10 +137,10 @@ describe('create', () => {
   test('is UNAVAILABLE while the carrier is down, which is not recorded, and continues later', async () => {
     const wanted = wish('SANDBOX_DOWN')
     const key = asked()
-    await expect(commandsWith().create(wanted, key)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    await expect(commandsWith().create(wanted, key)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    const recovered = commandsWith({ book: booking => sandbox.book({ ...booking, instructions: null }) })
-    expect(await recovered.create(wanted, key)).toMatchObject({ shipment: { status: 'LABELLED' } })
+    await expect(createShipment(ports(), wanted, key)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(createShipment(ports(), wanted, key)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const recovered = ports({ book: booking => sandbox.book({ ...booking, instructions: null }) })
+    expect(await createShipment(recovered, wanted, key)).toMatchObject({ shipment: { status: 'LABELLED' } })
     expect(await shipmentOf(wanted.orderId)).toHaveLength(1)
   })
 
@@ -142,19 +149,19 @@ describe('create', () => {
     const key = asked()
     const refusal = { code: 'ADDRESS_REFUSED', message: 'The carrier does not deliver there.' }
     const expected = { status: 'accepted', shipment: { status: 'REFUSED', refusal } }
-    expect(await commandsWith().create(wanted, key)).toMatchObject(expected)
-    expect(await commandsWith({ book: down }).create(wanted, key)).toMatchObject(expected)
+    expect(await createShipment(ports(), wanted, key)).toMatchObject(expected)
+    expect(await createShipment(ports({ book: down }), wanted, key)).toMatchObject(expected)
   })
 
   test('voids the label when the shipment is cancelled during the booking', async () => {
     const wanted = wish()
-    const overtaken = commandsWith({
+    const overtaken = ports({
       async book(booking) {
-        await commandsWith().cancel(booking.reference, asked())
+        await cancelShipment(ports(), booking.reference, asked())
         return sandbox.book(booking)
       },
     })
-    const outcome = await overtaken.create(wanted, asked())
+    const outcome = await createShipment(overtaken, wanted, asked())
     expect(outcome).toMatchObject({ shipment: { status: 'CANCELLED' } })
     const [id = ''] = await shipmentOf(wanted.orderId)
     expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentCancelled'])
@@ -167,9 +174,9 @@ describe('cancel', () => {
     const id = await created()
     const key = asked()
     const expected = { status: 'accepted', shipment: { id, status: 'CANCELLED' } }
-    expect(await commandsWith().cancel(id, key)).toMatchObject(expected)
-    expect(await commandsWith().cancel(id, key)).toMatchObject(expected)
-    expect(await commandsWith().cancel(id, asked())).toMatchObject(expected)
+    expect(await cancelShipment(ports(), id, key)).toMatchObject(expected)
+    expect(await cancelShipment(ports(), id, key)).toMatchObject(expected)
+    expect(await cancelShipment(ports(), id, asked())).toMatchObject(expected)
     expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentLabelled', 'ShipmentCancelled'])
     expect(await parcels(id)).toMatchObject([{ cancelled_at: expect.any(Date) }])
   })
@@ -179,32 +186,32 @@ describe('cancel', () => {
     await sandbox.collect(id)
     const key = asked()
     const refused = { status: 'refused', refusal: { code: 'SHIPMENT_DISPATCHED' } }
-    expect(await commandsWith().cancel(id, key)).toMatchObject(refused)
-    expect(await commandsWith().cancel(id, key)).toMatchObject(refused)
+    expect(await cancelShipment(ports(), id, key)).toMatchObject(refused)
+    expect(await cancelShipment(ports(), id, key)).toMatchObject(refused)
     expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentLabelled'])
-    await commandsWith().recordNotice(id, await dispatchNotice(id), asked())
+    await recordNotice(ports(), { id, notice: await dispatchNotice(id) }, asked())
     expect((await shipments.load(id)).state.status).toBe('DISPATCHED')
   })
 
   test('continues after a crash between the carrier and the record', async () => {
     const id = await created()
     const key = asked()
-    const crashing = commandsWith({
+    const crashing = ports({
       async cancel(reference) {
         await sandbox.cancel(reference)
         throw new Error('killed')
       },
     })
-    await expect(crashing.cancel(id, key)).rejects.toThrow('killed')
+    await expect(cancelShipment(crashing, id, key)).rejects.toThrow('killed')
     expect((await shipments.load(id)).state.status).toBe('LABELLED')
-    expect(await commandsWith().cancel(id, key)).toMatchObject({ shipment: { status: 'CANCELLED' } })
+    expect(await cancelShipment(ports(), id, key)).toMatchObject({ shipment: { status: 'CANCELLED' } })
   })
 
   test('with the key of another cancellation is a conflict without a call to the carrier', async () => {
     const [one, other] = [await created(), await created()]
     const key = asked()
-    await commandsWith().cancel(one, key)
-    await expect(commandsWith().cancel(other, key)).rejects.toMatchObject({ code: 'CONFLICT' })
+    await cancelShipment(ports(), one, key)
+    await expect(cancelShipment(ports(), other, key)).rejects.toMatchObject({ code: 'CONFLICT' })
     expect(await parcels(other)).toMatchObject([{ cancelled_at: null }])
   })
 
@@ -212,8 +219,8 @@ describe('cancel', () => {
     for (let round = 0; round < 5; round++) {
       const id = await created()
       const [cancelled, dispatched] = await Promise.all([
-        commandsWith().cancel(id, asked()),
-        commandsWith().dispatch(id, asked()),
+        cancelShipment(ports(), id, asked()),
+        dispatchShipment(ports(), id, asked()),
       ])
       expect([cancelled.status, dispatched.status].sort()).toEqual(['accepted', 'refused'])
       const { status } = (await shipments.load(id)).state
@@ -222,7 +229,7 @@ describe('cancel', () => {
   })
 
   test('of what does not exist is not found', async () => {
-    await expect(commandsWith().cancel(newId('shipment'), asked())).rejects.toMatchObject({
+    await expect(cancelShipment(ports(), newId('shipment'), asked())).rejects.toMatchObject({
       code: 'NOT_FOUND',
     })
   })
@@ -233,23 +240,23 @@ describe('dispatch', () => {
     const id = await created()
     const key = asked()
     const expected = { status: 'accepted', shipment: { id, status: 'DISPATCHED' } }
-    expect(await commandsWith().dispatch(id, key)).toMatchObject(expected)
-    expect(await commandsWith().dispatch(id, key)).toMatchObject(expected)
-    expect(await commandsWith().dispatch(id, asked())).toMatchObject(expected)
+    expect(await dispatchShipment(ports(), id, key)).toMatchObject(expected)
+    expect(await dispatchShipment(ports(), id, key)).toMatchObject(expected)
+    expect(await dispatchShipment(ports(), id, asked())).toMatchObject(expected)
     expect((await types(id)).filter(type => type === 'ShipmentDispatched')).toHaveLength(1)
     expect(await sandbox.cancel(id)).toBe('collected')
   })
 
   test('of a cancelled shipment is refused', async () => {
     const id = await created()
-    await commandsWith().cancel(id, asked())
-    expect(await commandsWith().dispatch(id, asked())).toMatchObject({
+    await cancelShipment(ports(), id, asked())
+    expect(await dispatchShipment(ports(), id, asked())).toMatchObject({
       refusal: { code: 'SHIPMENT_CANCELLED' },
     })
   })
 
   test('of what does not exist is not found', async () => {
-    await expect(commandsWith().dispatch(newId('shipment'), asked())).rejects.toMatchObject({
+    await expect(dispatchShipment(ports(), newId('shipment'), asked())).rejects.toMatchObject({
       code: 'NOT_FOUND',
     })
   })
@@ -260,9 +267,9 @@ describe('note', () => {
     const id = await created()
     const notice = await dispatchNotice(id)
     const key = asked()
-    expect(await commandsWith().recordNotice(id, notice, key)).toEqual({ before: 'LABELLED', changed: true })
-    expect(await commandsWith().recordNotice(id, notice, key)).toMatchObject({ changed: false })
-    expect(await commandsWith().recordNotice(id, notice, asked())).toEqual({
+    expect(await recordNotice(ports(), { id, notice }, key)).toEqual({ before: 'LABELLED', changed: true })
+    expect(await recordNotice(ports(), { id, notice }, key)).toMatchObject({ changed: false })
+    expect(await recordNotice(ports(), { id, notice }, asked())).toEqual({
       before: 'DISPATCHED',
       changed: false,
     })
@@ -271,8 +278,8 @@ describe('note', () => {
 
   test('of a cancelled shipment changes nothing', async () => {
     const id = await created()
-    await commandsWith().cancel(id, asked())
-    const noted = await commandsWith().recordNotice(id, await dispatchNotice(id), asked())
+    await cancelShipment(ports(), id, asked())
+    const noted = await recordNotice(ports(), { id, notice: await dispatchNotice(id) }, asked())
     expect(noted).toEqual({ before: 'CANCELLED', changed: false })
   })
 })
