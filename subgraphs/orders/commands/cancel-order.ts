@@ -24,15 +24,12 @@ type CancellationResult =
   | { readonly is: 'OrderCancellation'; readonly order: PlacedOrder }
   | (Refusal & { readonly is: 'CannotCancel'; readonly status: OrderStatus | null })
 
-type Dependencies = Pick<CommandDependencies, 'orders' | 'watches' | 'head' | 'now'>
-
 /** Refuses somebody else's order as one that is not there. The result is made of the order as it is after the wait. */
 export async function cancelOrder(
-  { orders, watches, head, now }: Dependencies,
+  { orders, watches, head, now }: CommandDependencies,
   { orderId, viewer, context, settleWithinMs }: CancelOrder,
 ): Promise<{ readonly result: CancellationResult; readonly position: number }> {
-  using watch = settleWithinMs > 0 ? await watches.watch(orderId) : undefined
-  const deadline = Date.now() + settleWithinMs
+  using watch = await watches.watch(orderId, settleWithinMs)
   const at = now().toISOString()
   const handled = await orders.handle(orderId, context, order =>
     ownedBy(viewer, order, () => requestCancellation(order, { at })),
@@ -46,7 +43,7 @@ export async function cancelOrder(
       position: handled.position,
     }
   const position = handled.repeated ? await head() : handled.position
-  const decided = await followOrder(watch, { order, version, position }, { isReached: isDecided, deadline })
+  const decided = await followOrder(watch, { order, version, position }, isDecided)
   return { result: resultOf(decided.order), position: decided.position }
 }
 

@@ -1,23 +1,26 @@
-// Lets commands wait for the events of an order. All waits of the process share one tail of the order log.
+// Lets commands wait for the events of an order. All waits of the process share one reader of the order log.
 import type { EventStore, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
-import { createOrderLogTail } from '#subgraphs/orders/commands/order-log-tail.ts'
+import { createWakeSignal, pauseUnlessAborted, type WakeSignal } from '#platform/resilience/backoff.ts'
 import { orderAggregate, orderEventOf } from '#subgraphs/orders/domain/aggregate.ts'
 import { evolve, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 
 /** The events of one order from the moment of `watch` on, in order; some from before may be among them. */
 type OrderWatch = Disposable & {
-  /** Returns the next event, or undefined when `deadline` (milliseconds since 1970) passes first. */
-  next(deadline: number): Promise<RecordedEvent | undefined>
+  /** Returns the next event, or undefined when the time of the watch passes first. */
+  next(): Promise<RecordedEvent | undefined>
 }
 
 export type OrderWatches = AsyncDisposable & {
-  /** Resolves when no later event of the order can be missed. Undefined when too many wait already, and once released. */
-  watch(orderId: string): Promise<OrderWatch | undefined>
+  /**
+   * Resolves when no later event of the order can be missed for the next `ms`. Undefined when that is 0, when too many
+   * wait already, and once released.
+   */
+  watch(orderId: string, ms: number): Promise<OrderWatch | undefined>
   /** Ends all waits, for a server that closes: each command returns the order as it stands. */
   release(): void
 }
 
-type Waiter = { readonly events: RecordedEvent[]; wake: () => void; isReleased: boolean }
+type Waiter = { readonly events: RecordedEvent[]; readonly wakeSignal: WakeSignal }
 
 type WatchOptions = {
   /** Commands that may wait at once; 10,000 when left out. */
@@ -26,12 +29,19 @@ type WatchOptions = {
 }
 
 const LIMIT = 10_000
+const PAGE = 1_000
+/** Reads are this far apart at least, so that a busy store is not read for every append. */
+const PAUSE_MS = 8
+/** Should a notification get lost, the log is read this often anyway. */
+const FALLBACK_MS = 500
 
 /** Reads the log only while somebody waits. */
-export function createOrderWatches(store: EventStore, options: WatchOptions): OrderWatches {
-  const { limit = LIMIT, onError } = options
+export function createOrderWatches(
+  store: EventStore,
+  { limit = LIMIT, onError }: WatchOptions,
+): OrderWatches {
   const waiters = new Map<StreamId, Set<Waiter>>()
-  const tail = createOrderLogTail(store, { dispatch, onError })
+  const tail = createLogTail(store, { dispatch, onError })
   let waiting = 0
   let isReleased = false
 
@@ -39,7 +49,7 @@ export function createOrderWatches(store: EventStore, options: WatchOptions): Or
     for (const event of events)
       for (const waiter of waiters.get(event.stream) ?? []) {
         waiter.events.push(event)
-        waiter.wake()
+        waiter.wakeSignal.notify()
       }
   }
 
@@ -48,14 +58,14 @@ export function createOrderWatches(store: EventStore, options: WatchOptions): Or
     if (!group?.delete(waiter)) return
     waiting -= 1
     if (group.size === 0) waiters.delete(stream)
-    if (waiting === 0) tail.stop()
+    if (waiting === 0) void tail.stop()
   }
 
   return {
-    async watch(orderId) {
-      if (isReleased || waiting >= limit) return undefined
+    async watch(orderId, ms) {
+      if (ms === 0 || isReleased || waiting >= limit) return undefined
       const stream: StreamId = `${orderAggregate.category}-${orderId}`
-      const waiter: Waiter = { events: [], wake: () => {}, isReleased: false }
+      const waiter: Waiter = { events: [], wakeSignal: createWakeSignal() }
       waiting += 1
       waiters.set(stream, (waiters.get(stream) ?? new Set()).add(waiter))
       try {
@@ -64,35 +74,80 @@ export function createOrderWatches(store: EventStore, options: WatchOptions): Or
         leave(stream, waiter)
         throw error
       }
+      const deadline = Date.now() + ms
       return {
-        next: deadline => next(waiter, deadline),
+        async next() {
+          const { events, wakeSignal } = waiter
+          while (events.length === 0 && !isReleased && Date.now() < deadline)
+            await wakeSignal.wait(deadline - Date.now())
+          return events.shift()
+        },
         [Symbol.dispose]: () => leave(stream, waiter),
       }
     },
     release() {
       isReleased = true
-      for (const waiter of [...waiters.values()].flatMap(group => [...group])) {
-        waiter.isReleased = true
-        waiter.wake()
-      }
+      for (const group of waiters.values()) for (const { wakeSignal } of group) wakeSignal.notify()
     },
-    async [Symbol.asyncDispose]() {
-      tail.stop()
-      await tail.idle()
+    [Symbol.asyncDispose]: tail.stop,
+  }
+}
+
+type TailOptions = Pick<WatchOptions, 'onError'> & {
+  readonly dispatch: (events: readonly RecordedEvent[]) => void
+}
+
+function createLogTail(store: EventStore, options: TailOptions) {
+  let current: { readonly stopping: AbortController; readonly started: Promise<void> } | undefined
+  let reading: Promise<unknown> = Promise.resolve()
+
+  async function begin(signal: AbortSignal): Promise<void> {
+    const head = await store.head()
+    if (!signal.aborted) reading = Promise.all([reading, followLog(store, head, { ...options, signal })])
+  }
+
+  return {
+    /** Resolves when every later event will be dispatched. */
+    start(): Promise<void> {
+      if (!current) {
+        const stopping = new AbortController()
+        current = { stopping, started: begin(stopping.signal) }
+      }
+      return current.started
+    },
+    /** Resolves when no read is under way any more. */
+    async stop(): Promise<void> {
+      current?.stopping.abort()
+      current = undefined
+      await reading
     },
   }
 }
 
-async function next(waiter: Waiter, deadline: number): Promise<RecordedEvent | undefined> {
-  const left = deadline - Date.now()
-  if (waiter.events.length === 0 && left > 0 && !waiter.isReleased) {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, left)
-    waiter.wake = resolve
-    await promise
-    clearTimeout(timer)
+/** Dispatches the events of all orders after position `from` in order, until `signal` is aborted. */
+async function followLog(
+  store: EventStore,
+  from: number,
+  { signal, dispatch, onError }: TailOptions & { readonly signal: AbortSignal },
+): Promise<void> {
+  let after = from
+  const wakeSignal = createWakeSignal()
+  const stopListening = store.onAppended(wakeSignal.notify)
+  signal.addEventListener('abort', wakeSignal.notify)
+  await wakeSignal.wait(FALLBACK_MS)
+  while (!signal.aborted) {
+    try {
+      const events = await store.readLog({ after, limit: PAGE, categories: [orderAggregate.category] })
+      after = events.at(-1)?.position ?? after
+      dispatch(events)
+      if (events.length === PAGE) continue
+    } catch (error) {
+      onError(error)
+    }
+    await pauseUnlessAborted(PAUSE_MS, signal)
+    if (!signal.aborted) await wakeSignal.wait(FALLBACK_MS)
   }
-  return waiter.events.shift()
+  stopListening()
 }
 
 /** An order after `version` events; `position` is that of the store which shows it so, or a later one. */
@@ -102,24 +157,18 @@ export type VersionedOrder = {
   readonly position: number
 }
 
-type FollowUntil = {
-  readonly isReached: (order: PlacedOrder) => boolean
-  /** Milliseconds since 1970. */
-  readonly deadline: number
-}
-
 /**
- * Returns the order once `isReached`, or as it is at the deadline; at once without a watch. The watch must have begun
- * before `from` was read.
+ * Returns the order once `isReached`, or as it is when the time of the watch is over; at once without a watch. The watch
+ * must have begun before `from` was read.
  */
 export async function followOrder(
   watch: OrderWatch | undefined,
   from: VersionedOrder,
-  { isReached, deadline }: FollowUntil,
+  isReached: (order: PlacedOrder) => boolean,
 ): Promise<VersionedOrder> {
   let current = from
   while (watch && !isReached(current.order)) {
-    const recorded = await watch.next(deadline)
+    const recorded = await watch.next()
     if (!recorded) return current
     if (recorded.version !== current.version + 1) continue // it is in `current` already
     const event = orderEventOf(recorded)

@@ -44,18 +44,13 @@ type PlacementResult =
 
 type PlacementOutcome = { readonly result: PlacementResult; readonly position: number }
 
-type Dependencies = Pick<
-  CommandDependencies,
-  'orders' | 'customers' | 'catalogue' | 'quotes' | 'watches' | 'head' | 'now'
->
-
 /**
  * The same key gives the same order or refusal again, without asking other services. Throws CallerError for a request
  * that no order can be made of, CONFLICT for a key that was used for another request, and UNAVAILABLE while products or
  * shipping costs cannot be had.
  */
 export async function placeOrder(
-  dependencies: Dependencies,
+  dependencies: CommandDependencies,
   placement: Placement,
 ): Promise<PlacementOutcome> {
   const pricing = price(dependencies, placement)
@@ -69,7 +64,7 @@ export async function placeOrder(
 
 /** Returns the order as it would be placed now. */
 async function price(
-  dependencies: Dependencies,
+  dependencies: CommandDependencies,
   { request, inventoryPosition }: Placement,
 ): Promise<Priced<OrderPlaced>> {
   const [{ state: customer }, products] = await Promise.all([
@@ -104,7 +99,7 @@ async function price(
   }
 }
 
-function quote({ quotes }: Dependencies, request: OrderRequest, { total, goods }: Items) {
+function quote({ quotes }: CommandDependencies, request: OrderRequest, { total, goods }: Items) {
   const { country, postalCode } = request.deliveryAddress
   return quotes.fee({
     country,
@@ -116,7 +111,7 @@ function quote({ quotes }: Dependencies, request: OrderRequest, { total, goods }
 }
 
 async function recordRefusal(
-  dependencies: Dependencies,
+  dependencies: CommandDependencies,
   placement: Placement,
   refusal: PlacementRefusal,
 ): Promise<PlacementOutcome> {
@@ -128,13 +123,12 @@ async function recordRefusal(
 
 /** The wait begins before the order is there, so that nothing that becomes of it is missed. */
 async function record(
-  dependencies: Dependencies,
+  dependencies: CommandDependencies,
   placement: Placement,
   placed: OrderPlaced,
 ): Promise<PlacementOutcome> {
   const { orderId } = placed
-  using watch = placement.settleWithinMs > 0 ? await dependencies.watches.watch(orderId) : undefined
-  const deadline = Date.now() + placement.settleWithinMs
+  using watch = await dependencies.watches.watch(orderId, placement.settleWithinMs)
   const handled = await dependencies.orders.handle<PlacementRefusal>(
     orderId,
     { ...placement.context, creates: true },
@@ -146,25 +140,24 @@ async function record(
   if (order.status === 'ABSENT')
     throw new OperatorError('ORDER_LOST', `${orderId} was placed and is not there`)
   const fresh: VersionedOrder = { order, version: 1, position: handled.position }
-  const settled = await followOrder(watch, fresh, { isReached: isSettled, deadline })
+  const settled = await followOrder(watch, fresh, isSettled)
   return { result: resultOf(settled.order), position: settled.position }
 }
 
 /** Returns what the first command with this key has come to. Nothing is recorded now. */
 async function repeat(
-  dependencies: Dependencies,
+  dependencies: CommandDependencies,
   { settleWithinMs }: Placement,
   first: CommandResult<PlacementRefusal>,
 ): Promise<PlacementOutcome> {
   if (first.status === 'refused') return { result: first.refusal, position: first.position }
   const orderId = orderIdIn(first.outcome)
-  using watch = settleWithinMs > 0 ? await dependencies.watches.watch(orderId) : undefined
-  const deadline = Date.now() + settleWithinMs
+  using watch = await dependencies.watches.watch(orderId, settleWithinMs)
   const { state: order, version } = await dependencies.orders.load(orderId)
   if (order.status === 'ABSENT')
     throw new OperatorError('ORDER_LOST', `${orderId} was placed and is not there`)
   const stored: VersionedOrder = { order, version, position: await dependencies.head() }
-  const settled = await followOrder(watch, stored, { isReached: isSettled, deadline })
+  const settled = await followOrder(watch, stored, isSettled)
   return { result: resultOf(settled.order), position: settled.position }
 }
 

@@ -25,7 +25,7 @@ export type ReturnOutcome = { readonly result: ReturnResult; readonly position: 
 
 /** Returns the order as it is now. A refusal names its status only to those who may see it. */
 export async function handleReturn(
-  { orders, head, now }: Pick<CommandDependencies, 'orders' | 'head' | 'now'>,
+  { orders, head, now }: CommandDependencies,
   { orderId, returnId, viewer, context, decide }: ReturnCommand,
 ): Promise<ReturnOutcome> {
   const command = { returnId, at: now().toISOString() }

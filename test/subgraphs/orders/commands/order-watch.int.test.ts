@@ -52,30 +52,26 @@ async function placed(orderId: string): Promise<VersionedOrder> {
 
 test('a wait ends with the event that settles it, written by another process', async () => {
   const orderId = newId('order')
-  using watch = await watches.watch(orderId)
+  using watch = await watches.watch(orderId, 60_000)
   const known = await placed(orderId)
-  const settled = followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 10_000 })
+  const settled = followOrder(watch, known, isConfirmed)
   const { position } = await handle(elsewhere, orderId, 'confirm')
   expect(await settled).toMatchObject({ order: { status: 'CONFIRMED' }, version: 2, position })
 })
 
 test('an event between the watch and the wait is not missed', async () => {
   const orderId = newId('order')
-  using watch = await watches.watch(orderId)
+  using watch = await watches.watch(orderId, 60_000)
   const known = await placed(orderId)
   await handle(elsewhere, orderId, 'confirm')
-  expect(
-    (await followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 10_000 })).order.status,
-  ).toBe('CONFIRMED')
+  expect((await followOrder(watch, known, isConfirmed)).order.status).toBe('CONFIRMED')
 })
 
 test('a wait ends at its deadline with the order as it is', async () => {
   const orderId = newId('order')
-  using watch = await watches.watch(orderId)
+  using watch = await watches.watch(orderId, 200)
   const known = await placed(orderId)
-  expect(await followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 30 })).toEqual(
-    known,
-  )
+  expect(await followOrder(watch, known, isConfirmed)).toEqual(known)
 })
 
 test('many concurrent waits for different orders share few reads of the log', async () => {
@@ -88,10 +84,10 @@ test('many concurrent waits for different orders share few reads of the log', as
   await using counting = createOrderWatches(counted, { onError: fail })
   const waits = Array.from({ length: 200 }, async () => {
     const orderId = newId('order')
-    using watch = await counting.watch(orderId)
+    using watch = await counting.watch(orderId, 60_000)
     const known = await placed(orderId)
     void handle(elsewhere, orderId, 'confirm')
-    return await followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 10_000 }) // the watch ends with this function
+    return await followOrder(watch, known, isConfirmed) // the watch ends with this function
   })
   const settled = await Promise.all(waits)
   expect(new Set(settled.map(({ order }) => order.status))).toEqual(new Set(['CONFIRMED']))
@@ -101,9 +97,9 @@ test('many concurrent waits for different orders share few reads of the log', as
 test('a wait can begin again after all others have ended', async () => {
   for (let round = 0; round < 3; round++) {
     const orderId = newId('order')
-    using watch = await watches.watch(orderId)
+    using watch = await watches.watch(orderId, 60_000)
     const known = await placed(orderId)
-    const settled = followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 10_000 })
+    const settled = followOrder(watch, known, isConfirmed)
     await handle(store, orderId, 'confirm')
     expect((await settled).order.status).toBe('CONFIRMED')
   }
@@ -111,22 +107,22 @@ test('a wait can begin again after all others have ended', async () => {
 
 test('a wait beyond the limit ends at once', async () => {
   await using small = createOrderWatches(store, { limit: 1, onError: fail })
-  const first = await small.watch('ord_1')
-  expect(await small.watch('ord_2')).toBeUndefined()
+  const first = await small.watch('ord_1', 60_000)
+  expect(await small.watch('ord_2', 60_000)).toBeUndefined()
   first?.[Symbol.dispose]()
-  using again = await small.watch('ord_2')
+  using again = await small.watch('ord_2', 60_000)
   expect(again).toBeDefined()
 })
 
 test('a release ends all waits with the current state, and later waits end at once', async () => {
   await using closing = createOrderWatches(store, { onError: fail })
   const orderId = newId('order')
-  using watch = await closing.watch(orderId)
+  using watch = await closing.watch(orderId, 60_000)
   const known = await placed(orderId)
-  const settled = followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 60_000 })
+  const settled = followOrder(watch, known, isConfirmed)
   closing.release()
   expect(await settled).toEqual(known)
-  expect(await closing.watch(orderId)).toBeUndefined()
+  expect(await closing.watch(orderId, 60_000)).toBeUndefined()
 })
 
 function fail(error: unknown): never {

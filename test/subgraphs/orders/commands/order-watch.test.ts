@@ -41,13 +41,12 @@ test('followOrder skips events that the state holds already', async () => {
     ),
   )
   const known = { order, version: 3, position: 13 }
-  expect(
-    await followOrder(watching(recorded(2, requested)), known, { isReached: never, deadline: 0 }),
-  ).toEqual(known)
-  const settled = await followOrder(watching(recorded(2, requested), recorded(4, confirmed)), known, {
-    isReached: isConfirmed,
-    deadline: 0,
-  })
+  expect(await followOrder(watching(recorded(2, requested)), known, never)).toEqual(known)
+  const settled = await followOrder(
+    watching(recorded(2, requested), recorded(4, confirmed)),
+    known,
+    isConfirmed,
+  )
   expect(settled).toMatchObject({
     version: 4,
     position: 14,
@@ -57,10 +56,8 @@ test('followOrder skips events that the state holds already', async () => {
 
 test('followOrder does not wait for an order that has reached the state already, nor without a watch', async () => {
   const known = { order: must(given(o => place(o, placement()))), version: 1, position: 11 }
-  expect(await followOrder(undefined, known, { isReached: never, deadline: Date.now() + 60_000 })).toBe(known)
+  expect(await followOrder(undefined, known, never)).toBe(known)
   const unread = watching(recorded(2, requested))
-  expect(await followOrder(unread, known, { isReached: () => true, deadline: Date.now() + 60_000 })).toBe(
-    known,
-  )
+  expect(await followOrder(unread, known, () => true)).toBe(known)
   expect((await unread.next())?.version).toBe(2)
 })
