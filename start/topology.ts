@@ -1,18 +1,13 @@
 // Defines the services of one machine: names, ports, process groups, and the environment of each.
 import { fileURLToPath } from 'node:url'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
+
+export { SUBGRAPHS }
 
 /** The compile cache of Node, kept from one start to the next. */
 export const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/waybill', import.meta.url))
 
-export const SERVICE_NAMES = [
-  'orders',
-  'inventory',
-  'payment',
-  'shipping',
-  'gateway',
-  'bff-web',
-  'bff-mobile',
-] as const
+export const SERVICE_NAMES = [...SUBGRAPHS, 'gateway', 'bff-web', 'bff-mobile'] as const
 export type ServiceName = (typeof SERVICE_NAMES)[number]
 
 /** Added to PORT_BASE. */
@@ -25,8 +20,6 @@ export const PORT_OFFSETS: Readonly<Record<ServiceName, number>> = {
   payment: 103,
   shipping: 104,
 }
-
-export const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
 
 /** Returns which services share a process, by the number of processes. Two fit two cores: domain and edge. */
 export function processGroups(processes: number): readonly (readonly ServiceName[])[] {

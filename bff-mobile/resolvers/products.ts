@@ -5,10 +5,10 @@ import { nextCursor, requireData } from '#bff-mobile/resolvers/orders.ts'
 import { productPage, productsPage } from '#bff-mobile/resolvers/pages.ts'
 import { localizationOf } from '#bff-mobile/views/localization.ts'
 import { productCard } from '#bff-mobile/views/order-view.ts'
+import { isSku } from '#platform/domain/sku.ts'
 import type { QueryResolvers } from '#schema/generated/bff-mobile.ts'
 
 const MAX_PAGE_SIZE = 50
-const SKU = /^[A-Za-z0-9._-]{1,64}$/
 
 export function productQueries(pages: Pages): Pick<QueryResolvers, 'products' | 'product'> {
   return {
@@ -23,7 +23,7 @@ export function productQueries(pages: Pages): Pick<QueryResolvers, 'products' | 
       }
     },
     product: async (_root, { sku }, context) => {
-      if (!SKU.test(sku)) return null
+      if (!isSku(sku)) return null
       const { data } = await pages.read(productPage, { sku }, context)
       return data?.product ? productCard(data.product, localizationOf(context)) : null
     },

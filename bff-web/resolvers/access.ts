@@ -36,13 +36,6 @@ export function checkOrderId(field: string, value: string): string {
   return malformed(field, `an id such as ${ID_PREFIXES.order}_0190a5b2-…`, value)
 }
 
-const SKU = /^[A-Za-z0-9._-]{1,64}$/
-
-/** Returns whether a product can have this SKU. */
-export function isSku(value: string): boolean {
-  return SKU.test(value)
-}
-
 /** Returns the code. Throws CallerError BAD_USER_INPUT when no country has it. */
 export function checkCountry(field: string, value: string): string {
   return isCountry(value) ? value : malformed(field, COUNTRY_CODE, value)

@@ -1,10 +1,11 @@
 // The queries of the web graph about products: the catalogue, a product's page, and shipping quotes.
 import type { GraphQLResolveInfo } from 'graphql'
 import type { PageResult, Pages } from '#bff/pages/pages.ts'
-import { checkCountry, hideStaffFields, isSku } from '#bff-web/resolvers/access.ts'
+import { checkCountry, hideStaffFields } from '#bff-web/resolvers/access.ts'
 import { catalogue, categories, productPage, productShipping } from '#bff-web/resolvers/product-pages.ts'
 import { noticeOf } from '#bff-web/resolvers/section-notices.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
+import { isSku } from '#platform/domain/sku.ts'
 import { failureOf } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type {

@@ -7,7 +7,7 @@ import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-/** The topics with events about orders. Clients' cursors hold positions in this order: append, never rearrange. */
+/** The topics with events about orders, in the order of positions in clients' cursors. */
 export const ORDER_TOPICS = SUBGRAPHS
 
 export type BusFollower = AsyncDisposable & {

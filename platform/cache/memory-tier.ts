@@ -16,14 +16,8 @@ export type Entry<T = unknown> = {
   readonly stale: CacheResult<T>
 }
 
-type NewEntry<T> = {
-  readonly key: string
-  readonly value: T | undefined
-  readonly at: PositionVector
-  readonly tags: readonly string[]
-  readonly freshUntil: number
-  readonly staleUntil: number
-}
+type NewEntry<T> = Pick<Entry, 'key' | 'tags' | 'staleUntil'> &
+  Pick<Lease, 'at' | 'freshUntil'> & { readonly value: T | undefined }
 
 export function createEntry<T>({ key, value, at, tags, freshUntil, staleUntil }: NewEntry<T>): Entry<T> {
   const lease = { at, current: true, freshUntil }
@@ -46,7 +40,6 @@ export type MemoryTier = {
   drop(tag: string, change: PositionVector): number
   clear(): void
   bytes(): number
-  entries(): number
 }
 
 /** A single value may take up to one part in this many of the whole. */
@@ -106,7 +99,6 @@ export function createMemoryTier(options: {
     },
     clear: () => entries.clear(),
     bytes: () => entries.calculatedSize,
-    entries: () => entries.size,
   }
 }
 

@@ -8,41 +8,29 @@ export type UnkeptReason = 'changed' | 'tags' | 'size'
 
 /** Caches of one name in one process share their metrics. */
 export function createCacheMetrics(cache: string) {
+  const counted = (name: string, help: string) => counter(name, help, ['cache']).labels({ cache })
+  const measured = (name: string, help: string) => gauge(name, help, ['cache']).labels({ cache })
+  const byReason = (name: string, help: string) => counter(name, help, ['cache', 'reason'])
   const hits = counter('waybill_cache_hits_total', 'Values served fresh out of the cache, by tier', [
     'cache',
     'tier',
   ])
-  const unkept = counter('waybill_cache_unkept_total', 'Loaded values that were not kept, by reason', [
-    'cache',
-    'reason',
-  ])
+  const unkept = byReason('waybill_cache_unkept_total', 'Loaded values that were not kept, by reason')
   const loads = histogram('waybill_cache_load_seconds', 'Loads of values, by outcome', ['cache', 'outcome'])
-  const remoteErrors = counter(
+  const remoteErrors = byReason(
     'waybill_cache_remote_errors_total',
     'Operations of tier 2 that failed, by reason',
-    ['cache', 'reason'],
   )
-  const labels = { cache }
   return {
     memoryHits: hits.labels({ cache, tier: 'memory' }),
     remoteHits: hits.labels({ cache, tier: 'remote' }),
-    misses: counter('waybill_cache_misses_total', 'Values that had to be loaded, or waited for', [
-      'cache',
-    ]).labels(labels),
-    stale: counter('waybill_cache_stale_total', 'Values served past their time, while they are renewed', [
-      'cache',
-    ]).labels(labels),
-    evictions: counter('waybill_cache_evictions_total', 'Values that left tier 1 for want of room', [
-      'cache',
-    ]).labels(labels),
-    dropped: counter('waybill_cache_dropped_total', 'Values that left tier 1 because of a change', [
-      'cache',
-    ]).labels(labels),
-    fenced: counter('waybill_cache_fenced_total', 'Values of tier 2 that lacked a change', ['cache']).labels(
-      labels,
-    ),
-    bytes: gauge('waybill_cache_bytes', 'Memory that tier 1 takes, roughly', ['cache']).labels(labels),
-    remoteUp: gauge('waybill_cache_remote_up', 'Whether tier 2 is in use', ['cache']).labels(labels),
+    misses: counted('waybill_cache_misses_total', 'Values that had to be loaded, or waited for'),
+    stale: counted('waybill_cache_stale_total', 'Values served past their time, while they are renewed'),
+    evictions: counted('waybill_cache_evictions_total', 'Values that left tier 1 for want of room'),
+    dropped: counted('waybill_cache_dropped_total', 'Values that left tier 1 because of a change'),
+    fenced: counted('waybill_cache_fenced_total', 'Values of tier 2 that lacked a change'),
+    bytes: measured('waybill_cache_bytes', 'Memory that tier 1 takes, roughly'),
+    remoteUp: measured('waybill_cache_remote_up', 'Whether tier 2 is in use'),
     unkept: (reason: UnkeptReason) => unkept.inc({ cache, reason }),
     loaded: (outcome: 'ok' | 'failed', ms: number) => loads.observe({ cache, outcome }, ms / 1000),
     remoteError: (reason: string) => remoteErrors.inc({ cache, reason }),

@@ -1,16 +1,16 @@
 // The byte store on Redis or Valkey, a single server or a cluster. It reconnects only when it is told to.
-import { Cluster, type ClusterNode, Redis, type RedisOptions } from 'ioredis'
-import { type RemoteStore, StoreRefusal } from '#platform/cache/remote-store.ts'
+import { Cluster, type ClusterNode, Redis } from 'ioredis'
+import { type RemoteStore, StoreRefusal } from '#platform/cache/circuit-breaker.ts'
 
 const CONNECT_TIMEOUT_MS = 1_000
 const RELEASE_CLAIM = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`
 
-const OPTIONS = {
-  lazyConnect: true,
-  connectTimeout: CONNECT_TIMEOUT_MS,
-  autoResendUnfulfilledCommands: false,
-  maxRetriesPerRequest: 0,
-} satisfies RedisOptions
+type ReconnectOptions = {
+  /** Connects when it is told to, rather than at once. */
+  readonly lazyConnect: boolean
+  /** Returns the pause in milliseconds before another attempt to connect; null makes none. */
+  readonly retryStrategy: (attempt: number) => number | null
+}
 
 type RedisStoreOptions = {
   /** One URL, or the URLs of a cluster's nodes. */
@@ -42,7 +42,7 @@ export function createRedisStore({ urls, onLost }: RedisStoreOptions): RemoteSto
   return {
     async connect() {
       disconnect()
-      client = createClient(urls)
+      client = createRedisClient(urls, { lazyConnect: true, retryStrategy: () => null })
       await connectClient(client, onLost)
     },
     disconnect,
@@ -80,22 +80,32 @@ async function connectClient(client: Redis | Cluster, onLost: () => void): Promi
 }
 
 /** The driver's errors hold the command and its arguments, which may be a password or a customer's address. */
-function withoutCommand(error: unknown): Error {
+export function withoutCommand(error: unknown): Error {
   return new Error(error instanceof Error ? error.message : String(error))
 }
 
-function createClient(urls: readonly string[]): Redis | Cluster {
+/** Returns a client of one server, or of the cluster with these nodes. Commands fail at once while there is no connection. */
+export function createRedisClient(
+  urls: readonly string[],
+  { lazyConnect, retryStrategy }: ReconnectOptions,
+): Redis | Cluster {
+  const options = {
+    lazyConnect,
+    retryStrategy,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+  }
   const [first = '', ...others] = urls
-  if (others.length === 0)
-    return new Redis(first, { ...OPTIONS, enableOfflineQueue: false, retryStrategy: () => null })
+  if (others.length === 0) return new Redis(first, options)
   const { username, password, protocol } = new URL(first)
   return new Cluster(urls.map(nodeOf), {
-    lazyConnect: true,
+    lazyConnect,
     enableOfflineQueue: false,
-    clusterRetryStrategy: () => null,
-    slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+    clusterRetryStrategy: retryStrategy,
     redisOptions: {
-      ...OPTIONS,
+      ...options,
       ...(username && { username: decodeURIComponent(username) }),
       ...(password && { password: decodeURIComponent(password) }),
       ...(protocol === 'rediss:' && { tls: {} }),

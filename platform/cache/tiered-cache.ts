@@ -57,13 +57,7 @@ type Request<T> = {
 }
 
 /** A value that comes from the remote tier, a load or a write. */
-type NewValue<T> = {
-  readonly value: T | undefined
-  readonly at: PositionVector
-  readonly tags: readonly string[]
-  /** Milliseconds since it was loaded. */
-  readonly age: number
-}
+type NewValue<T> = RemoteValue & { readonly value: T | undefined }
 
 export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
   const self = createSelf(tieredOptions)

@@ -1,4 +1,5 @@
-// Lists the countries that an address or a quote may name, by ISO 3166-1 alpha-2 code.
+// Lists the countries that an address or a quote may name, by ISO 3166-1 alpha-2 code, and says which have postal codes.
+import { formatAddress } from 'localized-address-format'
 
 /** Error messages say that a field for a country should hold this. */
 export const COUNTRY_CODE = 'an ISO 3166-1 alpha-2 country code, such as DE'
@@ -19,4 +20,15 @@ const COUNTRIES: ReadonlySet<string> = new Set(
 /** Upper case only. False for codes that are reserved or withdrawn, such as UK, EU, ZZ or YU. */
 export function isCountry(code: string): boolean {
   return COUNTRIES.has(code)
+}
+
+const SOME_CODE = '0'
+
+/**
+ * Returns false for a country whose addresses are written without a postal code, such as HK, by Google's address data
+ * in the package localized-address-format.
+ */
+export function hasPostalCodes(country: string): boolean {
+  const written = formatAddress({ postalCountry: country, postalCode: SOME_CODE })
+  return written.some(line => line.includes(SOME_CODE))
 }

@@ -3,7 +3,7 @@
 /** The form in words, for error messages. */
 export const SKU_FORM = '1 to 64 letters, digits, dots, dashes and underscores'
 
-const SKU = /^[A-Za-z0-9._-]{1,64}$/
+export const SKU = /^[A-Za-z0-9._-]{1,64}$/
 
 export function isSku(text: string): boolean {
   return SKU.test(text)

@@ -1,6 +1,7 @@
 // Reads the files of an import into tables by their mapping, and names each unusable row with file, line and reason.
 import path from 'node:path'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { SKU, SKU_FORM } from '#platform/domain/sku.ts'
 import { type CsvRecord, type CsvRow, readCsv } from '#tools/import/csv.ts'
 import {
   columnsOf,
@@ -244,7 +245,7 @@ async function readLookups(source: Source): Promise<Lookups> {
 }
 
 const id = text(100)
-const SKU = matching(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 letters, digits, dots, dashes and underscores')
+const sku = matching(SKU, SKU_FORM)
 const WAREHOUSE = matching(/^[A-Z0-9][A-Z0-9-]{0,31}$/, '1 to 32 upper case letters, digits and dashes')
 const COUNTRY = matching(/^[A-Z]{2}$/, 'an ISO 3166-1 alpha-2 code such as DE')
 const LARGEST_NUMBER = 1_000_000
@@ -289,7 +290,7 @@ function rowBuilders(mapping: Mapping) {
       }),
     product: (cell: Cell): ProductRow => ({
       id: cell(products.id, id),
-      sku: cell(products.sku, SKU),
+      sku: cell(products.sku, sku),
       title: cell(products.title, text(200)),
       category: cell(products.category, optionalText(100)),
       price: products.price ? cell(products.price, money) : null,

@@ -2,19 +2,21 @@
 import { readFile } from 'node:fs/promises'
 import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
+import { SUBGRAPHS, urlOf } from '#start/topology.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { compose } from '#tools/commands.ts'
 import { writeGenerated } from '#tools/schema/generated-files.ts'
 
-const SUBGRAPHS = { orders: 4101, inventory: 4102, payment: 4103, shipping: 4104 } as const
+/** The addresses in the supergraph are those of `npm start`. */
+const LOCAL = { host: '127.0.0.1', portBase: 4000 }
 const SUPERGRAPH = new URL('../../schema/supergraph.graphql', import.meta.url)
 
 /** Returns the supergraph SDL. Throws with every composition error when the subgraphs do not compose. */
 export async function composeSupergraph(): Promise<string> {
   const services = await Promise.all(
-    Object.entries(SUBGRAPHS).map(async ([name, port]) => ({
+    SUBGRAPHS.map(async name => ({
       name,
-      url: `http://127.0.0.1:${port}/graphql`,
+      url: `${urlOf(LOCAL, name)}/graphql`,
       typeDefs: parse(
         await readFile(new URL(`../../schema/subgraphs/${name}.graphql`, import.meta.url), 'utf8'),
       ),

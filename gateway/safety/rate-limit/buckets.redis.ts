@@ -1,8 +1,8 @@
 // Keeps token buckets that processes share in Redis or Valkey: one script for each take, by the clock of the server.
 import { hash } from 'node:crypto'
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Buckets, OpenBuckets } from '#gateway/safety/rate-limit/buckets.ts'
 import { REFUSED_COST, takeResult } from '#gateway/safety/rate-limit/token-bucket.ts'
+import { createRedisClient, withoutCommand } from '#platform/cache/remote-store.redis.ts'
 
 /** The same as `takeTokens`, run atomically by the server. Returns whether the take is allowed, and the rest as a text. */
 const TAKE = `
@@ -22,21 +22,13 @@ const TAKE_SHA = hash('sha1', TAKE, 'hex')
 
 const PREFIX = 'waybill:limit:'
 
-/** Commands fail at once while there is no connection; the client reconnects by itself. */
-const OPTIONS = {
-  connectTimeout: 1000,
-  enableOfflineQueue: false,
-  maxRetriesPerRequest: 0,
-  autoResendUnfulfilledCommands: false,
-  retryStrategy: (attempt: number) => Math.min(100 * attempt, 2000),
-} satisfies RedisOptions
-
 /** `urls` are those of CACHE_URL: one, or a cluster's nodes. Processes with the same policy share buckets. */
 export function createRedisBuckets({
   policy,
   urls,
 }: OpenBuckets & { readonly urls: readonly string[] }): Buckets {
-  const client = connect(urls)
+  const retryStrategy = (attempt: number) => Math.min(100 * attempt, 2000)
+  const client = createRedisClient(urls, { lazyConnect: false, retryStrategy })
   client.on('error', () => {}) // the takes that fail because of it report it
   const { capacity, perSecond } = policy
   const family = `${PREFIX}${capacity}:${perSecond}:`
@@ -68,30 +60,4 @@ function readReply(reply: unknown): readonly [boolean, number] {
   if (left === undefined || Number.isNaN(tokens))
     throw new Error('the reply of the rate limit script is malformed')
   return [allowed === 1, tokens]
-}
-
-/** The driver's errors contain the command with its arguments, which must not reach a log. */
-function withoutCommand(error: unknown): Error {
-  return new Error(error instanceof Error ? error.message : String(error))
-}
-
-function connect(urls: readonly string[]): Redis | Cluster {
-  const [first = '', ...others] = urls
-  if (others.length === 0) return new Redis(first, OPTIONS)
-  const { username, password, protocol } = new URL(first)
-  return new Cluster(urls.map(nodeOf), {
-    enableOfflineQueue: false,
-    clusterRetryStrategy: OPTIONS.retryStrategy,
-    redisOptions: {
-      ...OPTIONS,
-      ...(username && { username: decodeURIComponent(username) }),
-      ...(password && { password: decodeURIComponent(password) }),
-      ...(protocol === 'rediss:' && { tls: {} }),
-    },
-  })
-}
-
-function nodeOf(url: string): { readonly host: string; readonly port: number } {
-  const { hostname, port } = new URL(url)
-  return { host: hostname, port: Number(port || 6379) }
 }

@@ -1,7 +1,7 @@
 // Checks the input of orders' commands and converts it to domain types.
 import { isStaff, type Viewer } from '#platform/auth/viewer.ts'
+import { hasPostalCodes } from '#platform/domain/country.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { hasPostalCodes } from '#platform/domain/postal-codes.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 import {
   checkCount,

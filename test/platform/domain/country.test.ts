@@ -1,6 +1,6 @@
-// Which codes are countries: those of ISO 3166-1, and no others that look like one.
+// Which codes are countries: those of ISO 3166-1, and no others that look like one; and which have postal codes.
 import { expect, test } from 'vitest'
-import { isCountry } from '#platform/domain/country.ts'
+import { hasPostalCodes, isCountry } from '#platform/domain/country.ts'
 
 const NAMES = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' })
 const LETTERS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
@@ -20,3 +20,11 @@ test.each(['UK', 'EU', 'EZ', 'UN', 'ZZ', 'XA', 'YU', 'SU', 'DD', 'AN', 'CS', 'AC
 test.each(['', 'de', 'De', 'DEU', 'D', ' DE', 'ÄÖ', 'toString'])('what is no code is none: %j', code =>
   expect(isCountry(code)).toBe(false),
 )
+
+test.each(['US', 'DE', 'GB', 'BR', 'JP', 'IN', 'AX', 'IE', 'SG'])('%s has postal codes', country => {
+  expect(hasPostalCodes(country)).toBe(true)
+})
+
+test.each(['HK', 'MO', 'AE', 'PA', 'QA', 'JM', 'GH', 'UG', 'BO', 'FJ'])('%s has none', country => {
+  expect(hasPostalCodes(country)).toBe(false)
+})
