@@ -158,10 +158,10 @@ async function mountGraphs(
   { cache, follower, readYourWrites }: Backend,
   { http, config, schema, verifier }: Serving,
 ): Promise<void> {
-  const { name, logger, development, maxCost, onlyPersisted, batchesFrom } = config
+  const { name, development, maxCost, onlyPersisted, batchesFrom } = config
   const manifest = await readManifest(new URL(`../schema/persisted/${name}.json`, import.meta.url))
   const persisted = createPersistedOperations({ manifest, only: onlyPersisted })
-  const shared = { verifier, logger, persisted, development, maxCost }
+  const shared = { schema, verifier, persisted, development, maxCost }
   const responseCache: ResponseCachePolicy = {
     required: readYourWrites.required,
     serves(lease, required) {
@@ -170,8 +170,8 @@ async function mountGraphs(
       return cache.isServable(lease, required)
     },
   }
-  open.use(await mountGraphql(http, { schema }, { ...shared, responseCache, batchesFrom }))
-  mountLiveGraphql(http, { schema, ...shared })
+  open.use(await mountGraphql(http, { ...shared, responseCache, batchesFrom }))
+  mountLiveGraphql(http, shared)
 }
 
 /** The explorer's examples are the operations of the BFF's front end. */

@@ -90,7 +90,6 @@ async function openWaybill({ busUrl, authDirectory }: ServerOptions): Promise<nu
   mountLiveGraphql(http, {
     schema: schemaOf(feed),
     verifier,
-    logger,
     development: false,
     connections: 20_000,
   })

@@ -39,7 +39,6 @@ export function mountSubscriptions(
   const upstreams = openUpstreams(settings)
   const engine = createEngine({ ...rest, settings, service: http.name, connect: upstreams.connect })
   const streams = mountLive(http, engine, {
-    logger: options.logger,
     connections,
     connectionsPerSubject,
     ...(verifier && { verifier }),

@@ -44,6 +44,8 @@ export type ResponseSources = {
   readonly leases: Lease[]
   /** Set by resolvers that read past the cache: the response is not cached. */
   uncacheable: boolean
+  /** Set once a query has completed without errors and with current data. */
+  completed?: { readonly name: string | undefined }
 }
 
 type RequestFacts = {

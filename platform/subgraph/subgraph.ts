@@ -170,25 +170,21 @@ const MAX_VALUES = 20_000
 async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Promise<AsyncDisposable> {
   const { http, config, projections, store } = ports
   const schema = await subgraphSchema(config.name, resolvers)
-  return mountGraphql(
-    http,
-    { schema },
-    {
-      verifier: createVerifier(config.auth),
-      development: config.development,
-      logger: config.logger,
-      limits: { values: MAX_VALUES },
-      consistency: {
+  return mountGraphql(http, {
+    schema,
+    verifier: createVerifier(config.auth),
+    development: config.development,
+    limits: { values: MAX_VALUES },
+    consistency: {
+      service: config.name,
+      waitFor: createPositionWaits({
         service: config.name,
-        waitFor: createPositionWaits({
-          service: config.name,
-          head: () => store.head(),
-          shown: () => projections.consumer.status().checkpoint,
-          reached: (position, timeoutMs) => projections.reached(position, timeoutMs),
-        }),
-      },
+        head: () => store.head(),
+        shown: () => projections.consumer.status().checkpoint,
+        reached: (position, timeoutMs) => projections.reached(position, timeoutMs),
+      }),
     },
-  )
+  })
 }
 
 /** Dead letters are for people to look at: the service goes on, and says so. */

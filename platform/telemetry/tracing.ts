@@ -123,16 +123,23 @@ export function openSpan(name: string, settings: SpanSettings = {}): OpenSpan | 
   }
 }
 
-/** Runs `work` in a new span, which fails when `work` throws. Only calls `work` while tracing is off. */
-export async function inSpan<T>(name: string, settings: SpanSettings, work: () => Promise<T>): Promise<T> {
+/** Runs `work` in a new span, which fails when `work` throws. Only calls `work`, without a span, while tracing is off. */
+export async function inSpan<T>(
+  name: string,
+  settings: SpanSettings,
+  work: (span: OpenSpan | undefined) => Promise<T>,
+): Promise<T> {
   const span = openSpan(name, settings)
-  if (span === undefined) return work()
+  return span === undefined ? work(undefined) : endAfter([span], () => span.run(() => work(span)))
+}
+
+async function endAfter<T>(spans: readonly OpenSpan[], work: () => Promise<T>): Promise<T> {
   try {
-    const result = await span.run(work)
-    span.end()
+    const result = await work()
+    for (const span of spans) span.end()
     return result
   } catch (error) {
-    span.end({ error })
+    for (const span of spans) span.end({ error })
     throw error
   }
 }
@@ -150,15 +157,10 @@ export async function inEventSpans<T>(
 ): Promise<T> {
   if (!isTracing()) return work()
   const parents = new Set(events.flatMap(({ meta }) => meta.traceparent ?? []))
-  const spans = [...parents].flatMap(parent => openSpan(name, { parent, kind: 'consumer' }) ?? [])
-  try {
-    const result = await work()
-    for (const span of spans) span.end()
-    return result
-  } catch (error) {
-    for (const span of spans) span.end({ error })
-    throw error
-  }
+  return endAfter(
+    [...parents].flatMap(parent => openSpan(name, { parent, kind: 'consumer' }) ?? []),
+    work,
+  )
 }
 
 function contextFor({ parent, service }: SpanSettings): Context {

@@ -116,8 +116,8 @@ async function serve(name: LibraryService, issuer: Issuer) {
     resolvers: RESOLVERS[name](conduct) as Resolvers,
   })
   const consistency = { service: name, waitFor: async () => !conduct.behind }
-  const options = { verifier: createVerifier(issuer), development: true, logger, consistency }
-  const endpoint = await mountGraphql(http, { schema }, options)
+  const verifier = createVerifier(issuer)
+  const endpoint = await mountGraphql(http, { schema, verifier, development: true, consistency })
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
   const stop = async () => {
     await http[Symbol.asyncDispose]()

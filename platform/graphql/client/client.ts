@@ -5,10 +5,11 @@ import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
-import { type Instances, openInstances, type Post } from '#platform/graphql/client/instances.ts'
+import { type Instances, isGraphql, openInstances, type Post } from '#platform/graphql/client/instances.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
+import { headerText } from '#platform/http/header-text.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
-import { openSpan, traceparent } from '#platform/telemetry/tracing.ts'
+import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 
 export type GraphqlClientOptions = {
   /** One or several addresses, or a name, as a URL variable has it. */
@@ -20,8 +21,6 @@ export type GraphqlClientOptions = {
   readonly token?: () => Promise<string>
   /** Bytes of one response; 10 MB when left out. */
   readonly maxResponseBytes?: number
-  /** False sends each operation by itself. Otherwise calls made in one turn with equal headers share a POST. */
-  readonly batching?: boolean
 }
 
 /** The text of an operation with the types of its result and variables; generated from the operation files. */
@@ -35,7 +34,10 @@ export type GraphqlCall<Document extends string = string, Variables = Readonly<R
   /** When true, the policy may retry it after a fault. */
   readonly idempotent: boolean
   readonly headers?: Readonly<Record<string, string>>
-  /** False sends it by itself: for an operation that may take long, so that no other waits for it. */
+  /**
+   * False sends it by itself: for an operation that may take long, so that no other waits for it. Otherwise calls made in one
+   * turn with equal headers share a POST.
+   */
   readonly batch?: boolean
   /** When true, fields that fail leave partial data, with the failures in `errors`. */
   readonly partial?: boolean
@@ -73,11 +75,7 @@ export type GraphqlClient = AsyncDisposable & {
 const MAX_BATCH = 50
 const DEFAULT_MAX_BYTES = 10 * 1024 * 1024
 
-type RawResponse = {
-  readonly body: unknown
-  readonly consistency: PositionVector
-  readonly stale: readonly string[]
-}
+type RawResponse = Pick<GraphqlResult<unknown>, 'consistency' | 'stale'> & { readonly body: unknown }
 type PendingCall = {
   readonly call: GraphqlCall
   readonly trace: string | undefined
@@ -89,11 +87,7 @@ type Batch = {
   readonly idempotent: boolean
   readonly members: PendingCall[]
 }
-type Service = {
-  readonly instances: Instances
-  readonly policy: Policy
-  readonly name: string
-}
+type Service = { readonly instances: Instances; readonly policy: Policy }
 
 /**
  * Where the service has several instances, a call goes to a healthy one; a call that could not be sent, or is idempotent
@@ -107,27 +101,15 @@ export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClien
   } = options
   const followed = discovery.watch(options.url)
   const instances = openInstances({ name: policy.name, instances: followed, maxBytes })
-  const service: Service = { instances, policy, name: policy.name }
-  const enqueue = createQueue(service)
-
-  async function send(call: GraphqlCall): Promise<RawResponse> {
-    const headers = await headersOf(call, options.token)
-    const span = openSpan(`call ${service.name}`, { kind: 'client' })
-    const trace = span?.traceparent ?? traceparent() ?? headers.traceparent
-    try {
-      const alone = options.batching === false || call.batch === false
-      const answer = await enqueue({ headers, call, trace, alone })
-      span?.end()
-      return answer
-    } catch (error) {
-      span?.end({ error })
-      throw error
-    }
-  }
+  const enqueue = createQueue({ instances, policy })
 
   return {
     async request<T>(call: GraphqlCall): Promise<GraphqlResult<T>> {
-      return readResult<T>(await send(call), call, service.name)
+      const headers = await headersOf(call, options.token)
+      const response = await inSpan(`call ${policy.name}`, { kind: 'client' }, () =>
+        enqueue({ headers, call, trace: traceparent() ?? headers.traceparent }),
+      )
+      return readResult<T>(response, call, policy.name)
     },
     [Symbol.asyncDispose]: () => instances[Symbol.asyncDispose](),
   }
@@ -147,7 +129,6 @@ type QueuedCall = {
   readonly headers: Record<string, string>
   readonly call: GraphqlCall
   readonly trace: string | undefined
-  readonly alone: boolean
 }
 
 /** Batches the calls of one turn of the event loop by their headers. */
@@ -158,11 +139,11 @@ function createQueue(service: Service): (call: QueuedCall) => Promise<RawRespons
     open.clear()
     for (const batch of batches) void sendBatch(service, batch)
   }
-  return ({ headers, call, trace, alone }) =>
+  return ({ headers, call, trace }) =>
     new Promise((resolve, reject) => {
       const member: PendingCall = { call, trace, resolve, reject }
       const { idempotent } = call
-      if (alone) return void sendBatch(service, { headers, idempotent, members: [member] })
+      if (call.batch === false) return void sendBatch(service, { headers, idempotent, members: [member] })
       const key = batchKey(headers, call)
       if (open.size === 0) setImmediate(flush)
       const batch = open.get(key)
@@ -210,17 +191,12 @@ function tracedHeaders(headers: Record<string, string>, trace: string | undefine
   return { ...rest, 'content-type': 'application/json', ...(trace !== undefined && { traceparent: trace }) }
 }
 
-async function post({ instances, name }: Service, sent: Post): Promise<RawResponse> {
+async function post({ instances, policy: { name } }: Service, sent: Post): Promise<RawResponse> {
   try {
-    const { text, status, headers } = await instances.post(sent)
-    const { [CONSISTENCY_HEADER]: token, [STALE_HEADER]: stale } = headers
-    return {
-      body: parseBody(text, { name, status }),
-      consistency: parseToken(Array.isArray(token) ? token.join(',') : token),
-      stale: String(stale ?? '')
-        .split(',')
-        .filter(Boolean),
-    }
+    const { body, status, headers } = await instances.post(sent)
+    if (!isGraphql(body)) throw notGraphql(name, status)
+    const stale = headerText(headers[STALE_HEADER])?.split(',').filter(Boolean) ?? []
+    return { body, consistency: parseToken(headerText(headers[CONSISTENCY_HEADER])), stale }
   } catch (error) {
     if (error instanceof CallerError || error instanceof OperatorError) throw error
     throw new CallerError('UNAVAILABLE', `${name} cannot be reached`, { reason: 'NETWORK' }, error)
@@ -228,16 +204,11 @@ async function post({ instances, name }: Service, sent: Post): Promise<RawRespon
 }
 
 /** A GraphQL response has a JSON body whatever its status; a proxy's error page is a network fault. */
-function parseBody(text: string, { name, status }: { name: string; status: number }): unknown {
-  try {
-    const body: unknown = JSON.parse(text)
-    if (Array.isArray(body) || (isObject(body) && ('data' in body || 'errors' in body))) return body
-  } catch {
-    // reported below
-  }
+function notGraphql(name: string, status: number): CallerError | OperatorError {
   const message = `${name} answered with HTTP ${status} and no GraphQL result`
-  if (status >= 500 || status === 429) throw new CallerError('UNAVAILABLE', message, { reason: 'NETWORK' })
-  throw new OperatorError('DEPENDENCY_FAILED', message)
+  return status >= 500 || status === 429
+    ? new CallerError('UNAVAILABLE', message, { reason: 'NETWORK' })
+    : new OperatorError('DEPENDENCY_FAILED', message)
 }
 
 /** A response that is no array (a refused token, a batch too large) goes to every member. */

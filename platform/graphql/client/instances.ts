@@ -4,7 +4,7 @@ import { Pool } from 'undici'
 import { leastConnections } from '#platform/discovery/balancing-strategies.ts'
 import type { ServiceInstances } from '#platform/discovery/discovery.ts'
 import { openLoadBalancer } from '#platform/discovery/load-balancer.ts'
-import { isObject } from '#platform/domain/json.ts'
+import { isObject, parseJson } from '#platform/domain/json.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 type InstancesOptions = {
@@ -26,7 +26,8 @@ export type Post = {
 type PostResponse = {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  readonly text: string
+  /** Undefined when it is not JSON. */
+  readonly body: unknown
 }
 
 /** Rejects when no complete response arrived. Attempts with the same payload go to different instances. */
@@ -56,7 +57,7 @@ export function openInstances({ name, instances, maxBytes }: InstancesOptions): 
         key: () => '',
         signal: post.signal,
         send: instance => instance.send(post),
-        isInOrder: ({ status, text }) => status < 500 || isGraphql(text),
+        isInOrder: ({ status, body }) => status < 500 || isGraphql(body),
       }),
     [Symbol.asyncDispose]: () => balanced[Symbol.asyncDispose](),
   }
@@ -72,22 +73,18 @@ function openInstance(url: string, maxBytes: number): Instance {
   const pool = new Pool(origin, { connections: CONNECTIONS, pipelining: 1, maxResponseSize: maxBytes })
   return {
     async send({ payload, headers, signal }) {
-      const body = JSON.stringify(payload)
-      const response = await pool.request({ method: 'POST', path, headers, body, signal })
-      return { status: response.statusCode, headers: response.headers, text: await response.body.text() }
+      const sent = JSON.stringify(payload)
+      const response = await pool.request({ method: 'POST', path, headers, body: sent, signal })
+      const body = parseJson(await response.body.text())
+      return { status: response.statusCode, headers: response.headers, body }
     },
     [Symbol.asyncDispose]: () => pool.close(),
   }
 }
 
 /** A GraphQL error with HTTP 500 comes from a running service; the page of a proxy or a closing server does not. */
-function isGraphql(text: string): boolean {
-  try {
-    const body: unknown = JSON.parse(text)
-    return Array.isArray(body) || (isObject(body) && 'errors' in body)
-  } catch {
-    return false
-  }
+export function isGraphql(body: unknown): boolean {
+  return Array.isArray(body) || (isObject(body) && ('data' in body || 'errors' in body))
 }
 
 function observe(dependency: string): (url: string, isUp: boolean | undefined) => void {

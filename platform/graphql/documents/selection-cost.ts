@@ -1,5 +1,6 @@
 // Estimates how many values an operation asks for, by its selections and the sizes of its lists, before it runs.
 import {
+  type DocumentNode,
   type FieldNode,
   type GraphQLField,
   type GraphQLOutputType,
@@ -14,7 +15,7 @@ import {
   valueFromAST,
 } from 'graphql'
 import { CallerError } from '#platform/domain/errors.ts'
-import type { Fragments } from '#platform/graphql/documents/fragments.ts'
+import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 
 /** The size of a list whose field has no size argument. */
 const ASSUMED_SIZE = 10
@@ -23,10 +24,10 @@ const SIZE_ARGUMENTS = ['first', 'last']
 
 type PricedOperation = {
   readonly schema: GraphQLSchema
+  readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
-  readonly fragments: Fragments
   /** The variables as the caller sent them. */
-  readonly variables: Readonly<Record<string, unknown>>
+  readonly variables: Readonly<Record<string, unknown>> | undefined
 }
 
 /**
@@ -34,7 +35,8 @@ type PricedOperation = {
  * on its field or the one around it, and ten otherwise; selections on every type of an interface or union count. The
  * document must be valid; takes time in proportion to its selections, written out.
  */
-export function costOf({ schema, operation, fragments, variables }: PricedOperation): number {
+export function costOf({ schema, document, operation, variables = {} }: PricedOperation): number {
+  const fragments = fragmentsOf(document)
   function setCost({ selections }: SelectionSetNode, parent: string, around: number | undefined): number {
     return selections.reduce((sum, selection) => {
       if (selection.kind === Kind.FIELD) return sum + fieldCost(selection, parent, around)

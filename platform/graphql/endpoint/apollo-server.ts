@@ -1,5 +1,5 @@
 // Creates the Apollo Server of an endpoint: limits, errors, persisted queries, and a landing page in development.
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server'
+import { ApolloServer } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -15,44 +15,31 @@ import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
 import { MAX_VARIABLE_ERRORS } from '#platform/graphql/documents/variable-values.ts'
 import { createErrorFormatter } from '#platform/graphql/endpoint/apollo-errors.ts'
 import { createDocumentPlugin } from '#platform/graphql/endpoint/document-plugin.ts'
-import {
-  createOperationPlugin,
-  type OperationPluginOptions,
-  type PositionWaiter,
-} from '#platform/graphql/endpoint/operation-plugin.ts'
+import { createOperationPlugin, type PositionWaiter } from '#platform/graphql/endpoint/operation-plugin.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
+import type { HttpServer } from '#platform/http/server.ts'
 
 export type ApolloOptions = {
+  readonly schema: GraphQLSchema
   /** Introspection and a landing page. */
   readonly development: boolean
-  readonly logger: Logger
   /** Waits for this service's own positions; left out by services that have none. */
   readonly consistency?: PositionWaiter
   /** How many values the operations of a request may ask for, as estimated; any number when left out. */
   readonly maxCost?: number | undefined
   /** Operations that may be named by a hash instead of sent as text; none when left out. */
   readonly persisted?: PersistedOperations
-  readonly plugins?: readonly ApolloServerPlugin<RequestContext>[]
-}
-
-export type GraphqlSource = { readonly schema: GraphQLSchema }
-
-type ApolloSetup = {
-  readonly service: string
-  readonly source: GraphqlSource
-  readonly options: ApolloOptions
-  readonly limits: OperationLimits
-  readonly onComplete: OperationPluginOptions['onComplete']
 }
 
 /** Returns a server that is not started yet. */
-export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestContext> {
-  const { service, source, options, limits, onComplete } = setup
-  const { development, logger, persisted } = options
-  const documents = createDocumentCache({ schema: source.schema, limits, introspection: development })
+export function createApolloServer(
+  { name, logger }: Pick<HttpServer, 'name' | 'logger'>,
+  { schema, development, consistency, maxCost, persisted }: ApolloOptions,
+  limits: OperationLimits,
+): ApolloServer<RequestContext> {
+  const documents = createDocumentCache({ schema, limits, introspection: development })
   return new ApolloServer<RequestContext>({
-    ...source,
+    schema,
     logger,
     nodeEnv: development ? 'development' : 'production',
     introspection: true, // Apollo's refusal tells callers how to set up the server; ours is a validation rule
@@ -67,14 +54,8 @@ export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestCont
     hideSchemaDetailsFromClientErrors: !development,
     persistedQueries: persisted ? { cache: persisted.store } : false,
     plugins: [
-      createDocumentPlugin({
-        documents,
-        values: limits.values,
-        schema: source.schema,
-        maxCost: options.maxCost,
-        logger,
-      }),
-      createOperationPlugin(service, { consistency: options.consistency, onComplete }),
+      createDocumentPlugin({ documents, values: limits.values, schema, maxCost, logger }),
+      createOperationPlugin(name, consistency),
       development
         ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
         : ApolloServerPluginLandingPageDisabled(),
@@ -83,7 +64,6 @@ export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestCont
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
-      ...(options.plugins ?? []),
     ],
   })
 }

@@ -10,7 +10,7 @@ import {
 } from '#platform/consistency/consistency-token.ts'
 import { mergePositions, NO_POSITIONS } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
+import { identifyCaller } from '#platform/graphql/caller.ts'
 import { type RequestContext, traceparentIn } from '#platform/graphql/context.ts'
 import {
   createRequestBudget,
@@ -27,33 +27,38 @@ export const BATCHES_FROM = ['services', 'everybody'] as const satisfies readonl
 
 type BatchSetup = {
   readonly server: ApolloServer<RequestContext>
-  readonly createContext: (
-    request: FastifyRequest,
-    parts: { readonly member: unknown; readonly budget: RequestBudget | undefined },
-  ) => Promise<RequestContext>
+  readonly createContext: (request: FastifyRequest, parts: BatchMember) => Promise<RequestContext>
   readonly verifier: Verifier
   readonly limits: OperationLimits
   readonly batchesFrom: BatchesFrom
 }
 
+type BatchMember = { readonly member: unknown; readonly budget: RequestBudget | undefined }
+
+type BatchRequest = {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly body: readonly unknown[]
+}
+
 /**
- * Returns the results in the order of the operations, to be sent; undefined when the body is no array. The status is
- * that of the members when they agree, and 200 otherwise; consistency headers cover all members. The limits apply to each
- * operation of a service, and to anybody else's operations together. Throws CallerError BAD_USER_INPUT past the limit,
- * and for a batch of a caller that may not send one.
+ * Returns the results in the order of the operations, to be sent. The status is that of the members when they agree, and 200
+ * otherwise; consistency headers cover all members. The limits apply to each operation of a service, and to anybody else's
+ * operations together. Throws CallerError BAD_USER_INPUT past the limit, and for a batch of a caller that may not send one.
  */
 export async function executeBatch(
   setup: BatchSetup,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<EncodedResponse | undefined> {
-  const { body } = request
-  if (!Array.isArray(body)) return undefined
-  const caller = await callerOf(setup.verifier, request)
+  { request, reply, body }: BatchRequest,
+): Promise<EncodedResponse> {
+  const { headers, raw } = request
+  // Each member reports what is wrong with the token.
+  const caller = await identifyCaller(setup.verifier, headers.authorization, raw.socket).catch(
+    () => undefined,
+  )
   const isService = caller?.verified?.viewer.role === 'service'
   checkBatch(body, { ...setup, isTrusted: isService || caller === undefined })
   const budget = isService ? undefined : createRequestBudget(setup.limits)
-  const results = await Promise.all(body.map(member => executeMember(setup, { request, budget }, member)))
+  const results = await Promise.all(body.map(member => executeMember(setup, request, { member, budget })))
   const status = results[0]?.status ?? 200
   const consistency = results
     .map(result => parseToken(result.headers.get(CONSISTENCY_HEADER)))
@@ -89,23 +94,13 @@ export function checkBatch(batch: readonly unknown[], { limits, batchesFrom, isT
     )
 }
 
-/** Returns undefined for an invalid token: each member reports why. */
-function callerOf(verifier: Verifier, { headers, raw }: FastifyRequest): Promise<Caller | undefined> {
-  return identifyCaller(verifier, headers.authorization, raw.socket).catch(() => undefined) // members report it
-}
-
-type BatchRequest = {
-  readonly request: FastifyRequest
-  readonly budget: RequestBudget | undefined
-}
-
 function executeMember(
   { server, createContext }: BatchSetup,
-  { request, budget }: BatchRequest,
-  member: unknown,
+  request: FastifyRequest,
+  part: BatchMember,
 ): Promise<HttpResult> {
-  const context = () => createContext(request, { member, budget })
-  const execute = () => executeHttp(server, request, { body: member, context })
-  const parent = traceparentIn(member)
+  const body = part.member
+  const execute = () => executeHttp(server, request, { body, context: () => createContext(request, part) })
+  const parent = traceparentIn(body)
   return isTracing() ? inSpan('graphql.operation', { parent }, execute) : execute()
 }

@@ -4,7 +4,6 @@ import { type DocumentNode, GraphQLError, type GraphQLSchema, Kind } from 'graph
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { DocumentCache } from '#platform/graphql/documents/document-cache.ts'
-import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
 import { variablesProblem } from '#platform/graphql/documents/variable-values.ts'
 import { formatError } from '#platform/graphql/errors.ts'
@@ -72,13 +71,8 @@ function costError(
   { schema, maxCost }: DocumentPluginOptions,
 ): CallerError | undefined {
   if (maxCost === undefined || !operation || !document) return undefined
-  const operationToPrice = {
-    schema,
-    operation,
-    fragments: fragmentsOf(document),
-    variables: request.variables ?? {},
-  }
-  const cost = (budget?.cost ?? 0) + costOf(operationToPrice)
+  const { variables } = request
+  const cost = (budget?.cost ?? 0) + costOf({ schema, document, operation, variables })
   if (budget) budget.cost = cost
   return costProblem(cost, maxCost)
 }

@@ -6,12 +6,7 @@ import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import { isObject, parseJson } from '#platform/domain/json.ts'
 import { type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
-import {
-  createRequestContext,
-  type RequestContext,
-  type ResponseSources,
-  traceparentIn,
-} from '#platform/graphql/context.ts'
+import { createRequestContext, type RequestContext, traceparentIn } from '#platform/graphql/context.ts'
 import {
   DEFAULT_LIMITS,
   type OperationLimits,
@@ -19,11 +14,7 @@ import {
 } from '#platform/graphql/documents/limits.ts'
 import { contextFailure } from '#platform/graphql/endpoint/apollo-errors.ts'
 import { executeHttp } from '#platform/graphql/endpoint/apollo-http.ts'
-import {
-  type ApolloOptions,
-  createApolloServer,
-  type GraphqlSource,
-} from '#platform/graphql/endpoint/apollo-server.ts'
+import { type ApolloOptions, createApolloServer } from '#platform/graphql/endpoint/apollo-server.ts'
 import { type BatchesFrom, executeBatch } from '#platform/graphql/endpoint/batch.ts'
 import type { NamedOperation } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
@@ -42,10 +33,6 @@ import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type GraphqlOptions = ApolloOptions & {
   readonly verifier: Verifier
-  /** `/graphql` when left out. */
-  readonly path?: string
-  /** Adds what the service's resolvers need to the context. Must keep the parts that it gets, by reference. */
-  readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
   /** Names who may send several operations in one request; services by default. */
   readonly batchesFrom?: BatchesFrom
@@ -53,34 +40,19 @@ export type GraphqlOptions = ApolloOptions & {
   readonly responseCache?: ResponseCachePolicy
 }
 
-/** Disposing stops the GraphQL server; dispose the HTTP server first, so that requests under way end. */
-export type GraphqlEndpoint = AsyncDisposable & { readonly path: string }
-
 /**
- * Mounts GET, HEAD and POST `path` for one operation, or an array of them from callers that may send one. An invalid or
+ * Mounts GET, HEAD and POST `/graphql` for one operation, or an array of them from callers that may send one. An invalid or
  * expired token gives every operation UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. Batched operations
  * succeed or fail one by one, each with a context of its own. Responses of 1 KB and more are compressed for clients that
- * accept it; a GET's has an ETag, and is 304 when the client knows it. Call before `http.listen`.
+ * accept it; a GET's has an ETag, and is 304 when the client knows it. Call before `http.listen`. Disposing stops the
+ * GraphQL server; dispose the HTTP server first, so that requests under way end.
  */
-export async function mountGraphql(
-  http: HttpServer,
-  source: GraphqlSource,
-  options: GraphqlOptions,
-): Promise<GraphqlEndpoint> {
-  const { path = '/graphql' } = options
+export async function mountGraphql(http: HttpServer, options: GraphqlOptions): Promise<AsyncDisposable> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const completeQueries = new WeakMap<ResponseSources, CompleteQuery>()
-  const server = createApolloServer({
-    service: http.name,
-    source,
-    options,
-    limits,
-    onComplete: ({ sources }, name) => completeQueries.set(sources, { name }),
-  })
+  const server = createApolloServer(http, options, limits)
   await server.start()
   const stages: Stages = {
     server,
-    completeQueries,
     verifier: options.verifier,
     cache: options.responseCache && createResponseCache(http.name, options.responseCache),
     createContext: createContextFactory(options),
@@ -89,23 +61,19 @@ export async function mountGraphql(
     count: createOperationCounter(http.name),
   }
   mountGraphqlRoute(http, {
-    url: path,
+    url: '/graphql',
     // Returns nothing: Fastify would wait for a returned reply, which costs more than to find a cached response.
     handler: (request, reply) => {
       respond(stages, request, reply).catch((error: unknown) => reply.send(error))
     },
   })
-  return { path, [Symbol.asyncDispose]: () => server.stop() }
+  return { [Symbol.asyncDispose]: () => server.stop() }
 }
-
-type CompleteQuery = { readonly name: string | undefined }
 
 type Stages = {
   readonly server: ApolloServer<RequestContext>
   readonly verifier: Verifier
   readonly cache: ResponseCache | undefined
-  /** The queries that succeeded without errors, by their contexts' sources. */
-  readonly completeQueries: WeakMap<ResponseSources, CompleteQuery>
   readonly createContext: (request: FastifyRequest, known?: KnownParts) => Promise<RequestContext>
   readonly limits: OperationLimits
   readonly batchesFrom: BatchesFrom
@@ -134,10 +102,11 @@ function respond(stages: Stages, request: FastifyRequest, reply: FastifyReply): 
 
 async function execute(stages: Stages, exchange: Exchange): Promise<void> {
   const { request, reply } = exchange
-  const response = Array.isArray(parseBody(request))
-    ? await executeBatch(stages, request, reply)
+  const body = parseBody(request)
+  const response = Array.isArray(body)
+    ? await executeBatch(stages, { request, reply, body })
     : await executeOne(stages, exchange)
-  if (response !== undefined) return sendResponse(request, reply, response)
+  return sendResponse(request, reply, response)
 }
 
 type Exchange = {
@@ -162,11 +131,10 @@ async function executeOne(stages: Stages, { request, reply, lookup }: Exchange):
   for (const [name, value] of resultHeaders) void reply.header(name, value)
   void reply.code(status)
   const { sources } = created.context ?? {}
-  const query = sources && stages.completeQueries.get(sources)
   const headers = headersOf(reply)
   const isOk = reply.statusCode === 200
-  if (stages.cache && lookup && sources && query && isOk)
-    return stages.cache.put(lookup.key, { sources, text, headers, ...query })
+  if (stages.cache && lookup && sources?.completed && isOk)
+    return stages.cache.put(lookup.key, { sources, text, headers, ...sources.completed })
   return encodeResponse({ text, headers, tagged: isOk && isRead(request) })
 }
 
@@ -180,14 +148,13 @@ function headersOf(reply: FastifyReply): Record<string, string> {
   return found
 }
 
-function createContextFactory({ verifier, extend, persisted }: GraphqlOptions): Stages['createContext'] {
+function createContextFactory({ verifier, persisted }: GraphqlOptions): Stages['createContext'] {
   return async (request, { member, budget, caller } = {}) => {
     try {
       persisted?.admit(namedOperation(request, member))
       const known =
         caller ?? (await identifyCaller(verifier, request.headers.authorization, request.raw.socket))
-      const base = baseContext(known, request, { member, budget })
-      return extend === undefined ? base : await extend(base)
+      return contextOf(known, request, { member, budget })
     } catch (error) {
       throw contextFailure(error, request.id)
     }
@@ -204,7 +171,7 @@ function namedOperation({ method, body, query }: FastifyRequest, member: unknown
   return { query: text, extensions: typeof extensions === 'string' ? parseJson(extensions) : undefined }
 }
 
-function baseContext(
+function contextOf(
   caller: Caller,
   { headers, id, ip: address }: FastifyRequest,
   { member, budget }: Pick<KnownParts, 'member' | 'budget'>,

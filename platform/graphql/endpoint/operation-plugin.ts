@@ -16,16 +16,10 @@ const CONSISTENCY_WAIT_MS = 2000
 
 type Operation = GraphQLRequestContext<RequestContext>
 
-export type OperationPluginOptions = {
-  readonly consistency?: PositionWaiter | undefined
-  /** Called when a query completed without errors and with current data. */
-  readonly onComplete?: ((context: RequestContext, operationName: string | undefined) => void) | undefined
-}
-
 /** Uses one listener for all operations: what it needs is in their contexts. */
 export function createOperationPlugin(
   service: string,
-  { consistency, onComplete }: OperationPluginOptions = {},
+  consistency: PositionWaiter | undefined,
 ): ApolloServerPlugin<RequestContext> {
   const count = createOperationCounter(service)
   const listener: GraphQLRequestListener<RequestContext> = {
@@ -35,12 +29,9 @@ export function createOperationPlugin(
     },
     async willSendResponse(operation) {
       reportConsistency(operation)
-      count({
-        name: operation.operationName ?? undefined,
-        kind: operation.operation?.operation,
-        outcome: operation.errors ? 'error' : 'ok',
-      })
-      if (isComplete(operation)) onComplete?.(operation.contextValue, operation.operationName ?? undefined)
+      const name = operation.operationName ?? undefined
+      count({ name, kind: operation.operation?.operation, outcome: operation.errors ? 'error' : 'ok' })
+      if (isComplete(operation)) operation.contextValue.sources.completed = { name }
     },
   }
   return { requestDidStart: async () => listener }

@@ -1,12 +1,12 @@
 // Executes an operation of a live connection: checks it, makes its context and source, and encodes the result of each item.
 import {
   createSourceEventStream,
-  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
   GraphQLError,
   type GraphQLFormattedError,
+  type GraphQLSchema,
   type OperationDefinitionNode,
 } from 'graphql'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
@@ -14,7 +14,7 @@ import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { requiredPositions } from '#platform/graphql/caller.ts'
 import { createRequestContext, type RequestContext, traceparentIn } from '#platform/graphql/context.ts'
-import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
+import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
 import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
 import { MAX_VARIABLE_ERRORS } from '#platform/graphql/documents/variable-values.ts'
 import { formatError } from '#platform/graphql/errors.ts'
@@ -27,19 +27,24 @@ import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-reque
 import {
   type CheckedDocument,
   createOperationCheck,
-  type OperationCheckOptions,
   operationOf,
 } from '#platform/graphql/live-server/operation-check.ts'
 import { type PumpSource, singleItem } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { type OpenSpan, openSpan, validTraceparent } from '#platform/telemetry/tracing.ts'
+import { inSpan, type OpenSpan, validTraceparent } from '#platform/telemetry/tracing.ts'
 
-type ExecutionOptions = OperationCheckOptions & {
+export type ExecutionOptions = {
   readonly service: string
   readonly logger: Logger
-  readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
+  readonly schema: GraphQLSchema
+  /** Lets introspection through. */
+  readonly development: boolean
+  readonly limits?: Partial<OperationLimits>
+  /** Values that an operation, or each answer of a subscription, may ask for, as estimated; any number when left out. */
+  readonly maxCost?: number | undefined
+  /** Returns the text of an operation that is named by its hash, and throws for one that may not run. */
   readonly persisted?: { resolve(request: GraphqlRequest): string }
 }
 
@@ -87,17 +92,17 @@ export function createOperationExecutor(options: ExecutionOptions): OperationExe
   }
 }
 
+/** The span of a subscription ends when it is set up: one that lasted would be exported only at its end. */
 async function start(
   executor: Executor,
   request: GraphqlRequest,
   session: LiveSession,
 ): Promise<StartedOperation> {
   const prepared = await prepare(executor, request, session)
-  const span = openSpan('live operation', { kind: 'server', parent: traceparentIn(request) })
-  const execution = { options: executor.options, prepared, span }
-  const run = () =>
-    prepared.operation.operation === 'subscription' ? startStream(execution) : executeOnce(execution)
-  return span === undefined ? run() : withinSpan(span, run)
+  const run = prepared.operation.operation === 'subscription' ? startStream : executeOnce
+  return inSpan('live operation', { kind: 'server', parent: traceparentIn(request) }, span =>
+    run({ options: executor.options, prepared, span }),
+  )
 }
 
 async function prepare(
@@ -105,7 +110,8 @@ async function prepare(
   request: GraphqlRequest,
   session: LiveSession,
 ): Promise<PreparedOperation> {
-  const checked = await check(request, options.persisted?.resolve(request) ?? request.query ?? '')
+  const { schema, maxCost, persisted } = options
+  const checked = await check(request, persisted?.resolve(request) ?? request.query ?? '')
   const found = 'errors' in checked ? undefined : operationOf(checked, request.operationName)
   const operation = found instanceof GraphQLError ? undefined : found
   count({ name: operation?.name?.value, kind: operation?.operation, outcome: operation ? 'ok' : 'error' })
@@ -113,52 +119,40 @@ async function prepare(
   if (operation === undefined) throw found
   if (request.readOnly && operation.operation === 'mutation')
     throw new CallerError('BAD_USER_INPUT', 'a mutation cannot be sent by GET')
-  const tooCostly = costError(options, { document: checked.document, operation, request })
-  if (tooCostly) throw tooCostly
   const { query: _query, ...rest } = request
+  const { document } = checked
+  const { variables } = rest
+  const tooCostly =
+    maxCost !== undefined && costProblem(costOf({ schema, document, operation, variables }), maxCost)
+  if (tooCostly) throw tooCostly
   return { checked, operation, request: rest, session }
 }
 
 /** Executes a query or a mutation. Its consistency is reported in `extensions`, as HTTP does in headers. */
 async function executeOnce(execution: Execution): Promise<StartedOperation> {
-  const contextValue = await createContext(execution)
+  const contextValue = createContext(execution)
   const result = withConsistency(await execute(argsOf(execution, contextValue)), contextValue)
   return { source: singleItem(result), resultOf: () => encode(execution, result), shareKey: undefined }
 }
 
 async function startStream(execution: Execution): Promise<StartedOperation> {
   const { prepared } = execution
-  const stream = await createSourceEventStream(argsOf(execution, await createContext(execution)))
+  const stream = await createSourceEventStream(argsOf(execution, createContext(execution)))
   if (!(Symbol.asyncIterator in stream))
     return { source: singleItem(stream), resultOf: () => encode(execution, stream), shareKey: undefined }
   const perItem: Execution = { ...execution, span: undefined }
   return {
     source: stream[Symbol.asyncIterator](),
-    resultOf: item => {
-      const context = createContext(perItem)
-      return context instanceof Promise
-        ? context.then(made => executeItem(perItem, item, made))
-        : executeItem(perItem, item, context)
-    },
+    resultOf: item => executeItem(perItem, item),
     shareKey: shareKeyOf(prepared, audienceOf(stream)),
   }
 }
 
-function executeItem(
-  execution: Execution,
-  item: unknown,
-  contextValue: RequestContext,
-): MaybePromise<EncodedResult> {
-  const result = execute({ ...argsOf(execution, contextValue), rootValue: item })
+function executeItem(execution: Execution, item: unknown): MaybePromise<EncodedResult> {
+  const result = execute({ ...argsOf(execution, createContext(execution)), rootValue: item })
   return result instanceof Promise
     ? result.then(done => encode(execution, done, item))
     : encode(execution, result, item)
-}
-
-/** Each execution has a context of its own: loaders must not remember what an earlier item showed. */
-function createContext({ options, prepared, span }: Execution): MaybePromise<RequestContext> {
-  const base = createLiveContext(prepared.request, prepared.session, span)
-  return options.extend === undefined ? base : options.extend(base)
 }
 
 function argsOf(
@@ -194,39 +188,11 @@ function format(
   return formatError(error, { requestId, logger })
 }
 
-type PricedOperation = {
-  readonly document: DocumentNode
-  readonly operation: OperationDefinitionNode
-  readonly request: GraphqlRequest
-}
-
-function costError(
-  { schema, maxCost }: ExecutionOptions,
-  { document, operation, request }: PricedOperation,
-): CallerError | undefined {
-  if (maxCost === undefined) return undefined
-  const fragments = fragmentsOf(document)
-  return costProblem(costOf({ schema, operation, fragments, variables: request.variables ?? {} }), maxCost)
-}
-
-/** A subscription's span ends when it is set up: one that lasted would be exported only at its end. */
-async function withinSpan<T>(span: OpenSpan, work: () => Promise<T>): Promise<T> {
-  try {
-    const result = await span.run(work)
-    span.end()
-    return result
-  } catch (error) {
-    span.end({ error })
-    throw error
-  }
-}
-
-/** Its `token` stays the current one of the connection. */
-function createLiveContext(
-  request: PreparedOperation['request'],
-  session: LiveSession,
-  span: OpenSpan | undefined,
-): RequestContext {
+/**
+ * Each execution has a context of its own: loaders must not remember what an earlier item showed. Its `token` stays the
+ * current one of the connection.
+ */
+function createContext({ prepared: { request, session }, span }: Execution): RequestContext {
   const header = request.extensions?.[CONSISTENCY_HEADER]
   const required = requiredPositions(session.caller, typeof header === 'string' ? header : undefined)
   const context = createRequestContext({

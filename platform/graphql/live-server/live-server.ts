@@ -1,19 +1,19 @@
 // Mounts live operations on an HTTP server: over WebSocket (graphql-transport-ws) and as event streams.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { GraphQLSchema } from 'graphql'
 import { handleProtocols } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Verifier } from '#platform/auth/verifier.ts'
-import type { RequestContext } from '#platform/graphql/context.ts'
-import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
 import {
   type ConnectionLimit,
   createConnectionLimit,
 } from '#platform/graphql/live-server/connection-limits.ts'
 import { mountEventStreams } from '#platform/graphql/live-server/event-streams.ts'
-import { createOperationExecutor, type OperationExecutor } from '#platform/graphql/live-server/execution.ts'
-import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
+import {
+  createOperationExecutor,
+  type ExecutionOptions,
+  type OperationExecutor,
+} from '#platform/graphql/live-server/execution.ts'
 import {
   CLOSE_CODES,
   type LiveDependencies,
@@ -27,7 +27,6 @@ import {
 } from '#platform/graphql/live-server/streaming-responses.ts'
 import { createTimerWheel } from '#platform/graphql/live-server/timer-wheel.ts'
 import type { HttpServer } from '#platform/http/server.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 const MAX_PAYLOAD = 64 * 1024
@@ -38,27 +37,12 @@ export type LiveExecutor = OperationExecutor & {
   keepHeaders?(headers: IncomingHttpHeaders): IncomingHttpHeaders
 }
 
-export type LiveOptions = LiveEndpointOptions & {
-  readonly schema: GraphQLSchema
-  readonly verifier: Verifier
-  /** Lets introspection through. */
-  readonly development: boolean
-  /**
-   * Extends the context as in mountGraphql, once per operation and once more per executed item. The context's `token` is
-   * always the current one of the connection, also after a refresh.
-   */
-  readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
-  readonly limits?: Partial<OperationLimits>
-  /** Values that an operation, or each answer of a subscription, may ask for, as estimated; any number when left out. */
-  readonly maxCost?: number | undefined
-  /** Returns the text of an operation that is named by its hash, and throws for one that may not run. */
-  readonly persisted?: { resolve(request: GraphqlRequest): string }
-}
+export type LiveOptions = LiveEndpointOptions &
+  Omit<ExecutionOptions, 'service' | 'logger'> & { readonly verifier: Verifier }
 
 type LiveEndpointOptions = {
   /** Without one everybody is anonymous, and tokens are ignored. */
   readonly verifier?: Verifier
-  readonly logger: Logger
   /** `/graphql` when left out. */
   readonly path?: string
   /** How many sockets and streams a subject may have (an address, for anonymous callers); 20 when left out. */
@@ -78,7 +62,8 @@ type LiveEndpointOptions = {
  * Call before `http.listen`.
  */
 export function mountLiveGraphql(http: HttpServer, options: LiveOptions): void {
-  mountLive(http, createOperationExecutor({ service: http.name, ...options }), options)
+  const { name: service, logger } = http
+  mountLive(http, createOperationExecutor({ ...options, service, logger }), options)
 }
 
 /** Mounts the same for operations that `executor` executes. Returns what serves streaming responses on other paths. */
@@ -87,11 +72,11 @@ export function mountLive(
   executor: LiveExecutor,
   options: LiveEndpointOptions,
 ): StreamingResponses {
-  const { path = '/graphql', logger, connectionsPerSubject = 20, connections = 10_000 } = options
+  const { path = '/graphql', connectionsPerSubject = 20, connections = 10_000 } = options
   const wheel = createTimerWheel()
   const dependencies: LiveDependencies = {
     service: http.name,
-    logger,
+    logger: http.logger,
     wheel,
     sessions: createLiveSessions({ verifier: options.verifier, wheel, connectionsPerSubject }),
     operations: createLiveOperations(executor),

@@ -24,12 +24,10 @@ export type CheckedDocument = {
 
 type OperationCheckResult = CheckedDocument | { readonly errors: readonly GraphQLError[] }
 
-export type OperationCheckOptions = {
+type OperationCheckOptions = {
   readonly schema: GraphQLSchema
   readonly development: boolean
   readonly limits?: Partial<OperationLimits>
-  /** Values that an operation may ask for, as estimated; any number when left out. */
-  readonly maxCost?: number | undefined
 }
 
 /** The errors that the check returns are the caller's: BAD_USER_INPUT. */

@@ -135,15 +135,10 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       await using _one = await startService('called', 'one')
       const other = await startService('called', 'other')
       const policy = createPolicy({ name: 'called', timeoutMs: 5000, retries: 0, concurrency: 50, queue: 50 })
-      await using client = createGraphqlClient({
-        url: 'service://called/graphql',
-        discovery,
-        policy,
-        batching: false,
-      })
+      await using client = createGraphqlClient({ url: 'service://called/graphql', discovery, policy })
       const names: string[] = []
       const ask = async () => {
-        const call = { document: '{ name }', variables: {}, idempotent: false }
+        const call = { document: '{ name }', variables: {}, idempotent: false, batch: false }
         names.push((await client.request<{ name: string }>(call)).data.name)
       }
       await vi.waitFor(

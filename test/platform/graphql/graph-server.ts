@@ -94,9 +94,9 @@ export async function serveGraph({ live, ...options }: Options = {}) {
   const recording = recordingLogger()
   const http = createHttpServer({ name: 'orders', logger: recording.logger })
   const schema = makeExecutableSchema({ typeDefs, resolvers })
-  const base = { verifier: createVerifier(issuer), development: false, logger: recording.logger }
-  const endpoint = await mountGraphql(http, { schema }, { batchesFrom: 'everybody', ...base, ...options })
-  mountLiveGraphql(http, { schema, ...base, ...live })
+  const base = { schema, verifier: createVerifier(issuer), development: false }
+  const endpoint = await mountGraphql(http, { batchesFrom: 'everybody', ...base, ...options })
+  mountLiveGraphql(http, { ...base, ...live })
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
   const token = (role: Role, subject: string, ttlSeconds = 600) => issuer.sign({ role, subject, ttlSeconds })
 

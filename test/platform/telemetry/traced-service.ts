@@ -24,7 +24,7 @@ async function serve(name: string, resolve: () => unknown) {
   Object.assign(schema.getQueryType()?.getFields().answer ?? {}, { resolve })
   const http = createHttpServer({ name, logger })
   await inService(name, () =>
-    mountGraphql(http, { schema }, { verifier, development: false, logger, batchesFrom: 'everybody' }),
+    mountGraphql(http, { schema, verifier, development: false, batchesFrom: 'everybody' }),
   )
   return { http, ...(await http.listen({ host: '127.0.0.1', port: 0 })) }
 }

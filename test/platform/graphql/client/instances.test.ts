@@ -43,12 +43,13 @@ afterEach(async () => {
 
 function connect({ retries = 0, timeoutMs = 5000 } = {}): GraphqlClient {
   const policy = createPolicy({ name: 'pair', timeoutMs, retries, concurrency: 50, queue: 50 })
-  client = createGraphqlClient({ url: `${one.url}|${other.url}`, policy, batching: false })
+  client = createGraphqlClient({ url: `${one.url}|${other.url}`, policy })
   return client
 }
 
 async function ask(to: GraphqlClient, { idempotent = true } = {}): Promise<string> {
-  const { data } = await to.request<{ name: string }>({ document: '{ name }', variables: {}, idempotent })
+  const call = { document: '{ name }', variables: {}, idempotent, batch: false }
+  const { data } = await to.request<{ name: string }>(call)
   return data.name
 }
 

@@ -1,6 +1,5 @@
 import { buildSchema, getOperationAST, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
 
 const schema = buildSchema(`
@@ -14,7 +13,7 @@ function cost(text: string, variables: Record<string, unknown> = {}): number {
   const document = parse(text)
   const operation = getOperationAST(document)
   if (!operation) throw new Error('the document has one operation')
-  return costOf({ schema, operation, fragments: fragmentsOf(document), variables })
+  return costOf({ schema, document, operation, variables })
 }
 
 describe('the cost of an operation', () => {

@@ -31,9 +31,9 @@ export async function serveNumbers(schema: GraphQLSchema): Promise<Served> {
   const verifier = createVerifier(await openEmbeddedIssuer(folder.path))
   const { logger, entries } = recordingLogger()
   const http = createHttpServer({ name: 'numbers', logger })
-  const options = { verifier, development: false, logger }
-  open.use(await mountGraphql(http, { schema }, options))
-  mountLiveGraphql(http, { schema, ...options })
+  const options = { schema, verifier, development: false }
+  open.use(await mountGraphql(http, options))
+  mountLiveGraphql(http, options)
   open.use(http)
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
   const running = open.move()

@@ -42,9 +42,9 @@ export async function exploreGraph(options: Partial<ExplorerOptions> = {}) {
   const { logger } = recordingLogger()
   const http = createHttpServer({ name: 'explored', logger })
   const schema = makeExecutableSchema({ typeDefs, resolvers })
-  const shared = { verifier: createVerifier(issuer), development: true, logger }
-  const endpoint = await mountGraphql(http, { schema }, shared)
-  mountLiveGraphql(http, { schema, ...shared })
+  const shared = { schema, verifier: createVerifier(issuer), development: true }
+  const endpoint = await mountGraphql(http, shared)
+  mountLiveGraphql(http, shared)
   mountExplorer(http, {
     title: 'Explored graph',
     operations: [

@@ -43,13 +43,7 @@ export async function serveLive(options: Partial<LiveOptions> = {}) {
   const count = { executions: 0 }
   const schema = makeExecutableSchema<RequestContext>({ typeDefs, resolvers: resolversOf(feed, count) })
   const http = createHttpServer({ name: 'live', logger: recording.logger })
-  mountLiveGraphql(http, {
-    schema,
-    verifier: createVerifier(issuer),
-    development: false,
-    logger: recording.logger,
-    ...options,
-  })
+  mountLiveGraphql(http, { schema, verifier: createVerifier(issuer), development: false, ...options })
   const sockets = new Set<Socket>()
   http.app.server.on('connection', socket => {
     sockets.add(socket)

@@ -64,21 +64,17 @@ async function servePages(options: Partial<GraphqlOptions> = {}) {
     resolvers: { Query: { page, me, language, past, fresh, failing, late }, Mutation: { place } },
   })
   const http = createHttpServer({ name: 'pages', logger })
-  const endpoint = await mountGraphql(
-    http,
-    { schema },
-    {
-      verifier: createVerifier(issuer),
-      development: false,
-      logger,
-      batchesFrom: 'everybody',
-      responseCache: {
-        required: (_viewer, header) => header,
-        serves: ({ current, at }, required) => current && (at.orders ?? 0) >= (required.orders ?? 0),
-      },
-      ...options,
+  const endpoint = await mountGraphql(http, {
+    schema,
+    verifier: createVerifier(issuer),
+    development: false,
+    batchesFrom: 'everybody',
+    responseCache: {
+      required: (_viewer, header) => header,
+      serves: ({ current, at }, required) => current && (at.orders ?? 0) >= (required.orders ?? 0),
     },
-  )
+    ...options,
+  })
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
   const token = (role: Role, subject: string, ttlSeconds = 600) => issuer.sign({ role, subject, ttlSeconds })
 
