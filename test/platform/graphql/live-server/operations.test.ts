@@ -152,7 +152,7 @@ describe('a client that reads slowly', () => {
     await using graph = await serveLive({ heartbeatMs: 60_000 })
     using slow = await openAcknowledged(graph)
     slow.socket.pause()
-    const pings = 2000
+    const pings = 800
     for (let number = 0; number < pings; number++) {
       slow.subscribe(`${number}`, '{ text(length: 20000) }')
       slow.send({ type: 'ping', payload: { padding: 'x'.repeat(10_000) } })
@@ -166,7 +166,7 @@ describe('a client that reads slowly', () => {
     expect(most).toBeGreaterThan(0)
     expect(most).toBeLessThan(3 * 1024 * 1024)
     slow.socket.resume()
-    await expect.poll(() => slow.messages.filter(ofType('pong')).length, { timeout: 10_000 }).toBe(pings)
+    await expect.poll(() => slow.messages.filter(ofType('pong')).length).toBe(pings)
   })
 
   it('is disconnected at the second heartbeat that finds its buffer full', async () => {
