@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { ofType, openAcknowledged } from '#test/platform/graphql/live-server/headline-server.ts'
@@ -66,8 +67,9 @@ describe('a subscription', () => {
     raw.subscribe('1', 'subscription { published { id author { salary } } }')
     await listening().toBe(1)
     const renew = async (token: string | undefined) => {
-      raw.send({ type: 'ping', payload: { authorization: `Bearer ${token}` } })
-      await raw.seen(ofType('pong'))
+      const payload = { authorization: `Bearer ${token}` }
+      raw.send({ type: 'ping', payload })
+      await raw.seen(message => isDeepStrictEqual(message, { type: 'pong', payload }))
     }
     await renew(still)
     gateway.publish('1')
