@@ -6,6 +6,7 @@ import { parseJson } from '#platform/domain/json.ts'
 import { toDecimal } from '#platform/domain/money.ts'
 import {
   type AuthoriseResponse,
+  amountIn,
   codeText,
   instantText,
   type MoveCall,
@@ -15,7 +16,6 @@ import {
   refText,
   type VoidResponse,
 } from './payment-provider.ts'
-import { amountIn } from './provider-amounts.ts'
 
 const CONNECTIONS = 16
 /** A valid response has a few hundred bytes. */

@@ -1,9 +1,10 @@
 // Defines the payment provider port: authorise, capture, void, refund, and the notices that the provider sends.
 import { z } from 'zod'
-import type { Money } from '#platform/domain/money.ts'
+import { fromDecimal, type Money } from '#platform/domain/money.ts'
 import { storableText } from '#platform/webhooks/text.ts'
+import type { AuthorisationResponse, Declined } from '#subgraphs/payment/domain/authorisation-responses.ts'
 import type { TenderKind } from '#subgraphs/payment/domain/events.ts'
-import { amountIn } from './provider-amounts.ts'
+import type { MovementResponse } from '#subgraphs/payment/domain/movement-responses.ts'
 
 /** `reference` is the payment id; with the tender id it names one authorisation. */
 export type ProviderCall = {
@@ -20,28 +21,10 @@ export type MoveCall = ProviderCall & { readonly amount: Money }
 /** Voids the authorisation `providerRef`; without it, any authorisation that the tender has or will get. */
 type VoidCall = ProviderCall & { readonly providerRef?: string }
 
-/** `code` is the provider's, in lower snake case: insufficient_funds. `retryable`: the same may work later. */
-type DeclinedResponse = {
-  readonly status: 'declined'
-  readonly code: string
-  readonly retryable: boolean
-}
-
-/**
- * `amount` is the amount that the provider reports as authorised or moved: the requested one by default. Nothing is
- * captured under an authorisation from `expiresAt` on. After `pending` a notice reports the outcome of the approval.
- */
-export type AuthoriseResponse =
-  | {
-      readonly status: 'approved'
-      readonly providerRef: string
-      readonly amount?: Money
-      readonly expiresAt?: string
-    }
-  | { readonly status: 'pending'; readonly providerRef: string }
-  | DeclinedResponse
-export type MoveResponse = { readonly status: 'approved'; readonly amount?: Money } | DeclinedResponse
-export type VoidResponse = { readonly status: 'approved' } | DeclinedResponse
+/** Nothing is captured under an authorisation from `expiresAt` on. After `pending` a notice reports the approval's outcome. */
+export type AuthoriseResponse = AuthorisationResponse['said']
+export type MoveResponse = MovementResponse['said']
+export type VoidResponse = { readonly status: 'approved' } | Declined
 
 /**
  * Every call may be repeated: the same idempotency key has one effect and one response, for ever. A call whose response is
@@ -62,6 +45,28 @@ export const refText = storableText(200)
 /** Accepts any offset, and converts to a UTC instant. */
 export const instantText = z.iso.datetime({ offset: true }).transform(text => new Date(text).toISOString())
 export const codeText = storableText(100)
+
+type AmountText = { readonly amount?: string | undefined; readonly currency?: string | undefined }
+
+/**
+ * Parses the amount in a response or notice: decimal text and its currency. Returns undefined without an amount. An
+ * amount needs a currency and must not be negative.
+ */
+export function amountIn(
+  { amount, currency }: AmountText,
+  context: z.RefinementCtx,
+): { readonly amount?: Money } {
+  if (amount === undefined && currency === undefined) return {}
+  try {
+    const money = fromDecimal(amount ?? '', currency ?? '')
+    if (money.minor >= 0) return { amount: money }
+    context.addIssue({ code: 'custom', message: 'the amount should not be below zero', path: ['amount'] })
+  } catch (cause) {
+    const message = cause instanceof RangeError ? cause.message : 'is no amount'
+    context.addIssue({ code: 'custom', message, path: ['amount'] })
+  }
+  return {}
+}
 
 /**
  * The body of POST /webhooks/payment. `id` names a notice for ever: repeating it changes nothing. `amount` and `currency`

@@ -7,9 +7,9 @@ import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { CommandContext, CommandResult } from '#platform/event-store/aggregate.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
-import type { ProviderNotice } from '#subgraphs/payment/adapters/payment-provider.ts'
+import type { PaymentProvider, ProviderNotice } from '#subgraphs/payment/adapters/payment-provider.ts'
 import { callProvider } from '#subgraphs/payment/adapters/provider-call.ts'
-import type { CommandDependencies } from '#subgraphs/payment/commands/dependencies.ts'
+import type { PaymentRepository } from '#subgraphs/payment/domain/aggregate.ts'
 import {
   authorisationResult,
   isFullyVoided,
@@ -48,48 +48,35 @@ type OperatorDecision = {
   readonly decide: (payment: Payment) => Decision<PaymentEvent, Refusal>
 }
 
+type CommandDependencies = {
+  readonly repository: PaymentRepository
+  readonly provider: PaymentProvider
+  readonly now: () => Date
+  /** The position of the newest event: what a repeated command's caller has to have seen. */
+  readonly head: () => Promise<number>
+}
+
+export type Payments = ReturnType<typeof createPayments>
+
 /**
  * Every command may be repeated under its key: it goes on where it stopped, and its result is that of the payment as it
  * stands. Without a response of the provider it throws CallerError UNAVAILABLE, and can be repeated until it succeeds.
  */
-export interface Payments {
-  authorise(
-    command: AuthorisePayment,
-    context: CommandContext,
-  ): Promise<(Accepted & { readonly pending: boolean }) | Refused>
-  capture(command: MovePayment, context: CommandContext): Promise<Accepted | Refused>
-  refund(command: MovePayment, context: CommandContext): Promise<Accepted | Refused>
-  /** Never refused. There is no `payment` when the void came before any was requested. */
-  void(
-    command: { readonly orderId: string },
-    context: CommandContext,
-  ): Promise<{ readonly payment: StandingPayment | undefined; readonly position: number }>
-  /**
-   * Carries out an operator's decision about a refused movement, as far as the provider responds. Nothing is done when
-   * `decide` refuses.
-   */
-  resolveMovement(
-    command: OperatorDecision,
-    context: CommandContext,
-  ): Promise<(Accepted & { readonly movement: RefusedMovement }) | Refused<Refusal>>
-  /**
-   * Records a notice of the provider, once per notice id, then carries out its consequences as far as the provider responds.
-   * Throws CallerError NOT_FOUND, and writes nothing, when there is no such payment.
-   */
-  recordNotice(notice: ProviderNotice, meta: EventMeta): Promise<void>
-  /** Calls the provider for every intent without a recorded response; returns true when none is left. */
-  resume(paymentId: string, meta: EventMeta): Promise<boolean>
-}
-
-export function createPayments(dependencies: CommandDependencies): Payments {
+export function createPayments(dependencies: CommandDependencies) {
   return {
-    authorise: (command, context) => authorise(dependencies, command, context),
-    capture: (command, context) => move(dependencies, { ...command, kind: 'capture' }, context),
-    refund: (command, context) => move(dependencies, { ...command, kind: 'refund' }, context),
-    void: (command, context) => voidPayment(dependencies, command, context),
-    resolveMovement: (command, context) => resolveMovement(dependencies, command, context),
-    recordNotice: (notice, meta) => recordNotice(dependencies, notice, meta),
-    async resume(paymentId, meta) {
+    authorise: (command: AuthorisePayment, context: CommandContext) =>
+      authorise(dependencies, command, context),
+    capture: (command: MovePayment, context: CommandContext) =>
+      move(dependencies, { ...command, kind: 'capture' }, context),
+    refund: (command: MovePayment, context: CommandContext) =>
+      move(dependencies, { ...command, kind: 'refund' }, context),
+    void: (command: { orderId: string }, context: CommandContext) =>
+      voidPayment(dependencies, command, context),
+    resolveMovement: (command: OperatorDecision, context: CommandContext) =>
+      resolveMovement(dependencies, command, context),
+    recordNotice: (notice: ProviderNotice, meta: EventMeta) => recordNotice(dependencies, notice, meta),
+    /** Calls the provider for every intent without a recorded response; returns true when none is left. */
+    async resume(paymentId: string, meta: EventMeta): Promise<boolean> {
       const { state: payment } = await dependencies.repository.load(paymentId)
       const progress = await finish(dependencies, { paymentId, meta }, { payment, position: 0 })
       return progress.failure === undefined
@@ -136,6 +123,7 @@ async function move(
   return result === 'done' ? { payment, position } : { ...result, position }
 }
 
+/** Never refused. There is no `payment` when the void came before any was requested. */
 async function voidPayment(
   dependencies: CommandDependencies,
   { orderId }: { orderId: string },
@@ -149,6 +137,7 @@ async function voidPayment(
   return { payment: isStanding(payment) ? payment : undefined, position }
 }
 
+/** Carries out an operator's decision as far as the provider responds. Nothing is done when `decide` refuses. */
 async function resolveMovement(
   dependencies: CommandDependencies,
   { paymentId, movementId, decide }: OperatorDecision,
@@ -163,6 +152,10 @@ async function resolveMovement(
   return { payment, movement, position }
 }
 
+/**
+ * Records a notice of the provider, once per notice id, then carries out its consequences as far as the provider responds.
+ * Throws CallerError NOT_FOUND, and writes nothing, when there is no such payment.
+ */
 async function recordNotice(
   dependencies: CommandDependencies,
   notice: ProviderNotice,

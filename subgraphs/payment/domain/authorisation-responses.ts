@@ -8,6 +8,7 @@ import type {
 } from '#subgraphs/payment/domain/payment.ts'
 import { CONTRADICTION } from '#subgraphs/payment/domain/refused-movement.ts'
 
+/** `code` is the provider's, in lower snake case: insufficient_funds. `retryable`: the same may work later. */
 export type Declined = { readonly status: 'declined' } & ProviderRefusal
 
 /** `amount` is the amount that the provider reports as authorised; without it, the requested amount was authorised. */

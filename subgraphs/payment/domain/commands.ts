@@ -1,7 +1,6 @@
 // Decides the commands on a payment: request, capture, void, refund. Each records only the intent.
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
-import { declineMessage } from '#subgraphs/payment/domain/decline-message.ts'
 import type { PaymentEvent, RequestedTender, Share } from '#subgraphs/payment/domain/events.ts'
 import {
   entryOf,
@@ -15,6 +14,7 @@ import {
   advance,
   isStanding,
   type LaterEvent,
+  movesOf,
   type Payment,
   type StandingPayment,
   type Tender,
@@ -131,13 +131,10 @@ export function reauthoriseExpiring(payment: StandingPayment, movementId: string
       tender => tender.tenderId === share.tenderId && !share.reauthorised && expiresSoon(tender, at),
     ),
   )
-  let now = payment
-  return expiring.flatMap(share => {
-    const event = reauthorise(now, { movementId, shares: [share], at })
-    if (!event) return []
-    now = advance(now, event)
-    return [event]
-  })
+  return reauthorise(
+    payment,
+    expiring.map(share => ({ movementId, shares: [share], at })),
+  )
 }
 
 /** Splits the amount over what is captured and not yet refunded, in the same order as a capture. */
@@ -218,7 +215,6 @@ export function movementResult(
   kind: 'capture' | 'refund',
   moveId: string,
 ): 'done' | { readonly refused: PaymentRefusal } | undefined {
-  const moves = kind === 'capture' ? payment.captures : payment.refunds
   const declined = payment.declinedMoves[moveId]
   const entry = entryOf(payment, moveId)
   if (declined && entry?.status !== 'SETTLED')
@@ -230,7 +226,19 @@ export function movementResult(
         ...(entry && { movementId: entry.id, reason: entry.code, outstanding: entry.amount }),
       },
     }
-  return moves.some(({ id }) => id === moveId) ? undefined : 'done'
+  return movesOf(payment, kind).some(({ id }) => id === moveId) ? undefined : 'done'
+}
+
+const DECLINE_MESSAGES: Readonly<Record<string, string>> = {
+  insufficient_funds: 'The payment was declined: there are not enough funds.',
+  approval_declined: 'The payment was declined: it was not approved.',
+  unknown_token: 'The payment was declined: the card, voucher or slip is not known.',
+  voucher_too_small: 'The payment was declined: the voucher does not cover its amount.',
+}
+
+/** Returns the customer's message for the provider's code, which itself is shown to operators only. */
+export function declineMessage(code: string | undefined): string {
+  return DECLINE_MESSAGES[code ?? ''] ?? 'The payment was declined.'
 }
 
 /** True once nothing is left to void, which is the result of a void. */

@@ -4,9 +4,10 @@ import type { Money } from '#platform/domain/money.ts'
 import type { Declined } from '#subgraphs/payment/domain/authorisation-responses.ts'
 import { entryOf } from '#subgraphs/payment/domain/outstanding.ts'
 import {
-  advance,
   type LaterEvent,
   type Move,
+  money,
+  movesOf,
   type OpenShare,
   type ProviderRefusal,
   type StandingPayment,
@@ -38,7 +39,7 @@ export function movement(
     .find(({ id }) => id === moveId)
     ?.shares.find(({ tenderId }) => tenderId === tender.tenderId)
   if (!share || said.status !== 'approved' || !isOfThisTry(payment, response)) return []
-  const moved = said.amount ?? { minor: share.amount, currency: payment.currency }
+  const moved = said.amount ?? money(payment, share.amount)
   if (moved.currency !== payment.currency || moved.minor === 0) return []
   const excess = moved.minor - share.amount
   const nth = response.attempt === undefined ? '' : `-${response.attempt}`
@@ -115,17 +116,15 @@ export function reauthorisations(
 ): LaterEvent[] {
   if (payment.phase === 'voiding') return []
   const current = responses.filter(response => isOfOpenTry(payment, response))
-  let now = payment
-  return payment.captures.flatMap(move =>
-    move.shares.flatMap(share => {
-      const refusal = refusalOf({ kind: 'capture', move, responses: current }, share)
-      if (refusal?.code !== AUTHORISATION_EXPIRED || share.reauthorised) return []
-      const event = reauthorise(now, { movementId: move.id, shares: [share], at })
-      if (!event) return []
-      now = advance(now, event)
-      return [event]
-    }),
+  const requests = payment.captures.flatMap(move =>
+    move.shares
+      .filter(share => {
+        const refusal = refusalOf({ kind: 'capture', move, responses: current }, share)
+        return refusal?.code === AUTHORISATION_EXPIRED && !share.reauthorised
+      })
+      .map(share => ({ movementId: move.id, shares: [share], at })),
   )
+  return reauthorise(payment, requests)
 }
 
 /** Closes a movement when every share has a response. */
@@ -161,9 +160,7 @@ function closing(payment: StandingPayment, closed: Closing): LaterEvent[] {
   const about = { orderId: payment.orderId, at }
   const entry = entryOf(payment, move.id)
   if (left.length === 0) return [done(payment, closed)]
-  const { partialCapture, partialRefund } = CONTRADICTION
-  const partial = { code: kind === 'capture' ? partialCapture : partialRefund, retryable: true }
-  const { code, retryable } = refusals.find(isThere) ?? partial
+  const { code, retryable } = refusals.find(refusal => refusal !== undefined) ?? PARTIAL[kind]
   const amount = money(
     payment,
     left.reduce((sum, share) => sum + share.amount, 0),
@@ -218,25 +215,13 @@ function refusalOf(
   for (const response of responses) {
     if (response.to !== kind || response.moveId !== move.id || response.tenderId !== tenderId) continue
     if (response.said.status === 'declined') return response.said
-    if (response.said.amount?.minor === 0) return NOTHING[kind]
+    if (response.said.amount?.minor === 0) return PARTIAL[kind]
     if (response.said.amount) return { code: CONTRADICTION.wrongCurrency, retryable: false }
   }
   return undefined
 }
 
-const NOTHING: Readonly<Record<Kind, ProviderRefusal>> = {
+const PARTIAL: Readonly<Record<Kind, ProviderRefusal>> = {
   capture: { code: CONTRADICTION.partialCapture, retryable: true },
   refund: { code: CONTRADICTION.partialRefund, retryable: true },
-}
-
-function movesOf(payment: StandingPayment, kind: Kind): readonly Move[] {
-  return kind === 'capture' ? payment.captures : payment.refunds
-}
-
-function isThere<T>(value: T | undefined): value is T {
-  return value !== undefined
-}
-
-function money({ currency }: StandingPayment, minor: number): Money {
-  return { minor, currency }
 }

@@ -5,6 +5,8 @@ import {
   isStanding,
   type LateApproval,
   type Move,
+  money,
+  movesOf,
   type Payment,
   type StandingPayment,
   type Tender,
@@ -127,28 +129,27 @@ function isUnasked({ phase }: StandingPayment, { status, replaces }: Tender): bo
   return status === 'REQUESTED' && (phase === 'requested' || replaces !== undefined)
 }
 
-function authorisation({ currency }: StandingPayment, tender: Tender): Operation {
+function authorisation(payment: StandingPayment, tender: Tender): Operation {
   return {
     kind: 'authorise',
     tenderId: tender.tenderId,
     tenderKind: tender.kind,
     token: tender.token,
-    amount: { minor: tender.amount, currency },
+    amount: money(payment, tender.amount),
   }
 }
 
 /** A share of a tender that has yet to be authorised waits for it. */
 function movements(payment: StandingPayment, kind: 'capture' | 'refund'): Operation[] {
-  const moves = kind === 'capture' ? payment.captures : payment.refunds
   const waiting = payment.tenders.filter(({ status }) => status !== 'AUTHORISED' && status !== 'VOIDED')
-  return moves.flatMap(({ id, shares }) =>
+  return movesOf(payment, kind).flatMap(({ id, shares }) =>
     shares
       .filter(share => !waiting.some(({ tenderId }) => tenderId === share.tenderId))
       .map(({ tenderId, amount }) => ({
         kind,
         moveId: id,
         tenderId,
-        amount: { minor: amount, currency: payment.currency },
+        amount: money(payment, amount),
         ...attempt(payment, id),
       })),
   )

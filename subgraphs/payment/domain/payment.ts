@@ -83,6 +83,14 @@ export function isStanding(payment: Payment): payment is StandingPayment {
   return payment.phase !== 'absent' && payment.phase !== 'forestalled'
 }
 
+export function movesOf(payment: StandingPayment, kind: 'capture' | 'refund'): readonly Move[] {
+  return kind === 'capture' ? payment.captures : payment.refunds
+}
+
+export function money({ currency }: StandingPayment, minor: number): Money {
+  return { minor, currency }
+}
+
 export function evolve(payment: Payment, event: PaymentEvent): Payment {
   if (event.type === 'PaymentRequested') return requested(event)
   if (event.type === 'PaymentForestalled') return { phase: 'forestalled', orderId: event.data.orderId }

@@ -4,8 +4,7 @@ import {
   type AuthorisationResponse,
   authorisation,
 } from '#subgraphs/payment/domain/authorisation-responses.ts'
-import { droppedCaptures } from '#subgraphs/payment/domain/commands.ts'
-import { declineMessage } from '#subgraphs/payment/domain/decline-message.ts'
+import { declineMessage, droppedCaptures } from '#subgraphs/payment/domain/commands.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import {
   closings,

@@ -1,7 +1,7 @@
 // Decides on authorisations that expire, and on the new ones that replace them.
 import type { PaymentEvent, RequestedTender } from '#subgraphs/payment/domain/events.ts'
 import { isReplaced, uncaptured, underWay } from '#subgraphs/payment/domain/outstanding.ts'
-import type { Move, StandingPayment, Tender } from '#subgraphs/payment/domain/payment.ts'
+import { advance, type Move, type StandingPayment, type Tender } from '#subgraphs/payment/domain/payment.ts'
 
 /** A capture this close to the expiry of its authorisation may reach the provider too late. */
 const EXPIRY_MARGIN_MS = 60_000
@@ -20,14 +20,30 @@ type Reauthorisation = {
   readonly at: string
 }
 
+type ReauthorisationRequested = Extract<PaymentEvent, { type: 'ReauthorisationRequested' }>
+
+/** Requests the reauthorisations one after another, each of the payment as those before it leave it. */
+export function reauthorise(
+  payment: StandingPayment,
+  requests: readonly Reauthorisation[],
+): ReauthorisationRequested[] {
+  let now = payment
+  return requests.flatMap(request => {
+    const event = reauthorisation(now, request)
+    if (!event) return []
+    now = advance(now, event)
+    return [event]
+  })
+}
+
 /**
  * Requests the whole uncaptured amount of the replaced tenders, not only this movement's part: once it is authorised,
  * they are voided. The amounts of other captures under way stay with them.
  */
-export function reauthorise(
+function reauthorisation(
   payment: StandingPayment,
   { movementId, shares, token, by, at }: Reauthorisation,
-): Extract<PaymentEvent, { type: 'ReauthorisationRequested' }> | undefined {
+): ReauthorisationRequested | undefined {
   const replaced = payment.tenders.filter(tender =>
     shares.some(share => isIn(payment, tender, share.tenderId)),
   )

@@ -12,16 +12,8 @@ export type PaymentStatus =
   | 'PARTIALLY_REFUNDED'
   | 'REFUNDED'
 
-/** Sums in minor units. `authorised` is what is held now; voided amounts no longer count. */
-type TenderTotals = {
-  readonly authorised: number
-  readonly captured: number
-  readonly refunded: number
-}
-
-type Derived = Pick<StandingPayment, 'phase' | 'tenders' | 'authorisedAt'>
-
-export function tenderTotals({ tenders }: Pick<StandingPayment, 'tenders'>): TenderTotals {
+/** Returns sums in minor units. `authorised` is what is held now; voided amounts no longer count. */
+export function tenderTotals({ tenders }: StandingPayment) {
   const total = (pick: (tender: Tender) => number) => tenders.reduce((sum, tender) => sum + pick(tender), 0)
   return {
     authorised: total(tender => tender.held),
@@ -31,7 +23,7 @@ export function tenderTotals({ tenders }: Pick<StandingPayment, 'tenders'>): Ten
 }
 
 /** A payment counts as captured or refunded in full when all that is still held is, so a void of the rest completes it. */
-export function paymentStatus(payment: Derived): PaymentStatus {
+export function paymentStatus(payment: StandingPayment): PaymentStatus {
   const { authorised, captured, refunded } = tenderTotals(payment)
   if (refunded > 0)
     return refunded === captured && captured === authorised ? 'REFUNDED' : 'PARTIALLY_REFUNDED'
@@ -49,7 +41,7 @@ export function paymentStatus(payment: Derived): PaymentStatus {
   }
 }
 
-function beforeAuthorisation({ tenders }: Derived): PaymentStatus {
+function beforeAuthorisation({ tenders }: StandingPayment): PaymentStatus {
   const isRequested = tenders.every(tender => tender.status !== 'REQUESTED')
   return isRequested && tenders.some(tender => tender.awaited) ? 'AWAITING_APPROVAL' : 'REQUESTED'
 }

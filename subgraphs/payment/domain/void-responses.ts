@@ -1,11 +1,12 @@
 // Decides which events follow from the provider's response to a void.
 import type { Money } from '#platform/domain/money.ts'
 import { entryOf, toRelease, uncaptured } from '#subgraphs/payment/domain/outstanding.ts'
-import type {
-  LaterEvent,
-  ProviderRefusal,
-  StandingPayment,
-  Tender,
+import {
+  type LaterEvent,
+  money,
+  type ProviderRefusal,
+  type StandingPayment,
+  type Tender,
 } from '#subgraphs/payment/domain/payment.ts'
 import { holdsNothing, voidId } from '#subgraphs/payment/domain/refused-movement.ts'
 
@@ -70,8 +71,4 @@ function concluded(
   const { code, retryable } = declined
   const before = entry?.status === 'OPEN' && { before: entry.amount }
   return [{ type: 'MovementRefused', data: { ...about, amount, code, retryable, shares: [], ...before } }]
-}
-
-function money({ currency }: StandingPayment, minor: number): Money {
-  return { minor, currency }
 }

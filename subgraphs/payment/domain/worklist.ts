@@ -3,13 +3,7 @@ import { accept, type Decision, type Refusal, refuse } from '#platform/domain/de
 import { captureShares, reauthoriseExpiring, refundShares } from '#subgraphs/payment/domain/commands.ts'
 import type { PaymentEvent, RequestedTender, Share } from '#subgraphs/payment/domain/events.ts'
 import { entryOf } from '#subgraphs/payment/domain/outstanding.ts'
-import {
-  advance,
-  isStanding,
-  type LaterEvent,
-  type Payment,
-  type StandingPayment,
-} from '#subgraphs/payment/domain/payment.ts'
+import { advance, isStanding, type Payment, type StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import { reauthorise } from '#subgraphs/payment/domain/reauthorisation.ts'
 import { isRepeatable, type RefusedMovement } from '#subgraphs/payment/domain/refused-movement.ts'
 
@@ -53,16 +47,11 @@ export function reauthoriseMovement(payment: Payment, command: Reauthorise): Wor
       'TOO_MANY_AUTHORISATIONS',
       `this payment has been authorised ${MAX_TENDERS} times: write it off`,
     )
-  let now = advance(standing, retried)
-  const events: LaterEvent[] = [retried]
-  for (const group of groups) {
+  const requests = groups.map(group => {
     const shares = group.map(({ tenderId, amount }) => ({ tenderId, amount: amount.minor }))
-    const event = reauthorise(now, { movementId: entry.id, shares, by, at, ...(token && { token }) })
-    if (!event) continue
-    events.push(event)
-    now = advance(now, event)
-  }
-  return accept(...events)
+    return { movementId: entry.id, shares, by, at, ...(token && { token }) }
+  })
+  return accept<PaymentEvent>(retried, ...reauthorise(advance(standing, retried), requests))
 }
 
 /** Closes the entry with the operator's note. Every open entry may be written off. */
