@@ -12,137 +12,100 @@ import {
   AddProductDocument,
   AdjustStockDocument,
   CancelOrderDocument,
-  type CancelOrderMutation,
   ChangePriceDocument,
   type ChangePriceMutation,
   CheckoutDocument,
   type CheckoutMutation,
   DispatchShipmentDocument,
-  type DispatchShipmentMutation,
   ReauthoriseMovementDocument,
-  type ReauthoriseMovementMutation,
   ReceiveReturnDocument,
-  type ReceiveReturnMutation,
   RegisterCustomerDocument,
-  type RegisterCustomerMutation,
   RejectReturnDocument,
-  type RejectReturnMutation,
   RequestReturnDocument,
-  type RequestReturnMutation,
   RetryMovementDocument,
   type RetryMovementMutation,
   WriteOffMovementDocument,
-  type WriteOffMovementMutation,
 } from '#schema/generated/bff-web-operations.ts'
 
 export function mutations(pages: Pages): Required<MutationResolvers> {
+  const command = createCommandResolver(pages)
   return {
-    ...customerMutations(pages),
-    ...orderMutations(pages),
-    ...staffMutations(pages),
-    ...moneyMutations(pages),
+    registerCustomer: command(RegisterCustomerDocument, 'registerCustomer', {
+      touches: customer => [tag.customer(customer.id)],
+      cache: (customer, { context }) =>
+        pages.put(profile, { variables: { id: customer.id }, result: { customer } }, context),
+    }),
+    checkout: command(CheckoutDocument, 'placeOrder', {
+      touches: outcome => orderTags(recordedOrder(outcome)),
+      cache: (outcome, sent) => putSummary(pages, recordedOrder(outcome), sent),
+    }),
+    cancelOrder: command(CancelOrderDocument, 'cancelOrder', {
+      touches: outcomeTags,
+      cache(outcome, sent) {
+        if (!('order' in outcome)) return
+        const { cancellationRequested: _request, cancellation: _cancellation, ...order } = outcome.order
+        putSummary(pages, order, sent)
+      },
+    }),
+    requestReturn: command(RequestReturnDocument, 'requestReturn', { touches: outcomeTags }),
+    receiveReturn: command(ReceiveReturnDocument, 'receiveReturn', { touches: outcomeTags }),
+    rejectReturn: command(RejectReturnDocument, 'rejectReturn', { touches: outcomeTags }),
+    ...productMutations(pages),
+    dispatchShipment: command(DispatchShipmentDocument, 'dispatchShipment', {
+      touches: outcome =>
+        'shipment' in outcome ? [tag.order(outcome.shipment.order.id), tag.operations] : [],
+    }),
+    retryMovement: command(RetryMovementDocument, 'retryMovement', { touches: movementTags }),
+    reauthoriseMovement: command(ReauthoriseMovementDocument, 'reauthoriseMovement', {
+      touches: movementTags,
+    }),
+    writeOffMovement: command(WriteOffMovementDocument, 'writeOffMovement', { touches: movementTags }),
   }
 }
 
-function customerMutations(pages: Pages) {
-  return {
-    async registerCustomer(_root, variables, context) {
-      const touches = (result: RegisterCustomerMutation) => [tag.customer(result.registerCustomer.id)]
-      const command = { document: RegisterCustomerDocument, variables, touches }
-      const { registerCustomer: customer } = await pages.command(command, context)
-      pages.put(profile, { variables: { id: customer.id }, result: { customer } }, context)
-      return customer
+/** Caches the product's page: staff who may change a product see all of it, so the outcome is whole. */
+function productMutations(pages: Pages) {
+  const command = createCommandResolver(pages)
+  const effects: Effects<ProductOutcome> = {
+    touches: productTags,
+    cache(outcome, { context }) {
+      if (!('product' in outcome)) return
+      const { product } = outcome
+      pages.put(productPage, { variables: { sku: product.sku }, result: { product } }, context)
     },
+  }
+  return {
+    addProduct: command(AddProductDocument, 'addProduct', effects),
+    changePrice: command(ChangePriceDocument, 'changePrice', effects),
+    adjustStock: command(AdjustStockDocument, 'adjustStock', effects),
   } satisfies MutationResolvers
 }
 
-function orderMutations(pages: Pages) {
-  return {
-    async checkout(_root, variables, context) {
+type Sent = { readonly context: RequestContext; readonly startedAt: number }
+
+type Effects<Outcome> = {
+  /** Returns the tags of the pages that show the outcome from now on. */
+  readonly touches: (outcome: Outcome) => readonly string[]
+  /** Caches the page that the outcome holds whole. */
+  readonly cache?: (outcome: Outcome, sent: Sent) => void
+}
+
+/** Returns a function that makes resolvers: each sends `document` as a command, and returns the one `field` of its result. */
+function createCommandResolver(pages: Pages) {
+  return <Field extends string, Outcome, Variables>(
+    document: TypedDocument<Readonly<Record<Field, Outcome>>, Variables>,
+    field: Field,
+    { touches, cache }: Effects<NoInfer<Outcome>>,
+  ) =>
+    async (_root: unknown, variables: Variables, context: RequestContext): Promise<Outcome> => {
       const startedAt = Date.now()
-      const touches = (result: CheckoutMutation) => orderTags(recordedOrder(result.placeOrder))
-      const { placeOrder } = await pages.command({ document: CheckoutDocument, variables, touches }, context)
-      putSummary(pages, { order: recordedOrder(placeOrder), startedAt }, context)
-      return placeOrder
-    },
-    async cancelOrder(_root, variables, context) {
-      const startedAt = Date.now()
-      const touches = (result: CancelOrderMutation) => outcomeTags(result.cancelOrder)
-      const { cancelOrder } = await pages.command(
-        { document: CancelOrderDocument, variables, touches },
+      const { [field]: outcome } = await pages.command(
+        { document, variables, touches: result => touches(result[field]) },
         context,
       )
-      if ('order' in cancelOrder) {
-        const { cancellationRequested: _request, cancellation: _cancellation, ...order } = cancelOrder.order
-        putSummary(pages, { order, startedAt }, context)
-      }
-      return cancelOrder
-    },
-    async requestReturn(_root, variables, context) {
-      const touches = (result: RequestReturnMutation) => outcomeTags(result.requestReturn)
-      return (await pages.command({ document: RequestReturnDocument, variables, touches }, context))
-        .requestReturn
-    },
-    async receiveReturn(_root, variables, context) {
-      const touches = (result: ReceiveReturnMutation) => outcomeTags(result.receiveReturn)
-      return (await pages.command({ document: ReceiveReturnDocument, variables, touches }, context))
-        .receiveReturn
-    },
-    async rejectReturn(_root, variables, context) {
-      const touches = (result: RejectReturnMutation) => outcomeTags(result.rejectReturn)
-      return (await pages.command({ document: RejectReturnDocument, variables, touches }, context))
-        .rejectReturn
-    },
-  } satisfies MutationResolvers
-}
-
-function staffMutations(pages: Pages) {
-  return {
-    addProduct: (_root, variables, context) =>
-      changeProduct(
-        pages,
-        { document: AddProductDocument, variables, outcomeIn: result => result.addProduct },
-        context,
-      ),
-    changePrice: (_root, variables, context) =>
-      changeProduct(
-        pages,
-        { document: ChangePriceDocument, variables, outcomeIn: result => result.changePrice },
-        context,
-      ),
-    adjustStock: (_root, variables, context) =>
-      changeProduct(
-        pages,
-        { document: AdjustStockDocument, variables, outcomeIn: result => result.adjustStock },
-        context,
-      ),
-    async dispatchShipment(_root, variables, context) {
-      const touches = ({ dispatchShipment: outcome }: DispatchShipmentMutation) =>
-        'shipment' in outcome ? [tag.order(outcome.shipment.order.id), tag.operations] : []
-      return (await pages.command({ document: DispatchShipmentDocument, variables, touches }, context))
-        .dispatchShipment
-    },
-  } satisfies MutationResolvers
-}
-
-function moneyMutations(pages: Pages) {
-  return {
-    async retryMovement(_root, variables, context) {
-      const touches = (result: RetryMovementMutation) => movementTags(result.retryMovement)
-      return (await pages.command({ document: RetryMovementDocument, variables, touches }, context))
-        .retryMovement
-    },
-    async reauthoriseMovement(_root, variables, context) {
-      const touches = (result: ReauthoriseMovementMutation) => movementTags(result.reauthoriseMovement)
-      return (await pages.command({ document: ReauthoriseMovementDocument, variables, touches }, context))
-        .reauthoriseMovement
-    },
-    async writeOffMovement(_root, variables, context) {
-      const touches = (result: WriteOffMovementMutation) => movementTags(result.writeOffMovement)
-      return (await pages.command({ document: WriteOffMovementDocument, variables, touches }, context))
-        .writeOffMovement
-    },
-  } satisfies MutationResolvers
+      cache?.(outcome, { context, startedAt })
+      return outcome
+    }
 }
 
 function movementTags(outcome: RetryMovementMutation['retryMovement']): readonly string[] {
@@ -174,11 +137,7 @@ function recordedOrder(outcome: CheckoutMutation['placeOrder']): SummaryView | n
  * Caches an order only if this command changed it: a repeated command returns the order as it was a moment before the
  * position that it reports.
  */
-function putSummary(
-  pages: Pages,
-  { order, startedAt }: { readonly order: SummaryView | null | undefined; readonly startedAt: number },
-  context: RequestContext,
-): void {
+function putSummary(pages: Pages, order: SummaryView | null | undefined, { context, startedAt }: Sent): void {
   if (order && Date.parse(order.updatedAt) >= startedAt)
     pages.put(orderSummary, { variables: { id: order.id }, result: { order } }, context)
 }
@@ -186,27 +145,6 @@ function putSummary(
 type ProductOutcome =
   | ChangePriceMutation['changePrice']
   | { readonly __typename: 'ProductExists' | 'StockBelowReserved' }
-
-type ProductChange<Result, Variables, Outcome> = {
-  readonly document: TypedDocument<Result, Variables>
-  readonly variables: Variables
-  readonly outcomeIn: (result: Result) => Outcome
-}
-
-/** Sends a change of a product and caches its page: staff who may change a product see all of it, so the outcome is whole. */
-async function changeProduct<Result, Variables, Outcome extends ProductOutcome>(
-  pages: Pages,
-  { document, variables, outcomeIn }: ProductChange<Result, Variables, Outcome>,
-  context: RequestContext,
-): Promise<Outcome> {
-  const touches = (result: Result) => productTags(outcomeIn(result))
-  const outcome = outcomeIn(await pages.command({ document, variables, touches }, context))
-  if ('product' in outcome) {
-    const { product } = outcome
-    pages.put(productPage, { variables: { sku: product.sku }, result: { product } }, context)
-  }
-  return outcome
-}
 
 function productTags(outcome: ProductOutcome): readonly string[] {
   if (!('product' in outcome)) return []
