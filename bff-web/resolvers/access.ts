@@ -31,25 +31,19 @@ export function requireStaff(viewer: Viewer | undefined): Viewer {
 }
 
 /** Returns the id. Throws CallerError BAD_USER_INPUT when no order can have it, so that it costs no request. */
-export function checkOrderId(field: string, value: string): string {
+export function checkOrderId(value: string): string {
   if (isId('order', value)) return value
-  return malformed(field, `an id such as ${ID_PREFIXES.order}_0190a5b2-…`, value)
+  return malformed('id', `an id such as ${ID_PREFIXES.order}_0190a5b2-…`, value)
 }
 
 /** Returns the code. Throws CallerError BAD_USER_INPUT when no country has it. */
-export function checkCountry(field: string, value: string): string {
-  return isCountry(value) ? value : malformed(field, COUNTRY_CODE, value)
+export function checkCountry(value: string): string {
+  return isCountry(value) ? value : malformed('country', COUNTRY_CODE, value)
 }
 
-/** Returns the number. Throws CallerError BAD_USER_INPUT when it is not within the bounds. */
-export function checkInt(
-  field: string,
-  value: number,
-  { min, max }: { readonly min: number; readonly max: number },
-): number {
-  return value >= min && value <= max
-    ? value
-    : malformed(field, `a whole number from ${min} to ${max}`, value)
+/** Returns the page size. Throws CallerError BAD_USER_INPUT when it is not from 0 to `max`. */
+export function checkPageSize(first: number, max: number): number {
+  return first >= 0 && first <= max ? first : malformed('first', `a whole number from 0 to ${max}`, first)
 }
 
 function malformed(field: string, expected: string, got: unknown): never {

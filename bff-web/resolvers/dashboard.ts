@@ -11,10 +11,8 @@ import {
   paymentTotals,
   stuckFulfilments,
 } from '#bff-web/resolvers/product-pages.ts'
-import { type Notice, noticeOf } from '#bff-web/resolvers/section-notices.ts'
+import { type Notice, readSection } from '#bff-web/resolvers/section-notices.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
-import { failureOf } from '#platform/graphql/client/client.ts'
-import type { RequestContext } from '#platform/graphql/context.ts'
 import type { OperationsSection, QueryResolvers } from '#schema/generated/bff-web.ts'
 import { FulfilmentsDocument, RefusedMovementsDocument } from '#schema/generated/bff-web-operations.ts'
 
@@ -40,7 +38,11 @@ export function operationsQueries(
         field: string,
         section: OperationsSection,
         page: Page<Result, Record<string, never>>,
-      ) => (selects(info, field) ? readPart(pages, { page, section, notices }, context) : undefined)
+      ) => {
+        if (!selects(info, field)) return undefined
+        const read = () => pages.read(page, {}, context)
+        return readSection(context, notices, { section, message: MESSAGES[section], read })
+      }
       const [orders, inventory, payments, low, stuck, refused, refusedTotals] = await Promise.all([
         part('orderTotals', 'ORDER_TOTALS', orderTotals),
         part('inventoryTotals', 'INVENTORY_TOTALS', inventoryTotals),
@@ -65,28 +67,5 @@ export function operationsQueries(
       (await pages.run(FulfilmentsDocument, args, context)).fulfilments,
     refusedMovements: async (_root, args, context) =>
       (await pages.run(RefusedMovementsDocument, args, context)).refusedMovements,
-  }
-}
-
-type Part<Result> = {
-  readonly page: Page<Result, Record<string, never>>
-  readonly section: OperationsSection
-  readonly notices: Notice<OperationsSection>[]
-}
-
-/** Returns the part's data, or undefined with a notice when it cannot be loaded. */
-async function readPart<Result>(
-  pages: Pages,
-  { page, section, notices }: Part<Result>,
-  context: RequestContext,
-): Promise<Result | undefined> {
-  try {
-    const { data, errors } = await pages.read(page, {}, context)
-    if (errors[0]) throw failureOf(errors[0], 'gateway')
-    return data
-  } catch (failure) {
-    context.sources.uncacheable = true
-    notices.push(noticeOf(section, failure, MESSAGES[section]))
-    return undefined
   }
 }

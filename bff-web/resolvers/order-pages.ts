@@ -1,35 +1,23 @@
 // The cached pages about orders and customers: the gateway query of each, the tags that drop it, and how long it is kept.
 import { tag } from '#bff/pages/cache-tags.ts'
-import type { Page } from '#bff/pages/pages.ts'
+import { definePage } from '#bff/pages/pages.ts'
 import {
   OrderPageDocument,
-  type OrderPageQuery,
-  type OrderPageQueryVariables,
   OrderSummaryDocument,
-  type OrderSummaryQuery,
-  type OrderSummaryQueryVariables,
   OrdersDocument,
-  type OrdersQuery,
-  type OrdersQueryVariables,
   OwnedOrderAsOfDocument,
-  type OwnedOrderAsOfQuery,
-  type OwnedOrderAsOfQueryVariables,
   ProfileDocument,
-  type ProfileQuery,
-  type ProfileQueryVariables,
 } from '#schema/generated/bff-web-operations.ts'
 
 const MINUTE_MS = 60_000
 /** Events drop the pages that they change: the time only bounds the effect of a lost event. */
-const TTL_MS = 10 * MINUTE_MS
-const STALE_MS = 20 * MINUTE_MS
+const LIFETIME = { ttlMs: 10 * MINUTE_MS, staleMs: 20 * MINUTE_MS } as const
 
 /** Cached once for each set of sections. */
-export const orderPage: Page<OrderPageQuery, OrderPageQueryVariables> = {
+export const orderPage = definePage({
   name: 'order-page',
   document: OrderPageDocument,
-  ttlMs: TTL_MS,
-  staleMs: STALE_MS,
+  ...LIFETIME,
   tags: {
     always: ({ id }) => [tag.order(id)],
     of({ order }, { products }) {
@@ -40,27 +28,25 @@ export const orderPage: Page<OrderPageQuery, OrderPageQueryVariables> = {
   },
   isThere: ({ order }) => Boolean(order),
   entity: ({ id }) => ({ kind: 'order', id }),
-}
+})
 
-export const orderSummary: Page<OrderSummaryQuery, OrderSummaryQueryVariables> = {
+export const orderSummary = definePage({
   name: 'order-summary',
   document: OrderSummaryDocument,
-  ttlMs: TTL_MS,
-  staleMs: STALE_MS,
+  ...LIFETIME,
   tags: {
     always: ({ id }) => [tag.order(id)],
     of: ({ order }) => (order ? [tag.customer(order.customer.id)] : []),
   },
   isThere: ({ order }) => Boolean(order),
   entity: ({ id }) => ({ kind: 'order', id }),
-}
+})
 
 /** A list of one customer's orders changes with that customer's orders alone; any other with every order. */
-export const orderList: Page<OrdersQuery, OrdersQueryVariables> = {
+export const orderList = definePage({
   name: 'orders',
   document: OrdersDocument,
-  ttlMs: TTL_MS,
-  staleMs: STALE_MS,
+  ...LIFETIME,
   tags: {
     always({ filter }) {
       const customerId = filter?.customerId
@@ -68,24 +54,22 @@ export const orderList: Page<OrdersQuery, OrdersQueryVariables> = {
     },
     of: ({ orders }) => [...new Set(orders.nodes.map(({ customer }) => tag.customer(customer.id)))],
   },
-  isThere: () => true,
-}
+})
 
 /** An order at an instant whose events are all recorded: no later event changes it, so no tag drops it. */
-export const pastOrder: Page<OwnedOrderAsOfQuery, OwnedOrderAsOfQueryVariables> = {
+export const pastOrder = definePage({
   name: 'order-as-of',
   document: OwnedOrderAsOfDocument,
   ttlMs: 60 * MINUTE_MS,
   tags: { always: () => [] },
   isThere: ({ order }) => Boolean(order),
   entity: ({ id }) => ({ kind: 'order', id }),
-}
+})
 
-export const profile: Page<ProfileQuery, ProfileQueryVariables> = {
+export const profile = definePage({
   name: 'profile',
   document: ProfileDocument,
-  ttlMs: TTL_MS,
-  staleMs: STALE_MS,
+  ...LIFETIME,
   tags: { always: ({ id }) => [tag.customer(id)] },
   isThere: ({ customer }) => Boolean(customer),
-}
+})

@@ -32,7 +32,7 @@ export function orderQueries(
     },
     async orderPage(_root, args, context, info) {
       const viewer = requireViewer(context.viewer)
-      const id = checkOrderId('id', args.id)
+      const id = checkOrderId(args.id)
       const { data, errors } = await pages.read(orderPage, { id, ...sectionsIn(info) }, context)
       const order = visibleOrder(data?.order, viewer)
       return order ? orderView(order, errors) : null
@@ -89,7 +89,7 @@ function canonical(filter: OrderFilter | null | undefined, owner: string | undef
 
 async function orderAsOf(pages: Pages, { id, at }: QueryOrderAsOfArgs, context: RequestContext) {
   const viewer = requireViewer(context.viewer)
-  const variables = { id: checkOrderId('id', id), at }
+  const variables = { id: checkOrderId(id), at }
   if (Date.now() - Date.parse(at) < SETTLED_AFTER_MS)
     return (await pages.run(OrderAsOfDocument, variables, context)).orderAsOf ?? null
   const { data, errors } = await pages.read(pastOrder, variables, context)

@@ -1,19 +1,16 @@
 // The queries of the web graph about products: the catalogue, a product's page, and shipping quotes.
-import type { GraphQLResolveInfo } from 'graphql'
-import type { PageResult, Pages } from '#bff/pages/pages.ts'
+import type { Pages } from '#bff/pages/pages.ts'
 import { checkCountry, hideStaffFields } from '#bff-web/resolvers/access.ts'
 import { catalogue, categories, productPage, productShipping } from '#bff-web/resolvers/product-pages.ts'
-import { noticeOf } from '#bff-web/resolvers/section-notices.ts'
+import { readSection, whole } from '#bff-web/resolvers/section-notices.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
 import { isSku } from '#platform/domain/sku.ts'
-import { failureOf } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type {
   CatalogueFilter,
   ProductNotice,
   QueryCatalogueArgs,
   QueryResolvers,
-  ShippingEstimate,
 } from '#schema/generated/bff-web.ts'
 import {
   type CatalogueQuery,
@@ -23,7 +20,6 @@ import {
 } from '#schema/generated/bff-web-operations.ts'
 
 const DEFAULT_FIRST = 20
-const NO_ESTIMATE = 'What shipping costs cannot be said at the moment.'
 
 export function productQueries(
   pages: Pages,
@@ -37,12 +33,12 @@ export function productQueries(
       return { ...products, categories: categoryNames }
     },
     async productPage(_root, args, context, info) {
-      const country = checkCountry('country', args.country ?? 'US')
+      const country = checkCountry(args.country ?? 'US')
       if (!isSku(args.sku)) return null
       const product = whole(await pages.read(productPage, { sku: args.sku }, context))?.product
       if (!product) return null
       const shown = hideStaffFields(product, context.viewer)
-      if (!asksForEstimate(info)) return { ...shown, notices: [] }
+      if (!selects(info, 'shippingEstimate')) return { ...shown, notices: [] }
       const { sku, price } = product
       return { ...shown, ...(await estimate(pages, { sku, country, currency: price.currency }, context)) }
     },
@@ -80,32 +76,13 @@ function canonical(filter: CatalogueFilter | null | undefined): CatalogueFilter 
   }
 }
 
-/** Returns the data of a page without sections. Throws when any part of it failed. */
-function whole<Result>({ data, errors }: PageResult<Result>): Result | undefined {
-  if (errors[0]) throw failureOf(errors[0], 'gateway')
-  return data
-}
-
-function asksForEstimate(info: GraphQLResolveInfo): boolean {
-  return selects(info, 'shippingEstimate')
-}
-
-type EstimateResult = {
-  readonly shippingEstimate: ShippingEstimate | null
-  readonly notices: readonly ProductNotice[]
-}
-
 /** Estimates shipping in the product's own currency, which is why the product must be read before. */
-async function estimate(
-  pages: Pages,
-  variables: ProductShippingQueryVariables,
-  context: RequestContext,
-): Promise<EstimateResult> {
-  try {
-    const found = whole(await pages.read(productShipping, variables, context))
-    return { shippingEstimate: found?.product?.shippingEstimate ?? null, notices: [] }
-  } catch (failure) {
-    context.sources.uncacheable = true
-    return { shippingEstimate: null, notices: [noticeOf('SHIPPING_ESTIMATE', failure, NO_ESTIMATE)] }
-  }
+async function estimate(pages: Pages, variables: ProductShippingQueryVariables, context: RequestContext) {
+  const notices: ProductNotice[] = []
+  const found = await readSection(context, notices, {
+    section: 'SHIPPING_ESTIMATE',
+    message: 'What shipping costs cannot be said at the moment.',
+    read: () => pages.read(productShipping, variables, context),
+  })
+  return { shippingEstimate: found?.product?.shippingEstimate ?? null, notices }
 }

@@ -1,6 +1,8 @@
 // Turns failures into the notices that a page has instead of the sections that could not be loaded.
+import type { PageResult } from '#bff/pages/pages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { failureOf, type RemoteError } from '#platform/graphql/client/client.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
 
 export type Notice<Section extends string> = {
   readonly section: Section
@@ -24,8 +26,35 @@ export function noticesOf<Section extends string>(
   return [...notices.values()]
 }
 
+/** Returns the data of a page without sections. Throws when any part of it failed. */
+export function whole<Result>({ data, errors }: PageResult<Result>): Result | undefined {
+  if (errors[0]) throw failureOf(errors[0], 'gateway')
+  return data
+}
+
+type SectionRead<Section extends string, Result> = {
+  readonly section: Section
+  readonly message: string
+  readonly read: () => Promise<PageResult<Result>>
+}
+
+/** Reads a section that is a page of its own. When it cannot be loaded, adds its notice and returns undefined. */
+export async function readSection<Section extends string, Result>(
+  context: RequestContext,
+  notices: Notice<Section>[],
+  { section, message, read }: SectionRead<Section, Result>,
+): Promise<Result | undefined> {
+  try {
+    return whole(await read())
+  } catch (failure) {
+    context.sources.uncacheable = true
+    notices.push(noticeOf(section, failure, message))
+    return undefined
+  }
+}
+
 /** Returns the section's notice. Throws a failure that the caller caused by its input. */
-export function noticeOf<Section extends string>(
+function noticeOf<Section extends string>(
   section: Section,
   failure: unknown,
   message: string,

@@ -2,7 +2,7 @@
 import type { Change } from '#bff/order-feed/change.ts'
 import type { OrderFeed, OrderFeedOptions } from '#bff/order-feed/order-feed.ts'
 import type { Pages } from '#bff/pages/pages.ts'
-import { checkInt, checkOrderId, requireStaff, visibleOrder } from '#bff-web/resolvers/access.ts'
+import { checkOrderId, checkPageSize, requireStaff, visibleOrder } from '#bff-web/resolvers/access.ts'
 import { orderPage, orderSummary } from '#bff-web/resolvers/order-pages.ts'
 import { EVERY_SECTION, type OrderView, orderView, type SummaryView } from '#bff-web/resolvers/order-view.ts'
 import { readOrders } from '#bff-web/resolvers/orders.ts'
@@ -34,7 +34,7 @@ export function createOrderReader(pages: Pages): OrderFeedOptions<Order>['read']
 export function subscriptions(pages: Pages, feed: OrderFeed<Order>): SubscriptionResolvers {
   const watchOrder = (id: string, after: string | null | undefined, context: RequestContext) => {
     requireViewer(context.viewer)
-    const order = checkOrderId('id', id)
+    const order = checkOrderId(id)
     const present = async () => [await presentOrder(pages, order, context)]
     return feed.watch({ scope: { order }, after, audience: AUDIENCE, present })
   }
@@ -50,7 +50,7 @@ export function subscriptions(pages: Pages, feed: OrderFeed<Order>): Subscriptio
     myOrderChanges: {
       subscribe(_root, { first, after }, context) {
         const { subject: customer } = requireRole(context.viewer, 'customer')
-        const count = checkInt('first', first ?? 20, { min: 0, max: MAX_PRESENT })
+        const count = checkPageSize(first ?? 20, MAX_PRESENT)
         const present = async () =>
           count === 0 ? [] : (await readOrders(pages, { first: count }, context)).nodes
         return feed.watch({ scope: { customer }, after, audience: AUDIENCE, present })

@@ -21,10 +21,18 @@ export type Page<Result, Variables> = {
     always(variables: Variables): readonly string[]
     of?(result: Result, variables: Variables): readonly string[]
   }
-  /** Returns false when the result says that there is no such thing. A failed root field is an error all the same. */
-  isThere(result: Result): boolean
+  /**
+   * Returns false when the result says that there is no such thing; left out for what is always there. A failed root
+   * field is an error all the same.
+   */
+  isThere?(result: Result): boolean
   /** Returns what the page is about, where an id filter may know that it does not exist. */
   entity?(variables: Variables): Entity
+}
+
+/** Declares a page, whose result and variables are those of its document. */
+export function definePage<Result, Variables>(page: Page<Result, Variables>): Page<Result, Variables> {
+  return page
 }
 
 export type Entity = { readonly kind: EntityKind; readonly id: string }
@@ -176,7 +184,7 @@ async function load<Result, Variables>(
   const { data, errors, stale } = await gateway.runAsService(page.document, variables, { required, client })
   const failedRoot = errors.find(({ path }) => (path?.length ?? 0) <= 1)
   const at = stale.length === 0 ? { at: required } : {}
-  if (page.isThere(data)) return { value: { data, errors }, keep: errors.length === 0, ...at }
+  if (page.isThere?.(data) ?? true) return { value: { data, errors }, keep: errors.length === 0, ...at }
   if (failedRoot ?? errors[0]) throw failureOf(failedRoot ?? errors[0] ?? { message: '' }, 'gateway')
   return { value: undefined, ...at }
 }
