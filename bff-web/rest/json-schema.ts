@@ -16,13 +16,12 @@ import {
 } from 'graphql'
 
 export type JsonSchema = { readonly [keyword: string]: unknown }
-/** The named schemas that others refer to. */
-export type Components = Map<string, JsonSchema>
 
-type Scope = {
+export type Scope = {
   readonly schema: GraphQLSchema
   readonly document: DocumentNode
-  readonly components: Components
+  /** The named schemas that others refer to. */
+  readonly components: Map<string, JsonSchema>
 }
 
 const SCALARS: Readonly<Record<string, JsonSchema>> = {

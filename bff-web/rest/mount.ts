@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { GraphQLSchema } from 'graphql'
-import { parseJson, sendCacheable, sendNotFound, sendUncacheable } from '#bff-web/rest/http.ts'
 import { readIdempotencyKey, readSearchParameters } from '#bff-web/rest/parameters.ts'
 import { operationProblem, refusalProblem, sendProblem, sendThrown } from '#bff-web/rest/problem.ts'
 import { API_PATH, createRoutes, type RestRoute } from '#bff-web/rest/routes.ts'
@@ -13,6 +12,7 @@ import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consist
 import { identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import { requireJson } from '#platform/http/media-types.ts'
+import { encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
@@ -28,6 +28,7 @@ type Setup = Pick<RestOptions, 'verifier'> & { readonly run: RunOperation }
 
 /** The configuration of every route. */
 const CONFIG = { sendError: sendThrown, crossOrigin: true }
+const JSON_TYPE = 'application/json; charset=utf-8'
 const DESCRIPTION = new URL('../../schema/bff-web.openapi.json', import.meta.url)
 
 /**
@@ -53,6 +54,21 @@ export function mountRest(http: HttpServer, options: RestOptions): void {
     },
     { prefix: API_PATH },
   )
+}
+
+type JsonParser = (
+  request: FastifyRequest,
+  body: string,
+  done: (error: Error | null, body?: unknown) => void,
+) => void
+
+/** Returns a parser that reads an empty body as undefined: cancelling an order needs no body. */
+function parseJson(scope: FastifyInstance): JsonParser {
+  const parse = scope.getDefaultJsonParser('error', 'error')
+  return (request, body, done) => {
+    if (body === '') return done(null, undefined)
+    void parse(request, body, done)
+  }
 }
 
 function mountRoute(scope: FastifyInstance, route: RestRoute, { verifier, run }: Setup): void {
@@ -94,7 +110,8 @@ async function handle(route: RestRoute, run: RunOperation, call: RouteCall): Pro
   if ('refusal' in response) return sendProblem(reply, refusalProblem(response.status, response.refusal))
   if (route.method === 'GET') return sendCacheable(request, reply, JSON.stringify(response.body))
   if (response.location !== undefined) reply.header('location', response.location)
-  return sendUncacheable(reply.code(response.status), JSON.stringify(response.body))
+  reply.code(response.status).header('cache-control', 'no-store').type(JSON_TYPE)
+  return reply.send(JSON.stringify(response.body))
 }
 
 /** Throws CallerError UNAUTHENTICATED for a caller without a valid token. */
@@ -115,4 +132,20 @@ function writeConsistency(reply: FastifyReply, { consistency: { seen, stale } }:
   const token = formatToken(seen)
   if (token) reply.header(CONSISTENCY_HEADER, token)
   if (stale.length > 0) reply.header(STALE_HEADER, stale.join(','))
+}
+
+function sendNotFound(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const detail = `there is nothing at this path; ${API_PATH}/openapi.json says what there is`
+  return sendProblem(reply, { status: 404, code: 'NOT_FOUND', detail })
+}
+
+/** Sends a body that only the client may cache and must revalidate: 304 while it is the same. Compresses it as the client accepts. */
+async function sendCacheable(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  body: string,
+): Promise<FastifyReply> {
+  const answer = encodeResponse({ text: body, headers: { 'content-type': JSON_TYPE }, tagged: true })
+  await sendResponse(request, reply, answer)
+  return reply
 }

@@ -12,20 +12,14 @@ import {
   Kind,
 } from 'graphql'
 import {
-  type Components,
   component,
   inputSchema,
   type JsonSchema,
   objectSchema,
+  type Scope,
 } from '#bff-web/rest/json-schema.ts'
-import { PROBLEM_DESCRIPTIONS, routeDescription } from '#bff-web/rest/openapi-descriptions.ts'
-import { API_PATH, createRoutes, type RestRoute } from '#bff-web/rest/routes.ts'
+import { API_PATH, createRoutes, PROBLEM_DESCRIPTIONS, type RestRoute } from '#bff-web/rest/routes.ts'
 
-type Scope = {
-  readonly schema: GraphQLSchema
-  readonly document: DocumentNode
-  readonly components: Components
-}
 type Json = Readonly<Record<string, unknown>>
 
 const JSON_TYPE = 'application/json'
@@ -33,7 +27,7 @@ const PROBLEM_TYPE = 'application/problem+json'
 
 const CONSISTENCY = 'positions by service, such as orders=12,payment=7'
 
-/** Returns the description. `schema` is the web graph's, `document` holds the operations. Throws for a route that is not described. */
+/** Returns the description. `schema` is the web graph's, `document` holds the operations. */
 export function describeApi(schema: GraphQLSchema, document: DocumentNode): Json {
   const scope: Scope = { schema, document, components: new Map() }
   const routes = createRoutes(schema)
@@ -112,7 +106,7 @@ const HEADERS = {
 } as const
 
 function describeRoute(scope: Scope, route: RestRoute): Json {
-  const { operationId, summary, description, success, problems } = routeDescription(route)
+  const { operationId, summary, description, success, problems } = route
   const schema = answerSchema(scope, route)
   const isRead = route.method === 'GET'
   const succeeded = Object.entries(success).map(([status, text]) => [

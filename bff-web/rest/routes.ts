@@ -34,7 +34,17 @@ type RestResponse =
   | { readonly status: 200 | 201 | 202; readonly body: unknown; readonly location?: string }
   | { readonly status: 404 | 409 | 422; readonly refusal: Refusal }
 
-export type RestRoute = {
+/** What the route does and the statuses that it responds with, for its OpenAPI description. */
+type RouteDescription = {
+  readonly operationId: string
+  readonly summary: string
+  readonly description?: string
+  /** Describes each successful status. */
+  readonly success: Readonly<Record<number, string>>
+  readonly problems: readonly (keyof typeof PROBLEM_DESCRIPTIONS)[]
+}
+
+export type RestRoute = RouteDescription & {
   readonly method: 'GET' | 'POST'
   /** Under `API_PATH`, with `{names}` in braces. */
   readonly path: string
@@ -49,6 +59,19 @@ export type RestRoute = {
 }
 
 export const API_PATH = '/api/v1'
+
+export const PROBLEM_DESCRIPTIONS = {
+  400: 'Something is missing, malformed or out of range; `errors` says where',
+  401: 'No token, or one that does not hold',
+  403: 'The role of this token may not do this',
+  404: "There is no such thing; someone else's counts as none",
+  409: 'At odds with prices, stock or state as they are now, or an Idempotency-Key of another request',
+  415: 'The body is not sent as application/json',
+  422: 'It cannot be done as asked; `refusal` says why',
+  429: 'Too much at once: wait as long as Retry-After says, then send it again',
+  500: 'A fault on our side',
+  503: 'A service is away: send it again, with the same Idempotency-Key',
+} as const
 
 /** 409 conflicts with prices, stock or state as they are now: look again and decide. 422 cannot be done as requested. */
 export const CHECKOUT_REFUSALS: Readonly<Record<string, 409 | 422>> = {
@@ -77,6 +100,15 @@ function placeOrder(schema: GraphQLSchema): RestRoute {
   return {
     method: 'POST',
     path: '/orders',
+    operationId: 'placeOrder',
+    summary: 'Place an order',
+    description:
+      'Answers when the order is confirmed, refused, or waits for an approval, at the latest after `settleWithinMs`.',
+    success: {
+      201: 'The order, placed now or by an earlier request with the same key',
+      202: 'The order is placed; whether it can be fulfilled is not known yet',
+    },
+    problems: [400, 401, 403, 409, 415, 422, 429, 500, 503],
     operation: 'RestPlaceOrder',
     search: {},
     input,
@@ -96,6 +128,11 @@ function placeOrder(schema: GraphQLSchema): RestRoute {
 const readOrder: RestRoute = {
   method: 'GET',
   path: '/orders/{id}',
+  operationId: 'readOrder',
+  summary: 'Everything about one order',
+  description: 'A part that cannot be loaded for the moment is null, and `notices` says so.',
+  success: { 200: 'The order' },
+  problems: [400, 401, 404, 429, 500, 503],
   operation: 'RestOrder',
   search: {},
   variables: ({ params }) => ({ id: params.id }),
@@ -113,6 +150,10 @@ function cancelOrder(schema: GraphQLSchema): RestRoute {
   return {
     method: 'POST',
     path: '/orders/{id}/cancel',
+    operationId: 'cancelOrder',
+    summary: 'Cancel an order',
+    success: { 200: 'It is cancelled', 202: 'Its cancellation is under way' },
+    problems: [400, 401, 403, 404, 409, 415, 429, 500, 503],
     operation: 'RestCancelOrder',
     search: {},
     input,
@@ -132,6 +173,10 @@ function cancelOrder(schema: GraphQLSchema): RestRoute {
 const listCustomerOrders: RestRoute = {
   method: 'GET',
   path: '/orders/customer/{customerId}',
+  operationId: 'listOrdersOfCustomer',
+  summary: "A customer's orders, newest first",
+  success: { 200: 'A page of orders' },
+  problems: [400, 401, 403, 429, 500, 503],
   operation: 'RestOrders',
   search: PAGE_PARAMETERS,
   variables({ params: { customerId = '' }, search, viewer }) {
@@ -146,6 +191,11 @@ function searchOrders(schema: GraphQLSchema): RestRoute {
   return {
     method: 'GET',
     path: '/orders/search',
+    operationId: 'searchOrders',
+    summary: 'Orders that fit, newest first',
+    description: 'Customers find their own orders, support and ops all.',
+    success: { 200: 'A page of orders' },
+    problems: [400, 401, 403, 429, 500, 503],
     operation: 'RestOrders',
     search: searchParameters(schema),
     variables({ search: { first, after, ...filter } }) {

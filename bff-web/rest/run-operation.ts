@@ -1,6 +1,6 @@
 // Runs the operations of operations.graphql in this process, against the BFF's own schema.
 import { readFileSync } from 'node:fs'
-import { type DocumentNode, execute, type GraphQLSchema, Kind, parse, validate } from 'graphql'
+import { type DocumentNode, execute, type GraphQLSchema, getOperationAST, parse, validate } from 'graphql'
 import type { Fields } from '#bff-web/rest/routes.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { formatError } from '#platform/graphql/errors.ts'
@@ -36,7 +36,6 @@ export function createOperationRunner(options: {
   const document = readOperations()
   const [problem] = validate(schema, document)
   if (problem) throw problem
-  const kinds = kindsOf(document)
   const count = createOperationCounter(service)
   return async (name, variables, contextValue) => {
     const { data, errors } = await execute({
@@ -46,21 +45,11 @@ export function createOperationRunner(options: {
       variableValues: variables,
       contextValue,
     })
-    count({ name, kind: kinds.get(name), outcome: errors ? 'error' : 'ok' })
+    count({ name, kind: getOperationAST(document, name)?.operation, outcome: errors ? 'error' : 'ok' })
     if (data && !errors) return { data }
     const { requestId } = contextValue
     const { message, extensions = {} } = formatError(errors?.[0], { requestId, logger })
     const { code, ...details } = extensions
     return { error: { message, code, details } }
   }
-}
-
-function kindsOf({ definitions }: DocumentNode): ReadonlyMap<string, string> {
-  return new Map(
-    definitions.flatMap(node =>
-      node.kind === Kind.OPERATION_DEFINITION && node.name
-        ? [[node.name.value, node.operation] as const]
-        : [],
-    ),
-  )
 }
