@@ -7,9 +7,10 @@ import path from 'node:path'
 import process from 'node:process'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
 import type { StartSettings } from '#start/settings.ts'
-import { type Deployment, portOf, SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
+import { type Deployment, portOf, SERVICE_NAMES } from '#start/topology.ts'
 
 /** Throws OperatorError PORT_IN_USE that names every port in use. */
 export async function checkPorts(settings: StartSettings): Promise<void> {

@@ -1,8 +1,6 @@
 // Defines the services of one machine: names, ports, process groups, and the environment of each.
 import { fileURLToPath } from 'node:url'
-import { SUBGRAPHS } from '#platform/subgraph/names.ts'
-
-export { SUBGRAPHS }
+import { SUBGRAPHS, type SubgraphName } from '#platform/subgraph/names.ts'
 
 /** The compile cache of Node, kept from one start to the next. */
 export const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/waybill', import.meta.url))
@@ -32,7 +30,7 @@ export function processGroups(processes: number): readonly (readonly ServiceName
 export type Deployment = {
   readonly host: string
   readonly portBase: number
-  readonly databaseUrls: Readonly<Record<(typeof SUBGRAPHS)[number] | 'bus', string>>
+  readonly databaseUrls: Readonly<Record<SubgraphName | 'bus', string>>
   readonly authDirectory: string
   readonly jwks: string
   readonly issuer: string

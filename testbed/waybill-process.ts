@@ -10,10 +10,11 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { SubgraphName } from '#platform/subgraph/names.ts'
 import { runningDatabase } from '#start/embedded-postgres.ts'
 import { databaseFolders } from '#start/postgres-cluster.ts'
 import { stopServer } from '#start/postgres-server.ts'
-import { PORT_OFFSETS, type ServiceName, type SUBGRAPHS } from '#start/topology.ts'
+import { PORT_OFFSETS, type ServiceName } from '#start/topology.ts'
 
 const TREE = fileURLToPath(new URL('../', import.meta.url))
 const READY = /^Waybill is ready/
@@ -66,7 +67,7 @@ export async function openDataDir(): Promise<AsyncDisposable & { readonly dataDi
 }
 
 /** Returns the connection string of a database of the instance that runs, or was killed, on `dataDir`. */
-export async function databaseOf(dataDir: string, name: (typeof SUBGRAPHS)[number] | 'bus'): Promise<string> {
+export async function databaseOf(dataDir: string, name: SubgraphName | 'bus'): Promise<string> {
   const url = await runningDatabase(path.join(dataDir, 'postgres'), `waybill_${name}`)
   if (url === undefined) throw new Error(`no database server runs on ${dataDir}`)
   return url

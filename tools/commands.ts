@@ -1,8 +1,8 @@
 // Declares every command of package.json: `npm run help` lists them, and each checks its arguments by its declaration.
 import { DEFAULT_TTL_SECONDS } from '#platform/auth/issuer.ts'
 import { ROLES } from '#platform/auth/viewer.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { SEED_CUSTOMERS } from '#start/seed-data.ts'
-import { SUBGRAPHS } from '#start/topology.ts'
 import { type Command, defineCommand } from '#tools/command-line.ts'
 
 const SERVICES = SUBGRAPHS.join(', ')

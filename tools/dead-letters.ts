@@ -2,7 +2,7 @@
 import process from 'node:process'
 import type { DeadLetter, EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
-import { SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { type CommandInput, runCommand, usageError } from '#tools/command-line.ts'
 import { deadLetters } from '#tools/commands.ts'
 import { localDatabase } from '#tools/local-database.ts'

@@ -2,22 +2,20 @@
 import path from 'node:path'
 import process from 'node:process'
 import { OperatorError } from '#platform/domain/errors.ts'
+import type { SubgraphName } from '#platform/subgraph/names.ts'
 import { runningDatabase } from '#start/embedded-postgres.ts'
 import { describeInstance, findLocalInstance, shellVariables } from '#start/local-instance.ts'
-import type { SUBGRAPHS } from '#start/topology.ts'
-
-type ServiceName = (typeof SUBGRAPHS)[number]
 
 /**
  * Returns its connection string, and prints on standard error which instance that is. Throws OperatorError NOT_RUNNING
  * when that instance does not run.
  */
-export async function localDatabase(service: ServiceName): Promise<string> {
+export async function localDatabase(service: SubgraphName): Promise<string> {
   return (await localDatabases('DATABASE_URL'))(service)
 }
 
 /** Like `localDatabase`, for any service of one instance. `instead` names the variables that select databases elsewhere. */
-export async function localDatabases(instead: string): Promise<(service: ServiceName) => string> {
+export async function localDatabases(instead: string): Promise<(service: SubgraphName) => string> {
   const instance = await findLocalInstance(process.env)
   const url = await runningDatabase(path.join(instance.dataDir, 'postgres'), 'postgres')
   if (url === undefined)

@@ -7,7 +7,7 @@ import { openCheckoutLoad } from '#bench/checkout/checkout-load.ts'
 import { lagBuckets, lagQuantiles } from '#bench/checkout/projection-lag.ts'
 import { atLeast, atMost, type Bench, type Load, measureLoad } from '#bench/harness/benchmark.ts'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { freePortBase, startWaybill } from '#testbed/waybill-process.ts'
 
 const LATENCY_CALLERS = 10

@@ -11,7 +11,8 @@ import {
   printTable,
   rounded,
 } from '#bench/harness/benchmark.ts'
-import { SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
+import { SERVICE_NAMES } from '#start/topology.ts'
 import { type EngineSet, openPostgresSet, openScaleOutSet } from '#testbed/fleet/engine-set.ts'
 import { startFleet } from '#testbed/fleet/fleet.ts'
 import { createRecoveryProbe } from '#testbed/fleet/recovery-probe.ts'

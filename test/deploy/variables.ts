@@ -2,7 +2,8 @@
 
 import { readBffConfig } from '#bff/config.ts'
 import { readGatewayConfig } from '#gateway/config.ts'
-import { type ServiceName, SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
+import type { ServiceName } from '#start/topology.ts'
 import { readInventoryConfig } from '#subgraphs/inventory/config.ts'
 import { readOrdersConfig } from '#subgraphs/orders/config.ts'
 import { readPaymentConfig } from '#subgraphs/payment/config.ts'

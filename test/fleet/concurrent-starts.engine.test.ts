@@ -1,5 +1,5 @@
 import { test } from 'vitest'
-import { SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { expectOneMigration } from '#test/fleet/concurrent-starts.ts'
 
 const ROUNDS = 3

@@ -1,6 +1,7 @@
 // Starts several processes of a subgraph at once on empty databases, and compares them with one that starts alone.
 import { expect } from 'vitest'
-import { SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS, type SubgraphName } from '#platform/subgraph/names.ts'
+import { SERVICE_NAMES } from '#start/topology.ts'
 import { freshDatabases } from '#test/fixtures/databases.ts'
 import { type Databases, startFleet } from '../../testbed/fleet/fleet.ts'
 import { readSchemaObjects } from './schema-objects.ts'
@@ -9,7 +10,7 @@ const TOGETHER = 4
 const TROUBLE = /"level":"(error|fatal)".*/
 
 /** Expects four processes of each to create what one creates, once, without logging an error. */
-export async function expectOneMigration(subgraphs: readonly (typeof SUBGRAPHS)[number][]): Promise<void> {
+export async function expectOneMigration(subgraphs: readonly SubgraphName[]): Promise<void> {
   const [alone, together] = await Promise.all([freshDatabases(), freshDatabases()])
   await startAll(alone, subgraphs, 1)
   const troubles = await startAll(together, subgraphs, TOGETHER)
@@ -21,7 +22,7 @@ export async function expectOneMigration(subgraphs: readonly (typeof SUBGRAPHS)[
 /** Starts the processes, waits until all are ready, and returns their log lines about errors. */
 async function startAll(
   databases: Databases,
-  subgraphs: readonly (typeof SUBGRAPHS)[number][],
+  subgraphs: readonly SubgraphName[],
   count: number,
 ): Promise<string[]> {
   const wanted = new Set<string>(subgraphs)

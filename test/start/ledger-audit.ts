@@ -9,7 +9,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Collection, Document, ReadModels } from '#platform/read-models/read-models.ts'
-import { SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS, type SubgraphName } from '#platform/subgraph/names.ts'
 import * as inventory from '#subgraphs/inventory/queries/views.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import * as orders from '#subgraphs/orders/queries/views.ts'
@@ -18,8 +18,6 @@ import type { ShipmentDoc } from '#subgraphs/shipping/queries/views.ts'
 import * as shipping from '#subgraphs/shipping/queries/views.ts'
 import type { StoreUrls } from '#testbed/fleet/engine-set.ts'
 import { STOCK } from './traffic.ts'
-
-type Subgraph = (typeof SUBGRAPHS)[number]
 
 /** The amounts that the provider moved for one payment, in minor units. `pending` may still be approved. */
 type Ledger = {
@@ -201,14 +199,14 @@ async function stock(places: StoreUrls, { orders: known }: AuditedRecords, all: 
   })
 }
 
-async function deadLetters(places: StoreUrls, name: Subgraph): Promise<string[]> {
+async function deadLetters(places: StoreUrls, name: SubgraphName): Promise<string[]> {
   const sql = 'SELECT consumer, position, error FROM event_store.dead_letters'
   return (await rows<object>(places, name, sql)).map(
     letter => `${name}: dead letter ${JSON.stringify(letter)}`,
   )
 }
 
-const VIEWS: Readonly<Record<Subgraph, readonly View<Document>[]>> = {
+const VIEWS: Readonly<Record<SubgraphName, readonly View<Document>[]>> = {
   orders: listed(orders.ordersView, orders.customersView, orders.totalsView),
   inventory: listed(inventory.productsView, inventory.reservationsView, inventory.totalsView),
   payment: listed(payment.paymentsView, payment.totalsView),
@@ -220,7 +218,7 @@ function listed(...views: readonly { readonly collection: { readonly name: strin
 }
 
 /** Finds view documents that differ from a fold of the whole event log. */
-async function staleViews(places: StoreUrls, name: Subgraph): Promise<string[]> {
+async function staleViews(places: StoreUrls, name: SubgraphName): Promise<string[]> {
   await using store = await openPostgresEventStore({ url: places[name] })
   return await withReadModels(places, name, async models => {
     const problems: string[] = []
@@ -264,14 +262,14 @@ async function allOf<Doc extends Document>(models: ReadModels, view: View<Doc>):
 
 async function withReadModels<T>(
   places: StoreUrls,
-  name: Subgraph,
+  name: SubgraphName,
   read: (models: ReadModels) => Promise<T>,
 ): Promise<T> {
   await using models = await openReadModels(places.views?.[name] ?? places[name])
   return await read(models)
 }
 
-async function rows<Row extends object>(places: StoreUrls, name: Subgraph, sql: string): Promise<Row[]> {
+async function rows<Row extends object>(places: StoreUrls, name: SubgraphName, sql: string): Promise<Row[]> {
   const client = new pg.Client({ connectionString: places[name] })
   await client.connect()
   try {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { ROOT } from '#test/docs/pages.ts'
 import { databaseOf, freePortBase, openDataDir, startWaybill } from '#testbed/waybill-process.ts'
 

@@ -1,6 +1,7 @@
 // Starts the engines under a fleet, and names them to its services in environment variables.
 import { randomUUID } from 'node:crypto'
-import type { ServiceName, SUBGRAPHS } from '#start/topology.ts'
+import type { SubgraphName } from '#platform/subgraph/names.ts'
+import type { ServiceName } from '#start/topology.ts'
 import { consul } from '#testbed/engines/consul.ts'
 import { type Engine, missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { kafka } from '#testbed/engines/kafka.ts'
@@ -16,11 +17,9 @@ export type FleetEngine = {
   readonly faults?: RunningEngine['faults']
 }
 
-type Subgraph = (typeof SUBGRAPHS)[number]
-
 /** Connection strings of each subgraph's event store, and of its read models when they are in another database. */
-export type StoreUrls = Readonly<Record<Subgraph, string>> & {
-  readonly views?: Readonly<Record<Subgraph, string>>
+export type StoreUrls = Readonly<Record<SubgraphName, string>> & {
+  readonly views?: Readonly<Record<SubgraphName, string>>
 }
 
 export type EngineSet = AsyncDisposable & {

@@ -4,13 +4,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import {
-  type Deployment,
-  environmentOf,
-  SERVICE_NAMES,
-  type ServiceName,
-  SUBGRAPHS,
-} from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
+import { type Deployment, environmentOf, SERVICE_NAMES, type ServiceName } from '#start/topology.ts'
 import { createSender, type PlatformClient } from '#testbed/shop-client.ts'
 import { startLoadBalancer } from './load-balancer.ts'
 import { createServiceProcess, type ServiceProcess } from './service-process.ts'

@@ -6,7 +6,8 @@ import { readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { COMPILE_CACHE, type ServiceName, SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
+import { COMPILE_CACHE, type ServiceName } from '#start/topology.ts'
 
 export type ServiceProcess = AsyncDisposable & {
   readonly service: ServiceName

@@ -1,7 +1,7 @@
 // Reads which databases to compare: those that the environment names, or those of the local instance.
 import { z } from 'zod'
 import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
-import { SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { usageError } from '#tools/command-line.ts'
 import { reconcile } from '#tools/commands.ts'
 import { localDatabases } from '#tools/local-database.ts'

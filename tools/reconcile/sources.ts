@@ -5,7 +5,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { createRepository } from '#platform/event-store/repository.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { Collection, Document, Query } from '#platform/read-models/read-models.ts'
-import type { SUBGRAPHS } from '#start/topology.ts'
+import type { SubgraphName } from '#platform/subgraph/names.ts'
 import {
   type ProductDoc,
   productsView,
@@ -22,10 +22,9 @@ import type { ExistingShipment } from '#subgraphs/shipping/domain/shipment.ts'
 import { type ShipmentDoc, shipmentsView } from '#subgraphs/shipping/queries/views.ts'
 import type { OrderRecords } from '#tools/reconcile/compare.ts'
 
-type ServiceName = (typeof SUBGRAPHS)[number]
 /** Connection strings of each service's events and views. */
 export type ServiceStores = Readonly<
-  Record<ServiceName, { readonly database: string; readonly readModels: string }>
+  Record<SubgraphName, { readonly database: string; readonly readModels: string }>
 >
 
 export type Sources = AsyncDisposable & {
@@ -75,7 +74,7 @@ type Views = {
   readonly shipments: Collection<ShipmentDoc>
 }
 
-async function openPlace({ database, readModels }: ServiceStores[ServiceName], open: AsyncDisposableStack) {
+async function openPlace({ database, readModels }: ServiceStores[SubgraphName], open: AsyncDisposableStack) {
   const store = open.use(await openPostgresEventStore({ url: database }))
   const models = open.use(await openReadModels(readModels))
   return { store, models }

@@ -17,7 +17,7 @@ import {
   printSchema,
 } from 'graphql'
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/documents/fragments.ts'
-import { SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS, type SubgraphName } from '#platform/subgraph/names.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { codegen as codegenCommand } from '#tools/commands.ts'
 import { type GeneratedFile, writeGenerated } from '#tools/schema/generated-files.ts'
@@ -65,7 +65,7 @@ export async function generate(): Promise<Generated[]> {
   return [...subgraphs, ...graphs, ...operations]
 }
 
-async function generateSubgraph(name: (typeof SUBGRAPHS)[number]): Promise<Generated> {
+async function generateSubgraph(name: SubgraphName): Promise<Generated> {
   const source = `schema/subgraphs/${name}.graphql`
   // Federation's own directives are known to whoever composes it; here they are only read.
   const schema = buildASTSchema(parse(await readText(source)), { assumeValidSDL: true })

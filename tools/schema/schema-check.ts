@@ -16,7 +16,7 @@ import {
   parse,
 } from 'graphql'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { SUBGRAPHS } from '#start/topology.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { schemaCheck } from '#tools/commands.ts'
 
