@@ -1,6 +1,4 @@
 // Implements `npm run codegen`: writes schema/generated/, the TypeScript types of every SDL and of the BFFs' operations.
-import { readdir, readFile } from 'node:fs/promises'
-import { composeServices } from '@apollo/composition'
 import { codegen } from '@graphql-codegen/core'
 import * as typescript from '@graphql-codegen/typescript'
 import * as operationTypes from '@graphql-codegen/typescript-operations'
@@ -18,9 +16,9 @@ import {
 } from 'graphql'
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/documents/fragments.ts'
 import { SUBGRAPHS, type SubgraphName } from '#platform/subgraph/names.ts'
-import { runCommand } from '#tools/command-line.ts'
 import { codegen as codegenCommand } from '#tools/commands.ts'
-import { type GeneratedFile, writeGenerated } from '#tools/schema/generated-files.ts'
+import { publicSchema, readSubgraphs } from '#tools/schema/compose.ts'
+import { type GeneratedFile, readOperations, readText, runGenerator } from '#tools/schema/generated-files.ts'
 
 type Mapper = { readonly type: string; readonly from: string }
 
@@ -39,8 +37,6 @@ const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
 }
 
 const BFFS = ['bff-web', 'bff-mobile'] as const
-const ROOT = new URL('../../', import.meta.url)
-const OUTPUT = new URL('schema/generated/', ROOT)
 
 const SCALARS = { ID: 'string', Decimal: 'string', Currency: 'string', DateTime: 'string' }
 const TYPE_SETTINGS = {
@@ -54,27 +50,26 @@ const TYPE_SETTINGS = {
   skipTypename: true,
 }
 
-type Generated = { readonly name: string; readonly text: string }
-
 /** Returns every generated file as it should be. */
-export async function generate(): Promise<Generated[]> {
+export async function generate(): Promise<GeneratedFile[]> {
   const subgraphs = await Promise.all(SUBGRAPHS.map(generateSubgraph))
   const graphs = await Promise.all(BFFS.map(generateGraph))
-  const api = await publicSchema()
+  const api = publicSchema(await readSubgraphs())
   const operations = await Promise.all(BFFS.map(name => generateOperations(name, api)))
   return [...subgraphs, ...graphs, ...operations]
 }
 
-async function generateSubgraph(name: SubgraphName): Promise<Generated> {
+async function generateSubgraph(name: SubgraphName): Promise<GeneratedFile> {
   const source = `schema/subgraphs/${name}.graphql`
   // Federation's own directives are known to whoever composes it; here they are only read.
   const schema = buildASTSchema(parse(await readText(source)), { assumeValidSDL: true })
-  return { name, text: await resolverModule(name, source, schema) }
+  return { file: outputOf(name), text: await resolverModule(name, source, schema) }
 }
 
-async function generateGraph(name: (typeof BFFS)[number]): Promise<Generated> {
+async function generateGraph(name: (typeof BFFS)[number]): Promise<GeneratedFile> {
   const source = `schema/${name}.graphql`
-  return { name, text: await resolverModule(name, source, buildSchema(await readText(source))) }
+  const schema = buildSchema(await readText(source))
+  return { file: outputOf(name), text: await resolverModule(name, source, schema) }
 }
 
 async function resolverModule(name: string, source: string, schema: GraphQLSchema): Promise<string> {
@@ -100,55 +95,35 @@ async function resolverModule(name: string, source: string, schema: GraphQLSchem
   return moduleText(`Types and resolver types of ${source}.`, imports, text)
 }
 
-/** Composes the API schema that the gateway serves: the subgraphs together, without inaccessible elements. */
-async function publicSchema(): Promise<GraphQLSchema> {
-  const services = SUBGRAPHS.map(async name => ({
-    name,
-    typeDefs: parse(await readText(`schema/subgraphs/${name}.graphql`)),
-  }))
-  const { schema, errors } = composeServices(await Promise.all(services))
-  if (errors) throw new Error(errors.map(error => error.message).join('\n'))
-  return schema.toAPISchema().toGraphQLJSSchema()
-}
-
-async function generateOperations(name: (typeof BFFS)[number], schema: GraphQLSchema): Promise<Generated> {
-  const documents = await readOperations(`${name}/operations/`)
+async function generateOperations(
+  name: (typeof BFFS)[number],
+  schema: GraphQLSchema,
+): Promise<GeneratedFile> {
+  const folder = `${name}/operations`
+  const document = await readOperations(folder)
   const text = await codegen({
     filename: `${name}-operations.ts`,
     schema: parse(printSchema(schema)),
     schemaAst: schema,
-    documents: documents.map(({ file, document }) => ({ location: file, document })),
+    documents: [{ location: folder, document }],
     config: { ...TYPE_SETTINGS, skipTypename: false, skipTypeNameForRoot: true, omitOperationSuffix: false },
     plugins: [{ operations: {} }],
     pluginMap: { operations: operationTypes },
   })
   const imports = [`import type { TypedDocument } from '#platform/graphql/client/client.ts'`]
-  const constants = documentConstants(documents.map(({ document }) => document))
-  return {
-    name: `${name}-operations`,
-    text: moduleText(
-      `The operations of ${name}/operations/ with their results and variables.`,
-      imports,
-      `${text}\n\n${constants}`,
-    ),
-  }
+  const purpose = `The operations of ${folder}/ with their results and variables.`
+  const body = `${text}\n\n${documentConstants(document)}`
+  return { file: outputOf(`${name}-operations`), text: moduleText(purpose, imports, body) }
 }
 
-async function readOperations(folder: string): Promise<{ file: string; document: DocumentNode }[]> {
-  const files = (await readdir(new URL(folder, ROOT))).filter(file => file.endsWith('.graphql')).sort()
-  return Promise.all(
-    files.map(async file => ({
-      file: `${folder}${file}`,
-      document: parse(await readText(`${folder}${file}`), { noLocation: true }),
-    })),
-  )
+function outputOf(name: string): string {
+  return `schema/generated/${name}.ts`
 }
 
 /** Prints each operation as one text with the fragments that it uses. */
-function documentConstants(documents: readonly DocumentNode[]): string {
-  const definitions = documents.flatMap(document => document.definitions)
-  const fragments = fragmentsOf({ definitions })
-  return definitions
+function documentConstants(document: DocumentNode): string {
+  const fragments = fragmentsOf(document)
+  return document.definitions
     .filter(definition => definition.kind === Kind.OPERATION_DEFINITION)
     .map(operation => documentConstant(operation, fragments))
     .join('\n\n')
@@ -175,16 +150,4 @@ function moduleText(purpose: string, imports: readonly string[], body: string): 
   return `// ${purpose} Generated by \`npm run codegen\`; not to be edited.\n${imports.join('\n')}\n\n${body.trim()}\n`
 }
 
-function readText(path: string): Promise<string> {
-  return readFile(new URL(path, ROOT), 'utf8')
-}
-
-/** Returns each generated file with the text that it should have. */
-export async function generatedFiles(): Promise<GeneratedFile[]> {
-  return (await generate()).map(({ name, text }) => ({ file: new URL(`${name}.ts`, OUTPUT), text }))
-}
-
-if (import.meta.main)
-  await runCommand(codegenCommand, async ({ values }) =>
-    writeGenerated(codegenCommand, await generatedFiles(), values),
-  )
+if (import.meta.main) await runGenerator(codegenCommand, generate)

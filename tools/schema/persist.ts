@@ -1,13 +1,11 @@
 // Implements `npm run persist`: writes schema/persisted/, the operations that front ends may run, from their files.
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
 import {
   buildSchema,
   type DocumentNode,
   type FieldNode,
   Kind,
   type OperationDefinitionNode,
-  parse,
   print,
   type SelectionSetNode,
   validate,
@@ -15,48 +13,28 @@ import {
 } from 'graphql'
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/documents/fragments.ts'
 import type { PersistedManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
-import { runCommand } from '#tools/command-line.ts'
 import { persist as persistCommand } from '#tools/commands.ts'
-import { type GeneratedFile, writeGenerated } from '#tools/schema/generated-files.ts'
+import { type GeneratedFile, readOperations, readText, runGenerator } from '#tools/schema/generated-files.ts'
 
 /** Each front end with the graph that it talks to. */
 const CLIENTS = { web: 'bff-web', mobile: 'bff-mobile' } as const
-type Client = keyof typeof CLIENTS
-
-const ROOT = new URL('../../', import.meta.url)
-const OUTPUT = new URL('schema/persisted/', ROOT)
-
-type Generated = { readonly name: string; readonly text: string }
 
 /** Returns every manifest as it should be. Throws when an operation is not valid in its graph. */
-function generateManifests(): Promise<Generated[]> {
-  return Promise.all((Object.keys(CLIENTS) as Client[]).map(generateManifest))
-}
-
-async function generateManifest(client: Client): Promise<Generated> {
-  const name = CLIENTS[client]
-  const sdl = await readFile(new URL(`schema/${name}.graphql`, ROOT), 'utf8')
-  const document = await readOperations(client)
-  const problems = validate(buildSchema(sdl), document)
-  if (problems.length > 0)
-    throw new Error(problems.map(problem => `clients/${client}: ${problem.message}`).join('\n'))
-  const manifest: PersistedManifest = {
-    format: 'apollo-persisted-query-manifest',
-    version: 1,
-    operations: persist(document),
-  }
-  return { name: `${name}.json`, text: `${JSON.stringify(manifest, undefined, 2)}\n` }
-}
-
-/** Returns all operation files of a front end as one document. */
-export async function readOperations(client: Client): Promise<DocumentNode> {
-  const folder = new URL(`clients/${client}/`, ROOT)
-  const files = (await readdir(folder)).filter(file => file.endsWith('.graphql')).sort()
-  const texts = await Promise.all(files.map(file => readFile(new URL(file, folder), 'utf8')))
-  return {
-    kind: Kind.DOCUMENT,
-    definitions: texts.flatMap(text => parse(text, { noLocation: true }).definitions),
-  }
+export function manifestFiles(): Promise<GeneratedFile[]> {
+  return Promise.all(
+    Object.entries(CLIENTS).map(async ([client, graph]) => {
+      const document = await readOperations(`clients/${client}`)
+      const problems = validate(buildSchema(await readText(`schema/${graph}.graphql`)), document)
+      if (problems.length > 0)
+        throw new Error(problems.map(problem => `clients/${client}: ${problem.message}`).join('\n'))
+      const manifest: PersistedManifest = {
+        format: 'apollo-persisted-query-manifest',
+        version: 1,
+        operations: persist(document),
+      }
+      return { file: `schema/persisted/${graph}.json`, text: `${JSON.stringify(manifest, undefined, 2)}\n` }
+    }),
+  )
 }
 
 /** Sorts the operations by name, so that a manifest changes only with its operations. The id is the SHA-256 of the body. */
@@ -96,12 +74,4 @@ function addTypenames(document: DocumentNode): DocumentNode {
   })
 }
 
-/** Returns each manifest with the text that it should have. */
-export async function manifestFiles(): Promise<GeneratedFile[]> {
-  return (await generateManifests()).map(({ name, text }) => ({ file: new URL(name, OUTPUT), text }))
-}
-
-if (import.meta.main)
-  await runCommand(persistCommand, async ({ values }) =>
-    writeGenerated(persistCommand, await manifestFiles(), values),
-  )
+if (import.meta.main) await runGenerator(persistCommand, manifestFiles)

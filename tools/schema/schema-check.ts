@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { composeServices } from '@apollo/composition'
 import {
   type BreakingChange,
   buildSchema,
@@ -13,12 +12,11 @@ import {
   isInputObjectType,
   isInterfaceType,
   isObjectType,
-  parse,
 } from 'graphql'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { schemaCheck } from '#tools/commands.ts'
+import { publicSchema, readSubgraphs } from '#tools/schema/compose.ts'
 
 /** The graphs that clients use; the public one is composed from the subgraphs, without inaccessible elements. */
 const GRAPHS = ['bff-web', 'bff-mobile'] as const
@@ -86,22 +84,9 @@ async function readGraphs(read: ReadText): Promise<Map<string, GraphQLSchema>> {
     const sdl = await read(`schema/${name}.graphql`)
     if (sdl !== undefined) graphs.set(name, buildSchema(sdl))
   }
-  const composed = await readPublicGraph(read)
-  if (composed) graphs.set(PUBLIC, composed)
+  const subgraphs = await readSubgraphs(read)
+  if (subgraphs.length > 0) graphs.set(PUBLIC, publicSchema(subgraphs))
   return graphs
-}
-
-async function readPublicGraph(read: ReadText): Promise<GraphQLSchema | undefined> {
-  const services = await Promise.all(
-    SUBGRAPHS.map(async name => ({ name, sdl: await read(`schema/subgraphs/${name}.graphql`) })),
-  )
-  const known = services.flatMap(({ name, sdl }) =>
-    sdl === undefined ? [] : [{ name, typeDefs: parse(sdl) }],
-  )
-  if (known.length === 0) return undefined
-  const { schema, errors } = composeServices(known)
-  if (errors) throw new Error(errors.map(error => error.message).join('\n'))
-  return schema.toAPISchema().toGraphQLJSSchema()
 }
 
 /** Lists the breaking changes. `after` is undefined when the whole graph is gone. */

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { buildSchema, isUnionType } from 'graphql'
 import { expect, it } from 'vitest'
@@ -6,13 +5,13 @@ import { mountRest } from '#bff-web/rest/mount.ts'
 import { CHECKOUT_REFUSALS } from '#bff-web/rest/routes.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { createHttpServer } from '#platform/http/server.ts'
+import { readText } from '#tools/schema/generated-files.ts'
 import { OPENAPI_FILE, openApiText } from '#tools/schema/openapi.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
 import { serveRest } from './rest-fixture.ts'
 
-const text = await readFile(OPENAPI_FILE, 'utf8')
-const sdl = await readFile(new URL('../../../schema/bff-web.graphql', import.meta.url), 'utf8')
-const schema = buildSchema(sdl)
+const text = await readText(OPENAPI_FILE)
+const schema = buildSchema(await readText('schema/bff-web.graphql'))
 
 it('the document is valid OpenAPI 3.1', async () => {
   const validator = new Validator()

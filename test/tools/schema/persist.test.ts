@@ -14,8 +14,8 @@ import {
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_LIMITS, measureDocument } from '#platform/graphql/documents/limits.ts'
 import { readManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
-import { staleFiles } from '#tools/schema/generated-files.ts'
-import { manifestFiles, persist, readOperations } from '#tools/schema/persist.ts'
+import { readOperations, staleFiles } from '#tools/schema/generated-files.ts'
+import { manifestFiles, persist } from '#tools/schema/persist.ts'
 
 const ROOT = new URL('../../../', import.meta.url)
 const readText = (file: string) => readFile(new URL(file, ROOT), 'utf8')
@@ -41,7 +41,7 @@ describe.each([
     const used = new Set<string>()
     const info = new TypeInfo(schema)
     visit(
-      await readOperations(client),
+      await readOperations(`clients/${client}`),
       visitWithTypeInfo(info, {
         Field(node) {
           const type = info.getParentType()
@@ -63,7 +63,7 @@ describe.each([
 
   it('have example variables for every required variable, and for no undeclared one', async () => {
     const examples = JSON.parse(await readText(`clients/${client}/variables.json`)) as Record<string, object>
-    const { definitions } = await readOperations(client)
+    const { definitions } = await readOperations(`clients/${client}`)
     for (const node of definitions) {
       if (node.kind !== Kind.OPERATION_DEFINITION) continue
       const given = Object.keys(examples[node.name?.value ?? ''] ?? {})
