@@ -3,11 +3,12 @@ import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
 import { readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { graphqlUrl, namedUrl, requireAddresses } from '#platform/discovery/addresses.ts'
-import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
+import { discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { checkEventBusUrl } from '#platform/event-bus/url.ts'
 import { BATCHES_FROM, type BatchesFrom } from '#platform/graphql/endpoint/batch.ts'
 import { corsOrigins, type Origins, originsOf } from '#platform/http/cors.ts'
-import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
+import type { SubgraphConfig } from '#platform/subgraph/subgraph.ts'
+import { createLogger } from '#platform/telemetry/logger.ts'
 
 const schema = requireAddresses(
   z.object({
@@ -43,15 +44,11 @@ const schema = requireAddresses(
   message: 'set SERVICE_TOKEN_FILE, or AUTH_EMBEDDED_DIR with the development issuer',
 })
 
-export type BffConfig = {
+/** What a BFF shares with a subgraph is configured alike. */
+export type BffConfig = Omit<SubgraphConfig, 'name' | 'databaseUrl' | 'readModelsUrl' | 'now'> & {
   readonly name: 'bff-web' | 'bff-mobile'
-  readonly host: string
-  readonly port: number
   /** The value of GATEWAY_URL, or the gateway's name in discovery. */
   readonly gatewayUrl: string
-  /** Looks the gateway up and registers the BFF; neither happens when left out. */
-  readonly discovery?: DiscoverySettings
-  readonly eventBusUrl: string
   /** Tier 2 of the cache: one URL, or those of a cluster separated by commas. None by default. */
   readonly cacheUrl?: string
   /** The origins whose pages may use the BFF. */
@@ -62,12 +59,6 @@ export type BffConfig = {
   readonly batchesFrom: BatchesFrom
   /** The greatest estimated cost of a request. */
   readonly maxCost: number
-  readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
-  readonly serviceToken: () => Promise<string>
-  readonly development: boolean
-  readonly logger: Logger
-  /** The `file:` or `consul:` URL of the settings that take effect while the BFF runs. */
-  readonly settingsUrl?: string
 }
 
 /** Returns the configuration. Throws OperatorError CONFIG_INVALID that lists every problem. */

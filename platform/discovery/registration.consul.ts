@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Consul, persistentDenial } from '#platform/consul/consul.ts'
 import type { Degradation } from '#platform/discovery/degradations.ts'
 import type { Registration } from '#platform/discovery/discovery.ts'
-import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
+import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -50,15 +50,16 @@ export async function registerInConsul(
     )
   }
 
-  const stop = new AbortController()
-  const repeating = repeat(
-    () => ensureRegistered().then(degradation.recovered, degradation.failed),
-    stop.signal,
-  )
+  const checking = startPeriodicTask({
+    run: () => ensureRegistered().then(degradation.recovered),
+    everyMs: CHECK_INTERVAL_MS,
+    first: 'after-pause',
+    jitter: 0.5,
+    onError: degradation.failed,
+  })
   return {
     async [Symbol.asyncDispose]() {
-      stop.abort()
-      await repeating
+      await checking[Symbol.asyncDispose]()
       await deregister(consul, id, logger)
     },
   }
@@ -71,13 +72,6 @@ async function deregister(consul: Consul, id: string, logger: Logger): Promise<v
     await delay(DEREGISTRATION_DELAY_MS)
   } catch (err) {
     logger.warn({ err }, 'deregistration in Consul failed, its health check will remove this instance')
-  }
-}
-
-async function repeat(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await pauseUnlessAborted(CHECK_INTERVAL_MS * (0.5 + Math.random()), signal)
-    if (!signal.aborted) await work()
   }
 }
 

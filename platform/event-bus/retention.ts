@@ -1,6 +1,6 @@
 // Deletes old messages of the bus now and then.
 import type { StoreLogger } from '#platform/postgres/pool.ts'
-import { jittered, pauseUnlessAborted } from '#platform/resilience/backoff.ts'
+import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 
 export type RetentionOptions = {
   /** How long messages are kept; 7 days by default. What an active group has yet to get is kept longer. */
@@ -18,22 +18,11 @@ export function startRetention(
   options: RetentionOptions & { readonly logger?: StoreLogger | undefined },
 ): AsyncDisposable {
   const { retentionMs = RETENTION_MS, trimEveryMs = TRIM_EVERY_MS, logger } = options
-  const closing = new AbortController()
-  const { signal } = closing
-  async function run(): Promise<void> {
-    while (!signal.aborted) {
-      await pauseUnlessAborted(jittered(trimEveryMs), signal)
-      if (signal.aborted) return
-      await deleteOld(retentionMs).catch((err: unknown) =>
-        logger?.warn({ err }, `old bus messages not deleted, retrying in ${trimEveryMs} ms`),
-      )
-    }
-  }
-  const running = run()
-  return {
-    async [Symbol.asyncDispose]() {
-      closing.abort()
-      await running
-    },
-  }
+  return startPeriodicTask({
+    run: () => deleteOld(retentionMs),
+    everyMs: trimEveryMs,
+    first: 'after-pause',
+    jitter: 0.2,
+    onError: err => logger?.warn({ err }, `old bus messages not deleted, retrying in ${trimEveryMs} ms`),
+  })
 }

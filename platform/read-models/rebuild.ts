@@ -1,8 +1,9 @@
 // Rebuilds a view from the log beside the live one, then swaps them.
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
+import { storedName } from '#platform/read-models/collection-names.ts'
 import { applyEvents, type View } from '#platform/read-models/projection.ts'
 import type { Collection, Document, ReadModels } from '#platform/read-models/read-models.ts'
-import { openViewProgress, viewName } from '#platform/read-models/view-progress.ts'
+import { openViewProgress } from '#platform/read-models/view-progress.ts'
 
 export const VIEWS_CONSUMER = 'views'
 const PAGE = 1_000
@@ -27,7 +28,7 @@ export async function rebuildView<Doc extends Document>(
     await store.withConsumerLease(VIEWS_CONSUMER, async checkpoint => {
       await filler.fill(checkpoint)
       await shadow.swap()
-      await progress.save([viewName(view)], checkpoint)
+      await progress.save([storedName(view.collection)], checkpoint)
       return checkpoint
     })
   } catch (error) {

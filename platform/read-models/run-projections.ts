@@ -2,11 +2,12 @@
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
+import { storedName } from '#platform/read-models/collection-names.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Collection, Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { rebuildView, VIEWS_CONSUMER } from '#platform/read-models/rebuild.ts'
-import { startViewMaintenance } from '#platform/read-models/view-maintenance.ts'
-import { openViewProgress, viewName } from '#platform/read-models/view-progress.ts'
+import { startViewMaintenance, type UpdateState } from '#platform/read-models/view-maintenance.ts'
+import { openViewProgress } from '#platform/read-models/view-progress.ts'
 import { catchUp, createViewUpdater, type ViewUpdater } from '#platform/read-models/view-updater.ts'
 import { inEventSpans } from '#platform/telemetry/tracing.ts'
 
@@ -36,8 +37,6 @@ export type Projections = AsyncDisposable & {
   /** Rebuilds a view beside the live one and swaps them; returns how many events went into it. */
   rebuild<Doc extends Document>(view: View<Doc>): Promise<number>
 }
-
-type UpdateState = { isUpdating: boolean; handledTo: number }
 
 /**
  * Opens the views' collections and updates them. Resolves when every view shows all that the consumer had handled
@@ -80,7 +79,7 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
     savedPosition: async () => Math.min(...(await savedPositions(updaters))),
     rebuild: view => rebuildView(store, readModels, view),
     async [Symbol.asyncDispose]() {
-      await maintenance.stop()
+      await maintenance[Symbol.asyncDispose]()
       await consumer[Symbol.asyncDispose]()
       stopListening()
       await maintenance.saveProgress().catch(() => {}) // events past the saved position are applied again, to no effect
@@ -118,8 +117,9 @@ function savedPositions(updaters: readonly ViewUpdater[]): Promise<number[]> {
 }
 
 function updaterOf<Doc extends Document>(updaters: readonly ViewUpdater[], view: View<Doc>): ViewUpdater {
-  const updater = updaters.find(({ name }) => name === viewName(view))
-  if (!updater) throw new OperatorError('VIEW_UNKNOWN', `the view ${viewName(view)} was not started`)
+  const viewName = storedName(view.collection)
+  const updater = updaters.find(({ name }) => name === viewName)
+  if (!updater) throw new OperatorError('VIEW_UNKNOWN', `the view ${viewName} was not started`)
   return updater
 }
 

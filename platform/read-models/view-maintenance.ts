@@ -3,16 +3,16 @@ import type { Consumer } from '#platform/event-store/event-store.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 import type { ViewProgress } from '#platform/read-models/view-progress.ts'
 import type { ViewUpdater } from '#platform/read-models/view-updater.ts'
+import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 
 /** `isUpdating` while this process owns the consumer and its views are up to date with the checkpoint. */
-type UpdateState = { readonly isUpdating: boolean; readonly handledTo: number }
+export type UpdateState = { isUpdating: boolean; handledTo: number }
 
-type ViewMaintenance = {
+type ViewMaintenance = AsyncDisposable & {
   /** Returns the views that the consumer's owner, an older build, does not know. */
   orphaned(): Iterable<ViewUpdater>
   /** Saves how far this process has updated its views. */
   saveProgress(): Promise<void>
-  stop(): Promise<void>
 }
 
 type ViewMaintenanceOptions = {
@@ -49,13 +49,16 @@ export function startViewMaintenance(options: ViewMaintenanceOptions): ViewMaint
     await saveProgress()
   }
 
-  const checking = runEvery(CHECK_MS, check, err =>
-    logger?.warn({ err }, `view progress not maintained, retrying in ${CHECK_MS} ms`),
-  )
+  const checking = startPeriodicTask({
+    run: check,
+    everyMs: CHECK_MS,
+    first: 'after-pause',
+    onError: err => logger?.warn({ err }, `view progress not maintained, retrying in ${CHECK_MS} ms`),
+  })
   return {
     orphaned: () => views.filter(isOrphaned).map(({ updater }) => updater),
     saveProgress,
-    stop: checking.stop,
+    [Symbol.asyncDispose]: () => checking[Symbol.asyncDispose](),
   }
 }
 
@@ -77,27 +80,5 @@ async function fillOrphaned(
     if (!isOrphaned(view)) continue
     await view.updater.catchUp(furthest)
     view.position = furthest // moved by this process, which does not show that anybody updates the view
-  }
-}
-
-/** Runs `work` every `ms`, one run at a time. `stop` waits for the run in flight. */
-function runEvery(
-  ms: number,
-  work: () => Promise<void>,
-  onError: (error: unknown) => void,
-): { stop(): Promise<void> } {
-  let running: Promise<void> | undefined
-  const timer = setInterval(() => {
-    running ??= work()
-      .catch(onError)
-      .finally(() => {
-        running = undefined
-      })
-  }, ms)
-  return {
-    async stop() {
-      clearInterval(timer)
-      await running
-    },
   }
 }

@@ -1,6 +1,5 @@
 // Stores how far each view has been filled, beside the views, so that a new view can be told from one that is up to date.
-import { storedName } from '#platform/read-models/collection-names.ts'
-import type { CollectionDefinition, Document, ReadModels } from '#platform/read-models/read-models.ts'
+import type { CollectionDefinition, ReadModels } from '#platform/read-models/read-models.ts'
 
 type ProgressDoc = { readonly position: number }
 
@@ -24,10 +23,4 @@ export async function openViewProgress(readModels: ReadModels): Promise<ViewProg
       if (position > 0) await collection.write(names.map(id => ({ id, doc: { position }, position })))
     },
   }
-}
-
-export function viewName<Doc extends Document>(view: {
-  readonly collection: CollectionDefinition<Doc>
-}): string {
-  return storedName(view.collection)
 }

@@ -1,10 +1,11 @@
 // Brings one view up to date: with the consumer's batches, or from the log.
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
+import { storedName } from '#platform/read-models/collection-names.ts'
 import { applyEvents, type View } from '#platform/read-models/projection.ts'
 import type { Collection, Document } from '#platform/read-models/read-models.ts'
 import { readEventPages } from '#platform/read-models/rebuild.ts'
-import { type ViewProgress, viewName } from '#platform/read-models/view-progress.ts'
+import type { ViewProgress } from '#platform/read-models/view-progress.ts'
 
 /** Several processes may update the same view at once: every write is guarded by its position. */
 export type ViewUpdater = {
@@ -27,7 +28,7 @@ type ViewUpdaterOptions = {
 
 export function createViewUpdater(options: ViewUpdaterOptions): ViewUpdater {
   const { store, progress, view, collection, logger } = options
-  const name = viewName(view)
+  const name = storedName(view.collection)
   let last: Promise<void> = Promise.resolve()
 
   async function savedPosition(): Promise<number> {

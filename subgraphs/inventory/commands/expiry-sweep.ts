@@ -1,6 +1,6 @@
 // Expires reservations that are past their end and were never committed, so that the read models free their units too.
 import { createHash } from 'node:crypto'
-import { startPeriodicTask } from '#platform/subgraph/periodic-task.ts'
+import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 import type { CommandDependencies } from '#subgraphs/inventory/commands/dependencies.ts'
 import type { StockRepository } from '#subgraphs/inventory/domain/aggregate.ts'
 import { expire } from '#subgraphs/inventory/domain/reservation.ts'

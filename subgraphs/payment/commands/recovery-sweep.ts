@@ -1,6 +1,6 @@
 // Resumes payments that a crash or an outage of the provider left unfinished.
 import type { Collection } from '#platform/read-models/read-models.ts'
-import { startPeriodicTask } from '#platform/subgraph/periodic-task.ts'
+import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import type { Payments } from '#subgraphs/payment/commands/payments.ts'
 import type { PaymentDoc } from '#subgraphs/payment/queries/views.ts'

@@ -1,7 +1,7 @@
 // Measures refused movements: how many are open, their amounts, and every refusal by its code.
 import { toDecimal } from '#platform/domain/money.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
-import { startPeriodicTask } from '#platform/subgraph/periodic-task.ts'
+import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
