@@ -69,6 +69,14 @@ export function maskSecret(name: string, value: string): string {
   return value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):.*@/i, '$1:***@').replace(SECRET_PARAMETER, '$1***')
 }
 
+type MillisecondsRange = { readonly min: number; readonly max?: number; readonly otherwise: number }
+
+/** Whole milliseconds, up to a day unless `max` says less, and `otherwise` when the variable is not set. */
+export function milliseconds(what: string, { min, max = 86_400_000, otherwise }: MillisecondsRange) {
+  const range = z.coerce.number().int().min(min).max(max)
+  return range.default(otherwise).describe(`${what}, ${min} to ${max}`)
+}
+
 /** A TCP port; 0 asks the system for a free one. */
 export const portNumber = z.coerce.number().int().min(0).max(65_535).describe('a port number, 0 to 65535')
 

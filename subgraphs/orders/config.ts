@@ -1,6 +1,6 @@
 // Reads orders' settings from environment variables.
 import { z } from 'zod'
-import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
+import { type Environment, milliseconds, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { graphqlUrl, namedUrl, requireAddresses } from '#platform/discovery/addresses.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
 import type { OrdersConfig } from '#subgraphs/orders/service.ts'
@@ -10,34 +10,23 @@ const variables = z.object({
   INVENTORY_URL: graphqlUrl.optional(),
   PAYMENT_URL: graphqlUrl.optional(),
   SHIPPING_URL: graphqlUrl.optional(),
-  APPROVAL_TIMEOUT_MS: z.coerce
-    .number()
-    .int()
-    .min(100)
-    .max(86_400_000)
-    .default(600_000)
-    .describe('milliseconds that a payment may wait for approval, 100 to 86400000'),
-  AUTHORISATION_TIMEOUT_MS: z.coerce
-    .number()
-    .int()
-    .min(100)
-    .max(86_400_000)
-    .default(300_000)
-    .describe(
-      'milliseconds that an authorisation is asked for while payment does not answer, 100 to 86400000',
-    ),
+  APPROVAL_TIMEOUT_MS: milliseconds('milliseconds that a payment may wait for approval', {
+    min: 100,
+    otherwise: 600_000,
+  }),
+  AUTHORISATION_TIMEOUT_MS: milliseconds(
+    'milliseconds that an authorisation is asked for while payment does not answer',
+    { min: 100, otherwise: 300_000 },
+  ),
   CAPTURE_AT: z
     .enum(['label', 'dispatch'])
     .default('label')
     .describe('label or dispatch: when the money for a parcel is taken'),
   WORKFLOW_URL: urlWithScheme('temporal').optional(),
-  RESERVATION_MS: z.coerce
-    .number()
-    .int()
-    .min(1_000)
-    .max(86_400_000)
-    .default(1_800_000)
-    .describe('milliseconds that stock is held for an order without a commit, 1000 to 86400000'),
+  RESERVATION_MS: milliseconds('milliseconds that stock is held for an order without a commit', {
+    min: 1_000,
+    otherwise: 1_800_000,
+  }),
 })
 const schema = requireAddresses(variables, ['INVENTORY_URL', 'PAYMENT_URL', 'SHIPPING_URL'])
 

@@ -1,6 +1,6 @@
 // Reads payment's settings from environment variables.
 import { z } from 'zod'
-import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
+import { type Environment, milliseconds, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
 import type { PaymentConfig } from './service.ts'
 
@@ -14,13 +14,10 @@ const schema = z.object({
     .string()
     .min(16)
     .describe('the secret shared with the payment provider, 16 characters or more'),
-  PAYMENT_SANDBOX_APPROVAL_MS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(86_400_000)
-    .default(1_000)
-    .describe('the milliseconds until the sandbox provider tells of an approval, 0 to 86400000'),
+  PAYMENT_SANDBOX_APPROVAL_MS: milliseconds(
+    'the milliseconds until the sandbox provider tells of an approval',
+    { min: 0, otherwise: 1_000 },
+  ),
 })
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem. */

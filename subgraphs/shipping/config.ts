@@ -1,6 +1,6 @@
 // Reads shipping's settings from environment variables.
 import { z } from 'zod'
-import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
+import { type Environment, milliseconds, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
 import type { ShippingConfig } from './service.ts'
 
@@ -14,13 +14,10 @@ const schema = z.object({
     .string()
     .min(16)
     .describe('the secret shared with the carrier, 16 characters or more'),
-  CARRIER_SANDBOX_STEP_MS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(86_400_000)
-    .default(2_000)
-    .describe('the milliseconds between two steps of a parcel of the sandbox carrier, 0 to 86400000'),
+  CARRIER_SANDBOX_STEP_MS: milliseconds(
+    'the milliseconds between two steps of a parcel of the sandbox carrier',
+    { min: 0, otherwise: 2_000 },
+  ),
 })
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem. */
