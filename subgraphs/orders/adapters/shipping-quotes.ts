@@ -22,7 +22,6 @@ export type ShippingQuotes = {
   fee(request: QuoteRequest): Promise<Money>
 }
 
-type Quote = { readonly fee: Money; readonly validUntil: number }
 type QuoteResult =
   | { readonly __typename: 'ShippingQuote'; readonly fee: MoneyText; readonly validUntil: string }
   | { readonly __typename: 'NotShippable'; readonly code: string; readonly message: string }
@@ -31,27 +30,19 @@ const MAX_QUOTES = 10_000
 
 /** Concurrent requests for the same quote share one query. */
 export function createShippingQuotes(client: GraphqlClient, now: () => Date): ShippingQuotes {
-  const quotes = new LRUCache<string, Promise<Quote>>({ max: MAX_QUOTES })
-
-  function ask(key: string, request: QuoteRequest): Promise<Quote> {
-    const asked = requestQuote(client, request)
-    quotes.set(key, asked)
-    asked.catch(() => {
-      if (quotes.peek(key) === asked) quotes.delete(key)
-    })
-    return asked
-  }
-
-  return {
-    async fee(request) {
-      const key = keyOf(request)
-      const known = quotes.get(key)
-      const quote = await known
-      if (quote && quote.validUntil > now().getTime()) return quote.fee
-      const newer = quotes.peek(key)
-      return (await (newer && newer !== known ? newer : ask(key, request))).fee
+  const quotes = new LRUCache<string, Money, QuoteRequest>({
+    max: MAX_QUOTES,
+    perf: { now: () => now().getTime() },
+    ttlResolution: 0,
+    ignoreFetchAbort: true, // whoever waits for a quote gets it, even if it was pushed out of the cache meanwhile
+    async fetchMethod(_key, _stale, { context, options }) {
+      const { fee, validUntil } = await requestQuote(client, context)
+      // A value is stale after its time to live, and a quote when it ends. No time to live would be for ever.
+      options.ttl = Math.max(Date.parse(validUntil) - now().getTime() - 1, 1)
+      return moneyIn(fee)
     },
-  }
+  })
+  return { fee: request => quotes.forceFetch(keyOf(request), { context: request }) }
 }
 
 /** Returns the cache key of a quote, which is a hash and so equally short for any number of lines. */
@@ -63,7 +54,7 @@ function keyOf({ country, postalCode, goods, option, currency }: QuoteRequest): 
   return createHash('sha256').update(whole).digest('base64url')
 }
 
-async function requestQuote(client: GraphqlClient, input: QuoteRequest): Promise<Quote> {
+async function requestQuote(client: GraphqlClient, input: QuoteRequest) {
   const { data } = await client.request<{ quoteShipping: QuoteResult }>({
     document: OPERATIONS.quoteShipping.document,
     variables: { input },
@@ -72,7 +63,7 @@ async function requestQuote(client: GraphqlClient, input: QuoteRequest): Promise
   const quote = data.quoteShipping
   if (quote.__typename === 'NotShippable')
     throw new CallerError('BAD_USER_INPUT', `${fieldOf(quote)}: ${quote.message}`, { refusal: quote.code })
-  return { fee: moneyIn(quote.fee), validUntil: Date.parse(quote.validUntil) }
+  return quote
 }
 
 function fieldOf({ code }: { readonly code: string }): string {
