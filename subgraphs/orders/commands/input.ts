@@ -22,7 +22,7 @@ import type {
   RequestReturnInput,
 } from '#schema/generated/orders.ts'
 import type { Address, Adjustment } from '#subgraphs/orders/domain/events.ts'
-import { unitsBySku } from '#subgraphs/orders/domain/order.ts'
+import { joinedBySku } from '#subgraphs/orders/domain/order.ts'
 import type { OrderRequest, RequestedLine, RequestedTender } from '#subgraphs/orders/domain/pricing.ts'
 
 const MAX_LINES = 100
@@ -174,7 +174,7 @@ export function readReturn({ orderId, lines, reason }: RequestReturnInput) {
   }))
   return {
     orderId: checkId('orderId', 'order', orderId),
-    lines: [...unitsBySku(units)].map(([sku, quantity]) => ({ sku, quantity })),
+    lines: joinedBySku(units),
     reason: checkText('reason', reason, 500),
   }
 }

@@ -9,9 +9,10 @@
 // set, and it only grows: hence the sum never falls, does not depend on the order of losses and returns, and comes to
 // all that was paid for the goods once all of them are lost or back.
 import { apportion, type Money } from '#platform/domain/money.ts'
-import type { SkuQuantity, UnitRange } from '#subgraphs/orders/domain/events.ts'
+import type { OrderedLine, SkuQuantity, UnitRange } from '#subgraphs/orders/domain/events.ts'
+import { unitsBySku } from '#subgraphs/orders/domain/order.ts'
 
-export type SoldLine = { readonly sku: string; readonly quantity: number; readonly unitPrice: Money }
+export type SoldLine = Pick<OrderedLine, 'sku' | 'quantity' | 'unitPrice'>
 
 type SentParcel = {
   readonly id: string
@@ -97,8 +98,7 @@ function returnedUnits(
   { lines, parcels }: Sale,
   { lost, returned }: LossesAndReturns,
 ): ReadonlyMap<string, UnitRange[]> {
-  const open = new Map<string, number>()
-  for (const { sku, quantity } of returned) open.set(sku, (open.get(sku) ?? 0) + quantity)
+  const open = unitsBySku(returned)
   const price = ({ lineNo }: UnitRange) => lines[lineNo - 1]?.unitPrice.minor ?? 0
   const sent = parcels
     .filter(({ id }) => !lost.has(id))

@@ -226,6 +226,11 @@ export function unitsBySku(lines: readonly SkuQuantity[]): Map<string, number> {
   return units
 }
 
+/** The same units with one entry for each SKU. */
+export function joinedBySku(lines: readonly SkuQuantity[]): SkuQuantity[] {
+  return [...unitsBySku(lines)].map(([sku, quantity]) => ({ sku, quantity }))
+}
+
 function withStatus(
   returns: readonly OrderReturn[],
   returnId: string,

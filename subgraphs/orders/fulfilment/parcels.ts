@@ -1,19 +1,12 @@
 // Splits an order's allocated stock into one parcel per warehouse, and bills each its part of the total.
 import { isObject, type Json, type JsonObject } from '#platform/domain/json.ts'
 import { apportion } from '#platform/domain/money.ts'
-import type { UnitRange } from '#subgraphs/orders/domain/events.ts'
+import type { SkuQuantity, UnitRange } from '#subgraphs/orders/domain/events.ts'
 import { packUnits, valuer } from '#subgraphs/orders/domain/money-back.ts'
-import type { Fulfilment, FulfilmentOrder, Parcel, Quantity } from './state.ts'
-import { areShipmentsDecided, createStep, isInFlight } from './state.ts'
+import type { CarrierStatus, Fulfilment, FulfilmentOrder, Parcel } from './state.ts'
+import { areShipmentsDecided, createStep, isInFlight, isWithCarrier } from './state.ts'
 
-type Allocation = Quantity & { readonly warehouse: string }
-
-/** The order's quantities by SKU: two lines of one SKU become one. */
-export function quantities({ lines }: { readonly lines: readonly Quantity[] }): Quantity[] {
-  const bySku = new Map<string, number>()
-  for (const { sku, quantity } of lines) bySku.set(sku, (bySku.get(sku) ?? 0) + quantity)
-  return [...bySku].map(([sku, quantity]) => ({ sku, quantity }))
-}
+type Allocation = SkuQuantity & { readonly warehouse: string }
 
 /** Returns one parcel per warehouse, in the order of the warehouses in the result of `reserve-stock`. */
 export function packParcels(order: FulfilmentOrder, result: JsonObject): Parcel[] {
@@ -117,10 +110,6 @@ function isToShip(state: Fulfilment, { fate }: Parcel): boolean {
   return fate === 'open' && state.stop === null
 }
 
-function isWithCarrier({ fate }: Parcel): boolean {
-  return fate === 'dispatched' || fate === 'delivered' || fate === 'lost'
-}
-
 function unbilledIn(state: Fulfilment): (parcel: Parcel) => boolean {
   const atLabel = state.captureAt === 'label'
   return parcel => {
@@ -130,11 +119,7 @@ function unbilledIn(state: Fulfilment): (parcel: Parcel) => boolean {
 }
 
 /** Records the status of a shipment. It is stored in `early` while the shipment's creation has no response yet. */
-export function recordShipmentStatus(
-  state: Fulfilment,
-  shipmentId: string,
-  news: 'dispatched' | 'delivered' | 'lost',
-): Fulfilment {
+export function recordShipmentStatus(state: Fulfilment, shipmentId: string, news: CarrierStatus): Fulfilment {
   const parcel = state.parcels.find(one => one.shipmentId === shipmentId)
   if (parcel) return withParcel(state, parcel, withFate(parcel, news))
   if (!state.parcels.some(one => isInFlight(state, createStep(one)))) return state
@@ -156,7 +141,7 @@ export function withParcel(state: Fulfilment, parcel: Parcel, now: Parcel): Fulf
 }
 
 /** A delivery or a loss implies the dispatch. A final or cancelled parcel ignores further statuses. */
-function withFate(parcel: Parcel, news: 'dispatched' | 'delivered' | 'lost'): Parcel {
+function withFate(parcel: Parcel, news: CarrierStatus): Parcel {
   const isOpen = parcel.fate === 'open' || (parcel.fate === 'dispatched' && news !== 'dispatched')
   return isOpen ? { ...parcel, fate: news } : parcel
 }

@@ -1,8 +1,8 @@
 // Derives every effect that a fulfilment's state calls for, whether it was requested already or not.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Effect } from '#platform/saga/saga.ts'
+import { joinedBySku } from '#subgraphs/orders/domain/order.ts'
 import { reportDebts } from './debts.ts'
-import { quantities } from './parcels.ts'
 import { otherRefunds } from './refunds.ts'
 import type { Fulfilment, FulfilmentOrder, Parcel, ReceivedReturn } from './state.ts'
 import {
@@ -78,7 +78,7 @@ function reserve({ order, startedAt, reservationMs }: StartedFulfilment): Effect
   return call('reserve-stock', 'inventory.reserveStock', {
     orderId: order.orderId,
     customerId: order.customerId,
-    lines: quantities(order),
+    lines: joinedBySku(order.lines),
     expiresAt: later(startedAt, reservationMs),
   })
 }
@@ -99,7 +99,7 @@ function createShipment(order: FulfilmentOrder, parcel: Parcel): Effect {
     lines: parcel.lines,
     weightGrams: parcel.weightGrams,
     address: order.address,
-    ...(order.instructions === undefined ? {} : { instructions: order.instructions }),
+    ...(order.instructions !== undefined && { instructions: order.instructions }),
   })
 }
 
@@ -154,8 +154,7 @@ function refundNote(shipmentId: string): string {
 function isRefundReported(state: StartedFulfilment, parcel: Parcel): boolean {
   const { shipmentId } = parcel
   if (!isLossReported(state, parcel) || !isFinished(state, `note-lost:${shipmentId}`)) return false
-  const step = `refund:${shipmentId}`
-  return hasMoved(state, step)
+  return hasMoved(state, `refund:${shipmentId}`)
 }
 
 /** Histories of older builds do not note a loss on the order. */
@@ -274,7 +273,7 @@ const MOST_NAMED = 10
 
 /** Returns text such as "2 x mug-01, 1 x pen-01", with the first ten products and the number of further ones. */
 function contentsOf(parcels: readonly Parcel[]): string {
-  const units = quantities({ lines: parcels.flatMap(({ lines }) => lines) })
+  const units = joinedBySku(parcels.flatMap(({ lines }) => lines))
   const named = units.map(({ sku, quantity }) => `${quantity} x ${sku}`)
   const more = named.length - MOST_NAMED
   return named.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '')
@@ -290,8 +289,7 @@ function settleReturn(state: StartedFulfilment, { returnId, lines }: ReceivedRet
   const { orderId, total, goodsTotal } = state.order
   const refund = { minor: state.refunds[returnId] ?? 0, currency: total.currency }
   const effects: Effect[] = [call(`restock:${returnId}`, 'inventory.restock', { orderId, lines })]
-  const step = `refund:${returnId}`
-  const isRefunded = refund.minor === 0 || hasMoved(state, step)
+  const isRefunded = refund.minor === 0 || hasMoved(state, `refund:${returnId}`)
   const noted = goodsTotal ? { orderId, returnId, refund } : { orderId, returnId }
   if (isRefunded && isFinished(state, `restock:${returnId}`))
     effects.push(call(`note-refunded:${returnId}`, 'orders.noteReturnRefunded', noted))
@@ -302,8 +300,7 @@ function settleReturn(state: StartedFulfilment, { returnId, lines }: ReceivedRet
 function noteRefunds(state: StartedFulfilment): Effect[] {
   const { orderId, total } = state.order
   return otherRefunds(state).flatMap(([refundId, minor]) => {
-    const step = `refund:${refundId}`
-    const isPaid = hasMoved(state, step)
+    const isPaid = hasMoved(state, `refund:${refundId}`)
     const noted = { orderId, refundId, refund: { ...total, minor } }
     return isPaid ? [call(`note-refund:${refundId}`, 'orders.noteRefunded', noted)] : []
   })
@@ -319,7 +316,7 @@ function releaseStock(order: FulfilmentOrder): Effect {
 
 /** Inventory keeps holds by SKU, so a command on an order's hold names all its SKUs. */
 function holdOf(order: FulfilmentOrder): JsonObject {
-  return { orderId: order.orderId, skus: quantities(order).map(({ sku }) => sku) }
+  return { orderId: order.orderId, skus: joinedBySku(order.lines).map(({ sku }) => sku) }
 }
 
 function later(instant: string, ms: number): string {

@@ -3,21 +3,19 @@ import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { EventsOf } from '#platform/event-store/aggregate.ts'
 import type { Effect } from '#platform/saga/saga.ts'
-import type { CancellationReason, DebtResolution, UnitRange } from '#subgraphs/orders/domain/events.ts'
-
-type OrderLine = {
-  readonly sku: string
-  readonly quantity: number
-  readonly unitPrice: Money
-  /** The weight of one unit. */
-  readonly weightGrams: number
-}
+import type {
+  CancellationReason,
+  DebtResolution,
+  OrderedLine,
+  SkuQuantity,
+  UnitRange,
+} from '#subgraphs/orders/domain/events.ts'
 
 /** Everything of the order that the steps need, as agreed when it was placed. Amounts are all in `total`'s currency. */
 export type FulfilmentOrder = {
   readonly orderId: string
   readonly customerId: string
-  readonly lines: readonly OrderLine[]
+  readonly lines: readonly Pick<OrderedLine, 'sku' | 'quantity' | 'unitPrice' | 'weightGrams'>[]
   /** Lines, shipping fee and adjustments together. The tenders add up to it. */
   readonly total: Money
   /**
@@ -33,8 +31,6 @@ export type FulfilmentOrder = {
 
 /** When a parcel's money is captured: once its label exists, before it can leave, or when the carrier has it. */
 export type CaptureAt = 'label' | 'dispatch'
-
-export type Quantity = { readonly sku: string; readonly quantity: number }
 
 /** The inputs of a fulfilment, schema version 1 each. Any of them may arrive late, twice or too early. */
 export type FulfilmentInput = EventsOf<{
@@ -74,22 +70,25 @@ type ShipmentNews = { readonly shipmentId: string; readonly at: string }
 
 export type ReceivedReturn = {
   readonly returnId: string
-  readonly lines: readonly Quantity[]
+  readonly lines: readonly SkuQuantity[]
   /** The refund that the order expected when the goods came back. */
   readonly refund: Money
 }
 
+/** How far the carrier is with a parcel that it has, or had. */
+export type CarrierStatus = 'dispatched' | 'delivered' | 'lost'
+
 /** The goods of one warehouse, sent as one shipment. A `dropped` parcel was never created, or the carrier refused it. */
 export type Parcel = {
   readonly warehouse: string
-  readonly lines: readonly Quantity[]
+  readonly lines: readonly SkuQuantity[]
   readonly weightGrams: number
   /** Which units of the order's lines it holds. */
   readonly units: readonly UnitRange[]
   /** The value of its goods after discounts, in minor units. */
   readonly share: number
   readonly shipmentId?: string
-  readonly fate: 'open' | 'dispatched' | 'delivered' | 'lost' | 'cancelled' | 'dropped'
+  readonly fate: 'open' | CarrierStatus | 'cancelled' | 'dropped'
   /** The amount to capture for it, in minor units; set once, with `charges`, when it is certain which parcels ship. */
   readonly billed?: number
   readonly charges?: number
@@ -131,7 +130,7 @@ export type Fulfilment = {
   readonly stop: Stop | null
   readonly parcels: readonly Parcel[]
   /** Statuses of shipments whose `create-shipment` has no response yet, by shipment id. */
-  readonly early: Readonly<Record<string, 'dispatched' | 'delivered' | 'lost'>>
+  readonly early: Readonly<Record<string, CarrierStatus>>
   readonly returns: readonly ReceivedReturn[]
   /**
    * The refund of each lost or cancelled shipment, of each return, and of each debt that was paid later, by its id,
@@ -209,7 +208,11 @@ export function paymentStatus(
 
 /** Returns the parcels that are, or were, with the carrier. */
 export function shippedParcels(state: Fulfilment): Parcel[] {
-  return state.parcels.filter(({ fate }) => fate === 'dispatched' || fate === 'delivered' || fate === 'lost')
+  return state.parcels.filter(isWithCarrier)
+}
+
+export function isWithCarrier({ fate }: Parcel): boolean {
+  return fate === 'dispatched' || fate === 'delivered' || fate === 'lost'
 }
 
 /** True when a step towards delivery is in flight, so that its outcome is not certain yet. */

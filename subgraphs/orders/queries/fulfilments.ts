@@ -8,7 +8,7 @@ import type { FulfilmentPhase, QueryFulfilmentArgs, QueryFulfilmentsArgs } from 
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import { loadOrder, type QueryDependencies } from '#subgraphs/orders/queries/loaders.ts'
 
-type Fulfilment = { readonly order: PlacedOrder; readonly status: SagaStatus }
+type Fulfilment = SagaStatus & { readonly order: PlacedOrder }
 
 const PHASES = { RUNNING: 'running', COMPENSATING: 'compensating', ENDED: 'ended' } as const
 const PHASE_NAMES = { running: 'RUNNING', compensating: 'COMPENSATING', ended: 'ENDED' } as const
@@ -17,7 +17,7 @@ export function createFulfilmentFields(dependencies: QueryDependencies) {
   /** A saga's id is its order's. One whose order the views do not show yet is left out. */
   async function withOrder(status: SagaStatus, context: RequestContext): Promise<Fulfilment[]> {
     const order = await loadOrder(dependencies, context, status.id)
-    return order ? [{ order, status }] : []
+    return order ? [{ ...status, order }] : []
   }
 
   return {
@@ -39,15 +39,10 @@ export function createFulfilmentFields(dependencies: QueryDependencies) {
       },
     },
     Fulfilment: {
-      phase: ({ status }: Fulfilment): FulfilmentPhase => PHASE_NAMES[status.phase],
-      pending: ({ status }: Fulfilment) => status.pending,
-      timers: ({ status }: Fulfilment) =>
-        Object.entries(status.timers).map(([name, dueAt]) => ({ name, dueAt })),
-      stuck: ({ status }: Fulfilment) => status.stuck,
-      lastError: ({ status }: Fulfilment) => status.lastError ?? null,
-      updatedAt: ({ status }: Fulfilment) => status.updatedAt,
-      async history({ status }: Fulfilment) {
-        const found = await dependencies.sagas.inspect(status.id)
+      phase: ({ phase }: Fulfilment): FulfilmentPhase => PHASE_NAMES[phase],
+      timers: ({ timers }: Fulfilment) => Object.entries(timers).map(([name, dueAt]) => ({ name, dueAt })),
+      async history({ id }: Fulfilment) {
+        const found = await dependencies.sagas.inspect(id)
         return (found?.history ?? []).map(({ type, at, data }) => ({ type, at, step: stepIn(data) }))
       },
     },

@@ -1,13 +1,13 @@
 // Builds events of fulfilments for given/when/then tests, and returns the effects of the last one.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Effect, StepEvent } from '#platform/saga/saga.ts'
+import type { SkuQuantity } from '#subgraphs/orders/domain/events.ts'
 import {
   type Fulfilment,
   type FulfilmentInput,
   type FulfilmentOrder,
   fulfilment,
 } from '#subgraphs/orders/fulfilment/fulfilment.ts'
-import type { Quantity } from '#subgraphs/orders/fulfilment/state.ts'
 
 export type HistoryEvent = FulfilmentInput | StepEvent
 export const AT = '2026-03-01T12:00:00.000Z'
@@ -89,7 +89,7 @@ export function lost(shipmentId: string): HistoryEvent {
 export function returned(
   returnId: string,
   minor: number,
-  lines: readonly Quantity[] = [{ sku: 'MUG', quantity: 1 }],
+  lines: readonly SkuQuantity[] = [{ sku: 'MUG', quantity: 1 }],
 ): HistoryEvent {
   return { type: 'ReturnReceived', data: { returnId, lines, refund: { minor, currency: 'EUR' }, at: AT } }
 }
