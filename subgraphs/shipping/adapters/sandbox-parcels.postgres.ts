@@ -80,20 +80,13 @@ export type NewParcel = {
   readonly collection: Date | null
 }
 
-type FoundParcel = {
-  readonly trackingNumber: string
-  readonly estimatedDelivery: Date
+type FoundParcel = Pick<NewParcel, 'trackingNumber' | 'estimatedDelivery'> & {
   readonly collected: boolean
   readonly cancelled: boolean
 }
 
 /** A parcel whose next notice this process is to send. */
-export type ClaimedParcel = {
-  readonly reference: string
-  readonly trackingNumber: string
-  readonly journey: Journey
-  readonly atOnce: boolean
-  readonly estimatedDelivery: Date
+export type ClaimedParcel = Omit<NewParcel, 'collection'> & {
   readonly step: number
   readonly stepAt: Date
   readonly attempts: number

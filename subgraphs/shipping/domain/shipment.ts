@@ -153,6 +153,24 @@ function later(one: string, other: string): string {
   return [one, other].sort().at(-1) ?? one
 }
 
+const NOT_FOUND: ShipmentRefusal = { code: 'SHIPMENT_NOT_FOUND', message: 'There is no such shipment.' }
+const WITH_CARRIER: ShipmentRefusal = {
+  code: 'SHIPMENT_DISPATCHED',
+  message: 'The carrier has this shipment already.',
+}
+const CANCELLED: ShipmentRefusal = {
+  code: 'SHIPMENT_CANCELLED',
+  message: 'This shipment has been cancelled.',
+}
+const NOT_LABELLED: ShipmentRefusal = {
+  code: 'SHIPMENT_NOT_LABELLED',
+  message: 'The carrier has given no label for this shipment.',
+}
+const ANOTHER_PARCEL: ShipmentRefusal = {
+  code: 'TRACKING_NUMBER_MISMATCH',
+  message: 'The notice is about another parcel: its tracking number is not that of this shipment.',
+}
+
 export function request(state: Shipment, data: ShipmentRequest): ShipmentDecision {
   if (state.status !== 'ABSENT')
     return refuse({ code: 'SHIPMENT_EXISTS', message: 'This shipment has been requested already.' })
@@ -167,7 +185,7 @@ export function label(
 ): ShipmentDecision {
   switch (state.status) {
     case 'ABSENT':
-      return notFound()
+      return refuse(NOT_FOUND)
     case 'REQUESTED':
       return accept({
         type: 'ShipmentLabelled',
@@ -191,7 +209,7 @@ export function refuseBooking(
   { code, message }: { readonly code: string; readonly message: string },
   at: string,
 ): ShipmentDecision {
-  if (state.status === 'ABSENT') return notFound()
+  if (state.status === 'ABSENT') return refuse(NOT_FOUND)
   if (state.status !== 'REQUESTED') return accept()
   return accept({ type: 'ShipmentRefused', data: { ...of(state, at), code, message } })
 }
@@ -200,21 +218,21 @@ export function refuseBooking(
 export function cancel(state: Shipment, carrier: 'cancelled' | 'collected', at: string): ShipmentDecision {
   switch (state.status) {
     case 'ABSENT':
-      return notFound()
+      return refuse(NOT_FOUND)
     case 'REFUSED':
     case 'CANCELLED':
       return accept() // nothing is on its way: a repeated cancellation has what it wants
     case 'REQUESTED':
     case 'LABELLED':
       return carrier === 'collected'
-        ? withCarrier()
+        ? refuse(WITH_CARRIER)
         : accept({ type: 'ShipmentCancelled', data: of(state, at) })
     case 'DISPATCHED':
     case 'IN_TRANSIT':
     case 'OUT_FOR_DELIVERY':
     case 'DELIVERED':
     case 'LOST':
-      return withCarrier()
+      return refuse(WITH_CARRIER)
   }
 }
 
@@ -226,12 +244,12 @@ export function dispatch(
 ): ShipmentDecision {
   switch (state.status) {
     case 'ABSENT':
-      return notFound()
+      return refuse(NOT_FOUND)
     case 'REQUESTED':
     case 'REFUSED':
-      return notLabelled()
+      return refuse(NOT_LABELLED)
     case 'CANCELLED':
-      return isCancelled()
+      return refuse(CANCELLED)
     case 'LABELLED':
       return handOver(state, carrier, at)
     case 'DISPATCHED':
@@ -255,9 +273,9 @@ function handOver(
         data: { ...of(state, at), text: 'Handed over to the carrier' },
       })
     case 'cancelled':
-      return isCancelled()
+      return refuse(CANCELLED)
     case 'unknown':
-      return notLabelled()
+      return refuse(NOT_LABELLED)
   }
 }
 
@@ -267,9 +285,9 @@ function handOver(
  * another tracking number than the label's is about another parcel, and is refused.
  */
 export function note(state: Shipment, notice: Notice): ShipmentDecision {
-  if (state.status === 'ABSENT') return notFound()
+  if (state.status === 'ABSENT') return refuse(NOT_FOUND)
   if (state.trackingNumber !== null && state.trackingNumber !== notice.label.trackingNumber)
-    return anotherParcel()
+    return refuse(ANOTHER_PARCEL)
   switch (state.status) {
     case 'REFUSED':
     case 'CANCELLED':
@@ -325,32 +343,6 @@ function progress(state: ExistingShipment, { status, text, at }: Notice): Shipme
 
 function of({ id, orderId, customerId }: ExistingShipment, at: string): ShipmentReference {
   return { shipmentId: id, orderId, customerId, at }
-}
-
-function notFound(): ShipmentDecision {
-  return refuse({ code: 'SHIPMENT_NOT_FOUND', message: 'There is no such shipment.' })
-}
-
-function anotherParcel(): ShipmentDecision {
-  return refuse({
-    code: 'TRACKING_NUMBER_MISMATCH',
-    message: 'The notice is about another parcel: its tracking number is not that of this shipment.',
-  })
-}
-
-function withCarrier(): ShipmentDecision {
-  return refuse({ code: 'SHIPMENT_DISPATCHED', message: 'The carrier has this shipment already.' })
-}
-
-function isCancelled(): ShipmentDecision {
-  return refuse({ code: 'SHIPMENT_CANCELLED', message: 'This shipment has been cancelled.' })
-}
-
-function notLabelled(): ShipmentDecision {
-  return refuse({
-    code: 'SHIPMENT_NOT_LABELLED',
-    message: 'The carrier has given no label for this shipment.',
-  })
 }
 
 /** Each event type once; the mapping makes the type check find a missing one. */
