@@ -130,7 +130,7 @@ async function seedOnce(deployment: Deployment, settings: StartSettings): Promis
   if (existsSync(seeded)) return
   say('seed       a small catalogue, two customers and a few orders')
   const issuer = await openEmbeddedIssuer(deployment.authDirectory)
-  await seed({ web: `${urlOf(deployment, 'bff-web')}/graphql`, issuer })
+  await seed(`${urlOf(deployment, 'bff-web')}/graphql`, issuer)
   await writeFile(seeded, `${new Date().toISOString()}\n`)
 }
 

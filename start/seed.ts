@@ -1,13 +1,8 @@
 // Seeds a first start through the web BFF, as any client could: products, customers, and orders in different states.
+import type { EmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { SEED_CUSTOMERS, SEED_PRODUCTS, WAREHOUSES } from '#start/seed-data.ts'
 
-export type TokenSigner = {
-  readonly sign: (claims: {
-    role: 'customer' | 'ops'
-    subject: string
-    ttlSeconds?: number
-  }) => Promise<string>
-}
+export type TokenSigner = Pick<EmbeddedIssuer, 'sign'>
 
 const CURRENCY = 'USD'
 
@@ -68,13 +63,7 @@ const CANCEL =
   'mutation SeedCancellation($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }'
 
 /** Sends every command under a fixed key, so an interrupted seeding is simply repeated. Throws on the first error. */
-export async function seed({
-  web,
-  issuer,
-}: {
-  readonly web: string
-  readonly issuer: TokenSigner
-}): Promise<void> {
+export async function seed(web: string, issuer: TokenSigner): Promise<void> {
   const ops = await issuer.sign({ role: 'ops', subject: 'seed' })
   await Promise.all([
     ...SEED_PRODUCTS.map(product => send({ url: web, token: ops }, ADD_PRODUCT, productInput(product))),

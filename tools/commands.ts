@@ -3,7 +3,7 @@ import { DEFAULT_TTL_SECONDS } from '#platform/auth/issuer.ts'
 import { ROLES } from '#platform/auth/viewer.ts'
 import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { SEED_CUSTOMERS } from '#start/seed-data.ts'
-import { type Command, defineCommand } from '#tools/command-line.ts'
+import { type Command, defineCommand, invocationOf } from '#tools/command-line.ts'
 
 const SERVICES = SUBGRAPHS.join(', ')
 const INSTANCE_VARIABLES =
@@ -334,3 +334,11 @@ export const COMMANDS: readonly Command[] = [
   openapi,
   bench,
 ]
+
+/** Returns one line per command, as `npm run help` prints them. */
+export function commandList(): string {
+  const calls = COMMANDS.map(command => invocationOf(command).replace(/ --$/, ''))
+  const width = Math.max(...calls.map(call => call.length)) + 2
+  const lines = COMMANDS.map(({ purpose }, index) => `  ${(calls[index] ?? '').padEnd(width)}${purpose}`)
+  return [...lines, '', 'Each says more with -- --help, for example npm run token -- --help.'].join('\n')
+}

@@ -1,5 +1,5 @@
-// Runs the npm scripts that are programs of packages or of other folders, after checking their arguments by their
-// declaration: `node tools/launcher.ts NAME`.
+// Runs the npm scripts that have no file of their own in this folder, after checking their arguments by their declaration:
+// `node tools/launcher.ts NAME`.
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import process from 'node:process'
@@ -48,8 +48,9 @@ const PROGRAMS: readonly (readonly [Command, Program])[] = [
   [commands.typecheck, { steps: [['tsc', '--noEmit']] }],
 ]
 
-/** The services that run in this process, so that signals reach them directly. */
-const SERVICES: readonly (readonly [Command, () => Promise<unknown>])[] = [
+/** The commands that run in this process; signals reach the services among them directly. */
+const OWN: readonly (readonly [Command, () => Promise<unknown>])[] = [
+  [commands.help, async () => console.log(commands.commandList())],
   [commands.start, () => import('#start/main.ts')],
   [commands.gateway, () => import('#gateway/main.ts')],
 ]
@@ -99,9 +100,9 @@ function passedOption(name: string, { type }: Option, value: unknown): string[] 
 async function launch(name: string | undefined, args: readonly string[]): Promise<void> {
   const program = PROGRAMS.find(([command]) => command.name === name)
   if (program) return runCommand(program[0], input => runSteps(program[1], passedOn(program[0], input)), args)
-  const service = SERVICES.find(([command]) => command.name === name)
-  if (!service) throw new Error(`tools/launcher.ts has no command ${name}`)
-  await runCommand(service[0], async () => void (await service[1]()), args)
+  const own = OWN.find(([command]) => command.name === name)
+  if (!own) throw new Error(`tools/launcher.ts has no command ${name}`)
+  await runCommand(own[0], async () => void (await own[1]()), args)
 }
 
 const [name, ...args] = process.argv.slice(2)

@@ -6,5 +6,5 @@ import { seed } from '#start/seed.ts'
 const { AUTH_EMBEDDED_DIR: directory, WEB_URL: web } = process.env
 if (!directory) throw new Error('AUTH_EMBEDDED_DIR: is not set; should hold the folder of the issuer')
 if (!web) throw new Error("WEB_URL: is not set; should hold the URL of the web BFF's GraphQL")
-await seed({ web, issuer: await openEmbeddedIssuer(directory) })
+await seed(web, await openEmbeddedIssuer(directory))
 console.log('seeded')

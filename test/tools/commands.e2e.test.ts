@@ -6,8 +6,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT } from '#test/docs/pages.ts'
-import { COMMANDS } from '#tools/commands.ts'
-import { commandList } from '#tools/help.ts'
+import { COMMANDS, commandList } from '#tools/commands.ts'
 import packageFile from '../../package.json' with { type: 'json' }
 
 const scripts: Readonly<Record<string, string>> = packageFile.scripts

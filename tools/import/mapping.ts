@@ -17,34 +17,26 @@ export type TenderKind = (typeof TENDER_KINDS)[number]
 const name = z.string().min(1).max(200)
 const SOURCES = ['column', 'template', 'value'] as const
 
-/** A column's name, or an object that names the source of the text and the transformations, applied in this order. */
+/** The source of a text and the transformations of it, applied in this order. */
+const derivation = z.strictObject({
+  column: name.optional(),
+  template: z.string().min(1).max(500).optional(),
+  value: z.string().max(500).optional(),
+  replace: z.record(z.string().min(1), z.string()).optional(),
+  lookup: name.optional(),
+  map: z.record(z.string(), z.string()).optional(),
+  spread: z.array(z.string().min(1)).min(1).max(100).optional(),
+  otherwise: z.string().optional(),
+})
+export type Field = z.infer<typeof derivation>
+
+/** A column's name stands for the text in that column. */
 const field = z.union([
-  name.transform(column => ({ column })),
-  z
-    .strictObject({
-      column: name.optional(),
-      template: z.string().min(1).max(500).optional(),
-      value: z.string().max(500).optional(),
-      replace: z.record(z.string().min(1), z.string()).optional(),
-      lookup: name.optional(),
-      map: z.record(z.string(), z.string()).optional(),
-      spread: z.array(z.string().min(1)).min(1).max(100).optional(),
-      otherwise: z.string().optional(),
-    })
-    .refine(given => SOURCES.filter(source => given[source] !== undefined).length === 1, {
-      message: `should have exactly one of ${SOURCES.join(', ')}`,
-    }),
+  name.transform((column): Field => ({ column })),
+  derivation.refine(given => SOURCES.filter(source => given[source] !== undefined).length === 1, {
+    message: `should have exactly one of ${SOURCES.join(', ')}`,
+  }),
 ])
-export type Field = {
-  readonly column?: string | undefined
-  readonly template?: string | undefined
-  readonly value?: string | undefined
-  readonly replace?: Readonly<Record<string, string>> | undefined
-  readonly lookup?: string | undefined
-  readonly map?: Readonly<Record<string, string>> | undefined
-  readonly spread?: readonly string[] | undefined
-  readonly otherwise?: string | undefined
-}
 
 const file = z.string().regex(/^[\w.-]+$/, 'should be the name of a file in the folder')
 const address = z.strictObject({

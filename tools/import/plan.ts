@@ -15,14 +15,9 @@ import type {
   Tables,
 } from '#tools/import/tables.ts'
 
-export type PlannedProduct = {
+export type PlannedProduct = Pick<ProductRow, 'sku' | 'title' | 'category' | 'weightGrams' | 'dimensions'> & {
   readonly at: RowRef
-  readonly sku: string
-  readonly title: string
-  readonly category: string | null
   readonly priceMinor: number
-  readonly weightGrams: number
-  readonly dimensions: ProductRow['dimensions']
   readonly stock: readonly { readonly warehouse: string; readonly quantity: number }[]
 }
 

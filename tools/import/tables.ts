@@ -10,9 +10,7 @@ import {
   type Lookups,
   type Mapping,
   OUTCOMES,
-  type Outcome,
   TENDER_KINDS,
-  type TenderKind,
 } from '#tools/import/mapping.ts'
 import {
   amount,
@@ -30,60 +28,13 @@ export type RowRef = { readonly file: string; readonly line: number }
 /** A row that is not used; `with` are the rows that depend on it. */
 export type RejectedRow = RowRef & { readonly reason: string; readonly with?: readonly RowRef[] }
 
-export type Address = {
-  readonly name: string | null
-  readonly line1: string
-  readonly line2: string | null
-  readonly city: string
-  readonly region: string | null
-  /** Null where there is none, as in some countries. */
-  readonly postalCode: string | null
-  readonly country: string
-}
-export type OrderRow = {
-  readonly id: string
-  readonly customer: string
-  /** Milliseconds since 1970. */
-  readonly placedAt: number
-  readonly outcome: Outcome
-  readonly freight: number
-  readonly discount: number
-  readonly address: Address | null
-}
-/** Amounts are in minor units: `unitPrice` per unit, `discount` and `freight` per row. */
-export type LineRow = {
-  readonly order: string
-  readonly number: number | null
-  readonly product: string
-  readonly quantity: number
-  readonly unitPrice: number
-  readonly discount: number
-  readonly freight: number
-  readonly warehouse: string
-}
-export type PaymentRow = {
-  readonly order: string
-  readonly number: number | null
-  readonly kind: TenderKind
-  readonly amount: number
-}
-export type ProductRow = {
-  readonly id: string
-  readonly sku: string
-  readonly title: string
-  readonly category: string | null
-  /** Null when the files have none: the highest price at which it was sold then counts. */
-  readonly price: number | null
-  readonly weightGrams: number
-  readonly dimensions: { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
-  readonly spareStock: number
-}
-export type CustomerRow = {
-  readonly id: string
-  readonly name: string
-  readonly email: string
-  readonly address: Address | null
-}
+type RowBuilders = ReturnType<typeof rowBuilders>
+export type OrderRow = ReturnType<RowBuilders['order']>
+export type LineRow = ReturnType<RowBuilders['line']>
+export type PaymentRow = ReturnType<ReturnType<RowBuilders['payment']>>
+export type ProductRow = ReturnType<RowBuilders['product']>
+export type CustomerRow = ReturnType<RowBuilders['customer']>
+export type Address = NonNullable<ReturnType<typeof readAddress>>
 
 export type Located<Row> = { readonly line: number; readonly row: Row }
 export type Table<Row> = {
@@ -251,13 +202,14 @@ const COUNTRY = matching(/^[A-Z]{2}$/, 'an ISO 3166-1 alpha-2 code such as DE')
 const LARGEST_NUMBER = 1_000_000
 const number: Parser<number | null> = given => (given === '' ? null : whole(1, LARGEST_NUMBER)(given))
 
+/** Returns a function for each table that reads a row. Times are milliseconds since 1970. */
 function rowBuilders(mapping: Mapping) {
   const { orders, lines, products, customers } = mapping
   const money = amount(mapping)
   const moneyOrZero = amount(mapping, true)
   const centimetres = whole(1, 1000)
   return {
-    order: (cell: Cell): OrderRow => ({
+    order: (cell: Cell) => ({
       id: cell(orders.id, id),
       customer: cell(orders.customer, id),
       placedAt: cell(orders.placedAt, instant(mapping.dateFormat)),
@@ -266,7 +218,8 @@ function rowBuilders(mapping: Mapping) {
       discount: cell(orders.discount, moneyOrZero),
       address: readAddress(cell, orders.address),
     }),
-    line: (cell: Cell): LineRow => {
+    /** Amounts are in minor units: `unitPrice` per unit, `discount` and `freight` per row. */
+    line: (cell: Cell) => {
       const quantity = cell(lines.quantity, whole(1, 10_000))
       const unitPrice = cell(lines.unitPrice, money)
       return {
@@ -280,19 +233,18 @@ function rowBuilders(mapping: Mapping) {
         warehouse: cell(lines.warehouse, WAREHOUSE),
       }
     },
-    payment:
-      (payments: Extract<Mapping['payments'], { file: string }>) =>
-      (cell: Cell): PaymentRow => ({
-        order: cell(payments.order, id),
-        number: cell(payments.number, number),
-        kind: cell(payments.kind, oneOf(TENDER_KINDS)),
-        amount: cell(payments.amount, money),
-      }),
-    product: (cell: Cell): ProductRow => ({
+    payment: (payments: Extract<Mapping['payments'], { file: string }>) => (cell: Cell) => ({
+      order: cell(payments.order, id),
+      number: cell(payments.number, number),
+      kind: cell(payments.kind, oneOf(TENDER_KINDS)),
+      amount: cell(payments.amount, money),
+    }),
+    product: (cell: Cell) => ({
       id: cell(products.id, id),
       sku: cell(products.sku, sku),
       title: cell(products.title, text(200)),
       category: cell(products.category, optionalText(100)),
+      // Without prices in the files, the highest price at which it was sold counts.
       price: products.price ? cell(products.price, money) : null,
       weightGrams: cell(products.weightGrams, whole(1, 1_000_000)),
       dimensions: {
@@ -302,7 +254,7 @@ function rowBuilders(mapping: Mapping) {
       },
       spareStock: cell(products.spareStock, whole(0, 1_000_000)),
     }),
-    customer: (cell: Cell): CustomerRow => ({
+    customer: (cell: Cell) => ({
       id: cell(customers.id, id),
       name: cell(customers.name, text(200)),
       email: cell(customers.email, text(200)),
@@ -311,7 +263,7 @@ function rowBuilders(mapping: Mapping) {
   }
 }
 
-function readAddress(cell: Cell, fields: Mapping['orders']['address']): Address | null {
+function readAddress(cell: Cell, fields: Mapping['orders']['address']) {
   if (!fields) return null
   return {
     name: cell(fields.name, optionalText(200)),

@@ -1,7 +1,7 @@
 // Reads every imported order back through the web BFF, waits until it has settled, and adds up money and units.
 import { setTimeout as delay } from 'node:timers/promises'
 import { fromDecimal } from '#platform/domain/money.ts'
-import { createIdleTimeout, type IdleTimeout } from '#tools/import/idle-timeout.ts'
+import type { MoneyText } from '#platform/graphql/scalars.ts'
 import type { Outcome } from '#tools/import/mapping.ts'
 import type { Progress } from '#tools/import/progress.ts'
 import { isPassing, type Placement, placeOrder, type Replay } from '#tools/import/replay.ts'
@@ -17,7 +17,6 @@ const ORDER = `query ImportedOrder($id: ID!) {
   }
 }`
 
-type MoneyText = { readonly amount: string; readonly currency: string }
 type OrderAnswer = {
   readonly orderPage: {
     readonly status: string
@@ -140,6 +139,23 @@ export async function checkOrders(
   })
   progress.end()
   return { ...check, orders }
+}
+
+type IdleTimeout = {
+  hasExpired(): boolean
+  /** Restarts the timeout: something has arrived. */
+  renew(): void
+}
+
+/** Expires when nothing has arrived for `ms`. Callers share it, so what arrives for one renews it for all. */
+export function createIdleTimeout(ms: number, now: () => number = () => performance.now()): IdleTimeout {
+  let until = now() + ms
+  return {
+    hasExpired: () => now() > until,
+    renew() {
+      until = now() + ms
+    },
+  }
 }
 
 /** Returns `unknown` when the platform does not respond. */

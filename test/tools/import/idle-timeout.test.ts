@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createIdleTimeout } from '#tools/import/idle-timeout.ts'
+import { createIdleTimeout } from '#tools/import/validation.ts'
 
 test('the timeout expires when nothing has arrived for its duration', () => {
   let now = 0
