@@ -1,6 +1,6 @@
 // The settings that a BFF takes on while it runs, on top of those of every service.
 import { z } from 'zod'
-import { adjustmentSchema, liveSettingsShape, optionalKeys } from '#platform/config/live-settings.ts'
+import { liveSettingsSchema, optionalKeys } from '#platform/config/live-settings.ts'
 
 const DAY_MS = 86_400_000
 const milliseconds = z.number().int().max(DAY_MS, `should be ${DAY_MS} at most`)
@@ -14,9 +14,7 @@ const lifetime = z.strictObject({
 
 /** Returns the schema of the live settings of a BFF that caches `pages`. */
 export function bffLiveSchema(pages: readonly string[]) {
-  return z.strictObject({
-    ...liveSettingsShape,
-    dependencies: optionalKeys(['gateway'], adjustmentSchema).optional(),
+  return liveSettingsSchema(['gateway']).extend({
     /** By page. A value that is left out is the page's own. */
     cache: optionalKeys(pages, lifetime).optional(),
   })

@@ -94,7 +94,7 @@ async function openBackend(
   const { logger, name, eventBusUrl, cacheUrl } = config
   const live = open.use(
     await openLiveSettings({
-      settingsUrl: config.settingsUrl,
+      url: config.settingsUrl,
       token: config.discovery?.token,
       schema: bffLiveSchema(ownPages.map(page => page.name)),
       logger,

@@ -140,7 +140,7 @@ function nameClaims({ authorization }: GatewayConfig['settings']): readonly stri
 
 function openLiveGatewaySettings(config: GatewayConfig): Promise<Settings<GatewayLiveSettings>> {
   const { settingsUrl, discovery, logger } = config
-  return openLiveSettings({ settingsUrl, token: discovery?.token, schema: gatewayLiveSchema, logger })
+  return openLiveSettings({ url: settingsUrl, token: discovery?.token, schema: gatewayLiveSchema, logger })
 }
 
 function graphOpener(

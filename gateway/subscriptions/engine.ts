@@ -39,9 +39,8 @@ import { traceparentIn } from '#platform/graphql/context.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import { type EncodedResult, encodeResultText } from '#platform/graphql/live-server/encoded-results.ts'
-import type { StartedOperation } from '#platform/graphql/live-server/execution.ts'
+import type { OperationExecutor, StartedOperation } from '#platform/graphql/live-server/execution.ts'
 import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
-import type { LiveExecutor } from '#platform/graphql/live-server/live-server.ts'
 import { singleItem } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -72,7 +71,7 @@ type State = EngineOptions & {
  * each event is executed once. When another graph is served they continue on it where they are valid in it, and on the
  * previous one where they are not. Disposing stops following the graphs that are served from then on.
  */
-export function createEngine(options: EngineOptions): LiveExecutor & Disposable {
+export function createEngine(options: EngineOptions): OperationExecutor & Disposable {
   const { service, current, logger } = options
   const observer = observeOperations(service)
   const state: State = {

@@ -45,19 +45,13 @@ export function liveSettingsSchema<const Name extends string>(dependencies: read
   })
 }
 
-type LiveOptions<T> = Omit<SettingsOptions<T>, 'url'> & {
-  /** The value of CONFIG_URL. */
-  readonly settingsUrl?: string | undefined
-}
-
 /** Watches the settings until they are disposed of, and applies `logLevel`, or the logger's own level when there is none. */
-export async function openLiveSettings<T extends LiveSettings>({
-  settingsUrl,
-  ...options
-}: LiveOptions<T>): Promise<Settings<T>> {
+export async function openLiveSettings<T extends LiveSettings>(
+  options: SettingsOptions<T>,
+): Promise<Settings<T>> {
   const { logger } = options
   const own = logger.level
-  const settings = await openSettings<T>({ ...options, ...(settingsUrl && { url: settingsUrl }) })
+  const settings = await openSettings(options)
   const apply = ({ logLevel }: T) => {
     logger.level = logLevel ?? own
   }

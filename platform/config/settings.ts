@@ -20,7 +20,7 @@ export type SettingsOptions<T> = {
    * `file:///path.json`, `consul://host:port/key` or `consul+https://host:port/key`.
    * The schema's own defaults apply without it.
    */
-  readonly url?: string
+  readonly url?: string | undefined
   /** The value of CONSUL_HTTP_TOKEN. */
   readonly token?: string | undefined
   readonly schema: z.ZodType<T>

@@ -1,6 +1,5 @@
 // Sends each request to one healthy instance of a service, and to another where the first could not take it.
 import type { BalancingStrategy } from '#platform/discovery/balancing-strategies.ts'
-import { connectionLoss } from '#platform/discovery/connection-loss.ts'
 import type { ServiceInstances } from '#platform/discovery/discovery.ts'
 import {
   type InstancePool,
@@ -9,6 +8,7 @@ import {
   type PooledInstance,
 } from '#platform/discovery/instance-pool.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { connectionLoss } from '#platform/resilience/outage.ts'
 import { TimeLimitExceeded } from '#platform/resilience/time-limit.ts'
 
 type LoadBalancerOptions<Connection extends AsyncDisposable> = InstancePoolOptions<Connection> & {

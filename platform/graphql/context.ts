@@ -48,15 +48,11 @@ export type ResponseSources = {
   completed?: { readonly name: string | undefined }
 }
 
-type RequestFacts = {
-  readonly viewer: Viewer | undefined
-  readonly token: string | undefined
-  readonly requestId: string
+type RequestFacts = Pick<RequestContext, 'viewer' | 'token' | 'requestId' | 'budget'> & {
   readonly language?: string | undefined
   readonly traceparent: string | undefined
   readonly required: PositionVector
   readonly address?: string | undefined
-  readonly budget?: RequestBudget | undefined
 }
 
 export function createRequestContext(facts: RequestFacts): RequestContext {

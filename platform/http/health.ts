@@ -1,4 +1,5 @@
 // Adds the health endpoints: live, and ready with the state of each dependency.
+import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Health, HealthCheck, NamedCheck } from '#platform/resilience/health.ts'
 
@@ -40,18 +41,10 @@ function overall(results: readonly Result[]): 'ok' | 'degraded' | 'unavailable' 
 }
 
 async function settle(check: HealthCheck): Promise<Health> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Health>(resolve => {
-    timer = setTimeout(resolve, CHECK_TIMEOUT_MS, {
-      ok: false,
-      detail: `no answer in ${CHECK_TIMEOUT_MS} ms`,
-    })
-  })
+  const late = { ok: false, detail: `no answer in ${CHECK_TIMEOUT_MS} ms` }
   try {
-    return await Promise.race([check(), late])
+    return await Promise.race([check(), delay(CHECK_TIMEOUT_MS, late, { ref: false })])
   } catch (error) {
     return { ok: false, detail: error instanceof Error ? error.message : String(error) }
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -48,7 +48,7 @@ export type HttpServer = AsyncDisposable & {
   listen(address: { readonly host: string; readonly port: number }): Promise<{ url: string; port: number }>
 }
 
-export const DEFAULT_BODY_LIMIT = 256 * 1024
+const DEFAULT_BODY_LIMIT = 256 * 1024
 /** Connections that may wait to be accepted; more at once are reset. Node's default is 511. */
 const BACKLOG = 4096
 const DEFAULT_DRAIN_MS = 10_000
@@ -78,7 +78,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     void reply.type(METRICS_CONTENT_TYPE)
     return metricsText()
   })
-  const upgraded = routeUpgrades(app, upgrades, origins)
+  routeUpgrades(app, upgrades, origins)
   const connections = trackConnections(app)
   return {
     name: options.name,
@@ -96,7 +96,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       await Promise.all(shutdownHooks.map(work => work()))
       // Browsers open connections in advance: Node would wait for their first request.
       for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
-      await drain(app, upgraded, options.drainMs ?? DEFAULT_DRAIN_MS)
+      await drain(app, connections, options.drainMs ?? DEFAULT_DRAIN_MS)
     },
   }
 }
@@ -136,27 +136,20 @@ function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
   return connections
 }
 
-/** Routes upgrades by their path; returns the set of upgraded sockets that are open. */
-function routeUpgrades(
-  app: FastifyInstance,
-  upgrades: ReadonlyMap<string, Upgrade>,
-  origins: Origins,
-): ReadonlySet<Duplex> {
-  const sockets = new Set<Duplex>()
+function routeUpgrades(app: FastifyInstance, upgrades: ReadonlyMap<string, Upgrade>, origins: Origins): void {
   app.server.on('upgrade', (request, socket, head) => {
     const upgrade = upgrades.get((request.url ?? '').split('?', 1)[0] ?? '')
     if (upgrade === undefined) return refuseUpgrade(socket, '404 Not Found')
     if (!mayOpenSocket(request, origins)) return refuseUpgrade(socket, '403 Forbidden')
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
     upgrade(request, socket, head)
   })
-  return sockets
 }
 
-function refuseUpgrade(socket: Duplex, status: string): void {
+/** Answers an upgrade with `status`, such as `404 Not Found`, and further `headers`, such as `Retry-After: 5`. */
+export function refuseUpgrade(socket: Duplex, status: string, ...headers: readonly string[]): void {
   socket.once('error', () => socket.destroy())
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  const lines = [`HTTP/1.1 ${status}`, 'Connection: close', ...headers, 'Content-Length: 0']
+  socket.end(`${lines.join('\r\n')}\r\n\r\n`)
 }
 
 async function listen(
@@ -193,11 +186,10 @@ function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-/** Stops accepting, lets pending requests end, and closes the remaining connections after `drainMs`. */
-async function drain(app: FastifyInstance, upgraded: ReadonlySet<Duplex>, drainMs: number): Promise<void> {
+/** Stops accepting, lets pending requests end, and cuts the remaining connections after `drainMs`, upgraded ones too. */
+async function drain(app: FastifyInstance, open: ReadonlySet<Socket>, drainMs: number): Promise<void> {
   const cut = setTimeout(() => {
-    app.server.closeAllConnections()
-    for (const socket of upgraded) socket.destroy()
+    for (const socket of open) socket.destroy()
   }, drainMs)
   try {
     await app.close()

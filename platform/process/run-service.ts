@@ -4,7 +4,6 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { type Environment, maskSecret } from '#platform/config/config.ts'
-import { stopSignal } from '#platform/http/stop-signal.ts'
 import { exitOnceLogged } from '#platform/process/exit.ts'
 import { describeFault, faultOf } from '#platform/process/fault.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
@@ -91,6 +90,13 @@ async function leaveEarly<Service>(
   if (running !== undefined) return running
   logger.info({ signal }, `${name} is stopping before it has started: it was asked to`)
   return await exitOnceLogged(0)
+}
+
+/** Resolves at the first SIGINT or SIGTERM. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise(resolve => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve)
+  })
 }
 
 function isProduction(): boolean {

@@ -1,18 +1,13 @@
-// Tells errors of an engine that is unreachable for now from errors of a request that can never succeed.
+// Tells errors of an engine or service that cannot be reached for now from others, and whether a request may have arrived.
 import { CallerError } from '#platform/domain/errors.ts'
 
-/** Codes of Node's sockets and resolver for a peer that is not there. */
-const SOCKET_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-])
+/** Codes of Node's sockets and resolver for a connection that was never made: nothing was sent. */
+const UNSENT_CODES = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']
+/** Codes of a connection that was lost: what was sent may have been received. */
+const LOST_CODES = ['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT']
+const SOCKET_CODES = new Set([...UNSENT_CODES, ...LOST_CODES])
+const UNSENT = new Set([...UNSENT_CODES, 'UND_ERR_CONNECT_TIMEOUT'])
+const UNSENT_OR_LOST = new Set([...UNSENT, ...LOST_CODES, 'UND_ERR_SOCKET'])
 /** SQLSTATE: connection exceptions, shutdown and start-up, out of disk, memory or sessions, I/O errors, a server that became a standby. */
 const SQL_STATES = /^(08|53|57P|58|25006$)/
 const DRIVER_TEXTS =
@@ -46,4 +41,17 @@ export function asUnavailable(engine: string, cause: unknown): unknown {
   if (cause instanceof CallerError || !isOutage(cause)) return cause
   const message = `The ${engine} cannot be reached at the moment. Try again.`
   return new CallerError('UNAVAILABLE', message, {}, cause)
+}
+
+/** Returns `unsent` for a request that may always be sent elsewhere, `lost` for one that may only if it is idempotent. */
+export function connectionLoss(error: unknown): 'unsent' | 'lost' | undefined {
+  const codes = codesOf(error)
+  if (codes.length === 0 || !codes.every(code => UNSENT_OR_LOST.has(code))) return undefined
+  return codes.every(code => UNSENT.has(code)) ? 'unsent' : 'lost'
+}
+
+/** Returns the codes for all addresses of the host that were tried. */
+function codesOf(error: unknown): string[] {
+  if (error instanceof AggregateError) return error.errors.flatMap(codesOf)
+  return error instanceof Error && 'code' in error ? [String(error.code)] : []
 }

@@ -91,7 +91,7 @@ async function start<Docs extends readonly Document[]>(
   await using open = new AsyncDisposableStack()
   const live = open.use(
     await openLiveSettings({
-      settingsUrl: config.settingsUrl,
+      url: config.settingsUrl,
       token: config.discovery?.token,
       schema: liveSettingsSchema(definition.dependencies ?? []),
       logger: config.logger,

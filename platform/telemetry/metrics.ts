@@ -2,10 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { createDurations, type Durations } from '#platform/telemetry/durations.ts'
 
-type Metric<Label extends string> = Counter<Label> | Gauge<Label> | Histogram<Label>
-
 const registry = new Registry()
-const metrics = new Map<string, Metric<string>>()
 const deferred: (() => void)[] = []
 const timed = new Map<string, Durations<string>>()
 let processMetricsOn = false
@@ -19,9 +16,9 @@ export function counter<const Label extends string>(
   help: string,
   labelNames: readonly Label[] = [],
 ): Counter<Label> {
-  const found = metrics.get(name)
+  const found = registry.getSingleMetric(name)
   if (found instanceof Counter) return found
-  return register(name, new Counter({ name, help, labelNames: [...labelNames], registers: [registry] }))
+  return new Counter({ name, help, labelNames: [...labelNames], registers: [registry] })
 }
 
 /**
@@ -62,9 +59,9 @@ export function gauge<const Label extends string>(
   help: string,
   labelNames: readonly Label[] = [],
 ): Gauge<Label> {
-  const found = metrics.get(name)
+  const found = registry.getSingleMetric(name)
   if (found instanceof Gauge) return found
-  return register(name, new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] }))
+  return new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] })
 }
 
 /** Returns the histogram of that name, for durations in seconds. */
@@ -73,16 +70,15 @@ export function histogram<const Label extends string>(
   help: string,
   labelNames: readonly Label[] = [],
 ): Histogram<Label> {
-  const found = metrics.get(name)
+  const found = registry.getSingleMetric(name)
   if (found instanceof Histogram) return found
-  const made = new Histogram({
+  return new Histogram({
     name,
     help,
     labelNames: [...labelNames],
     buckets: DURATION_BUCKETS,
     registers: [registry],
   })
-  return register(name, made)
 }
 
 /** Returns a histogram like `histogram` that is cheaper to observe, for what happens at every request. */
@@ -90,11 +86,6 @@ export function durationHistogram<const Label extends string>(name: string, help
   const found = timed.get(name) ?? createDurations<string>(name, help, DURATION_BUCKETS)
   timed.set(name, found)
   return found
-}
-
-function register<M extends Metric<string>>(name: string, metric: M): M {
-  metrics.set(name, metric)
-  return metric
 }
 
 /** Returns all metrics in the Prometheus text format, including the memory, CPU and event loop of the process. */

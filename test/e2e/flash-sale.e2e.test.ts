@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connectionLoss } from '#platform/discovery/connection-loss.ts'
+import { connectionLoss } from '#platform/resilience/outage.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,

@@ -2,11 +2,9 @@
 import {
   type DocumentNode,
   type FieldNode,
-  type FragmentSpreadNode,
   GraphQLError,
   type GraphQLSchema,
   getIntrospectionQuery,
-  type InlineFragmentNode,
   isEnumType,
   isInputObjectType,
   isInterfaceType,
@@ -15,7 +13,7 @@ import {
   parse,
   type SelectionSetNode,
 } from 'graphql'
-import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'
+import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 
 /** A document may cost this many times the full query. */
 const MAX_FACTOR = 2
@@ -52,48 +50,27 @@ function measureSchema(schema: GraphQLSchema): { readonly sizes: Sizes; readonly
   return made
 }
 
-function costOf(document: DocumentNode, sizes: Sizes): number {
-  const fragments = fragmentsOf(document)
-  let cost = 0
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.OPERATION_DEFINITION)
-      for (const field of introspectionFields(definition.selectionSet, fragments))
-        cost += fieldCost(field, fragments, sizes)
-  return cost
-}
+/** Counts each `__schema` and `__type` field at the root: the value itself and its selections, for each item. */
+function costOf({ definitions }: DocumentNode, sizes: Sizes): number {
+  const fragments = fragmentsOf({ definitions })
 
-/** Returns each `__schema` and `__type` field at the root. */
-function introspectionFields({ selections }: SelectionSetNode, fragments: Fragments): FieldNode[] {
-  return selections.flatMap(selection => {
-    if (selection.kind === Kind.FIELD) return ROOTS.has(selection.name.value) ? selection : []
-    const inner = selectionsOf(selection, fragments)
-    return inner ? introspectionFields(inner, fragments) : []
-  })
+  function sum({ selections }: SelectionSetNode, costOfField: (field: FieldNode) => number): number {
+    return selections.reduce((total, selection) => {
+      if (selection.kind === Kind.FIELD) return total + costOfField(selection)
+      const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
+      return inner ? total + sum(inner.selectionSet, costOfField) : total
+    }, 0)
+  }
+
+  const fieldCost = ({ name, selectionSet }: FieldNode): number =>
+    (1 + (selectionSet ? sum(selectionSet, fieldCost) : 0)) * (sizes[name.value] ?? 1)
+  const rootCost = (field: FieldNode) => (ROOTS.has(field.name.value) ? fieldCost(field) : 0)
+  return definitions
+    .filter(definition => definition.kind === Kind.OPERATION_DEFINITION)
+    .reduce((total, { selectionSet }) => total + sum(selectionSet, rootCost), 0)
 }
 
 const ROOTS: ReadonlySet<string> = new Set(['__schema', '__type'])
-
-/** Counts the value itself and its selections, for each item. */
-function fieldCost({ name, selectionSet }: FieldNode, fragments: Fragments, sizes: Sizes): number {
-  const inner = selectionSet ? setCost(selectionSet, fragments, sizes) : 0
-  return (1 + inner) * (sizes[name.value] ?? 1)
-}
-
-function setCost({ selections }: SelectionSetNode, fragments: Fragments, sizes: Sizes): number {
-  return selections.reduce((sum, selection) => {
-    if (selection.kind === Kind.FIELD) return sum + fieldCost(selection, fragments, sizes)
-    const inner = selectionsOf(selection, fragments)
-    return inner ? sum + setCost(inner, fragments, sizes) : sum
-  }, 0)
-}
-
-function selectionsOf(
-  selection: InlineFragmentNode | FragmentSpreadNode,
-  fragments: Fragments,
-): SelectionSetNode | undefined {
-  if (selection.kind === Kind.INLINE_FRAGMENT) return selection.selectionSet
-  return fragments.get(selection.name.value)?.selectionSet
-}
 
 function sizesOf(schema: GraphQLSchema): Sizes {
   const types = Object.values(schema.getTypeMap())

@@ -50,12 +50,7 @@ export const DEFAULT_LIMITS: OperationLimits = {
 }
 
 /** Depth, aliases and root fields are those of the largest operation; the rest counts the whole document. */
-export type DocumentSize = Readonly<
-  Record<
-    'tokens' | 'depth' | 'aliases' | 'rootFields' | 'selections' | 'fieldPairs' | 'directives' | 'variables',
-    number
-  >
->
+export type DocumentSize = Omit<OperationLimits, 'values' | 'batch'>
 
 /** How many levels of an introspection query do not count. */
 const INTROSPECTION_LEVELS = 15

@@ -13,22 +13,20 @@ import type { HttpServer } from '#platform/http/server.ts'
 export type ExplorerOptions = {
   /** The graph's name, such as "Web BFF". */
   readonly title: string
-  /** The page's path; `/graphiql` when left out. */
-  readonly path?: string
-  /** The graph's path, over HTTP and WebSocket; `/graphql` when left out. */
-  readonly endpoint?: string
   readonly operations: readonly ExampleOperation[]
   /** Returns a sample token for the page, if there is one. Sent only to a browser on this machine, behind no proxy. */
   readonly token?: () => Promise<string | undefined>
 }
 
+const PATH = '/graphiql'
+
 /**
- * Mounts GET `path`, and its files under `path/`: a fixed list, each a route of its own. For development only. The token
+ * Mounts GET `/graphiql`, and its files under it: a fixed list, each a route of its own. For development only. The token
  * that a person enters stays in the tab's session storage. Call before `http.listen`.
  */
 export function mountExplorer(http: HttpServer, options: ExplorerOptions): void {
-  const { title, path = '/graphiql', endpoint = '/graphql', operations } = options
-  http.app.get(path, async (request, reply) => {
+  const { title, operations } = options
+  http.app.get(PATH, async (request, reply) => {
     const nonce = randomBytes(16).toString('base64')
     const token = await sampleToken(request, options)
     return reply
@@ -39,14 +37,14 @@ export function mountExplorer(http: HttpServer, options: ExplorerOptions): void 
         'x-content-type-options': 'nosniff',
       })
       .type('text/html; charset=utf-8')
-      .send(renderPage({ path, nonce, settings: { title, endpoint, operations, ...(token && { token }) } }))
+      .send(renderPage({ path: PATH, nonce, settings: { title, operations, ...(token && { token }) } }))
   })
-  for (const file of pageFiles()) mountFile(http, `${path}/${file.name}`, file)
+  for (const file of pageFiles()) mountFile(http, file)
 }
 
 /** Browsers revalidate the file each time, and get 304 while it is the same. */
-function mountFile(http: HttpServer, path: string, file: PageFile): void {
-  http.app.get(path, async (request, reply) => {
+function mountFile(http: HttpServer, file: PageFile): void {
+  http.app.get(`${PATH}/${file.name}`, async (request, reply) => {
     const { bytes, etag } = await file.load()
     reply.headers({ etag, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' })
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()

@@ -5,6 +5,7 @@
   // Styles that GraphiQL's dialogs add need the nonce too; they read it under this name.
   window.__webpack_nonce__ = document.getElementById('settings').nonce
 
+  const ENDPOINT = '/graphql'
   const TOKEN_KEY = 'waybill:token'
   const field = id => document.getElementById(id)
 
@@ -52,7 +53,7 @@
   const authorization = () => (token === '' ? {} : { authorization: `Bearer ${token}` })
 
   const live = graphqlWs.createClient({
-    url: new URL(settings.endpoint, location.href).href.replace(/^http/, 'ws'),
+    url: new URL(ENDPOINT, location.href).href.replace(/^http/, 'ws'),
     connectionParams: authorization,
     retryAttempts: 30,
     retryWait: attempt => new Promise(resolve => setTimeout(resolve, Math.min(100 * 2 ** attempt, 5000))),
@@ -74,7 +75,7 @@
   }
 
   async function send(operation, headers) {
-    const response = await fetch(settings.endpoint, {
+    const response = await fetch(ENDPOINT, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',

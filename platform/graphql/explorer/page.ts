@@ -14,7 +14,6 @@ export type ExampleOperation = {
 /** The data of the page's script. */
 type PageSettings = {
   readonly title: string
-  readonly endpoint: string
   readonly operations: readonly ExampleOperation[]
   readonly token?: string
 }

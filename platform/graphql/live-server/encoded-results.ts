@@ -1,4 +1,5 @@
 // Encodes execution results as bytes, once for all operations that see the same in an item.
+import { isObject } from '#platform/domain/json.ts'
 
 /** An execution result. `closed` is its JSON and a `}` after it, which ends the message of a WebSocket as well. */
 export type EncodedResult = {
@@ -21,7 +22,8 @@ type ResultGroup = Disposable & {
 const CURSOR = /^[\x20-\x7e]{1,1024}$/
 
 export function encodeResult(result: object, item?: unknown): EncodedResult {
-  return { closed: Buffer.from(`${JSON.stringify(result)}}`), cursor: cursorOf(item), event: undefined }
+  const cursor = isObject(item) ? item.cursor : undefined
+  return encodeResultText(JSON.stringify(result), typeof cursor === 'string' ? cursor : undefined)
 }
 
 /** Encodes a result that is JSON text already. */
@@ -33,11 +35,6 @@ export function encodeResultText(text: string, cursor?: string): EncodedResult {
 /** Returns the JSON alone. */
 export function resultJson({ closed }: EncodedResult): Buffer {
   return closed.subarray(0, closed.length - 1)
-}
-
-function cursorOf(item: unknown): string | undefined {
-  if (typeof item !== 'object' || item === null || !('cursor' in item)) return undefined
-  return typeof item.cursor === 'string' && CURSOR.test(item.cursor) ? item.cursor : undefined
 }
 
 type Group = { readonly results: WeakMap<object, MaybePromise<EncodedResult>>; members: number }

@@ -1,4 +1,5 @@
 // Executes an operation of a live connection: checks it, makes its context and source, and encodes the result of each item.
+import type { IncomingHttpHeaders } from 'node:http'
 import {
   createSourceEventStream,
   type ExecutionArgs,
@@ -57,6 +58,8 @@ export type OperationExecutor = {
   /** Throws an error, or an array of them, when the operation cannot be run. */
   start(request: GraphqlRequest, session: LiveSession): Promise<StartedOperation>
   format(error: unknown, session: LiveSession): GraphQLFormattedError
+  /** Returns the headers that it needs, which are kept as long as the connection; none when left out. */
+  keepHeaders?(headers: IncomingHttpHeaders): IncomingHttpHeaders
 }
 
 type PreparedOperation = {

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { CloseCode, MessageType } from 'graphql-ws'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
-import { CallerError } from '#platform/domain/errors.ts'
+import { type CallerCode, CallerError } from '#platform/domain/errors.ts'
 import type { UnknownObject } from '#platform/domain/json.ts'
 import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 import {
@@ -34,6 +34,12 @@ export const CLOSE_CODES = {
   tryAgainLater: 1013,
   internalError: 1011,
 } as const
+
+const CODES_OF_REFUSALS: Partial<Record<CallerCode, number>> = {
+  UNAUTHENTICATED: CLOSE_CODES.unauthenticated,
+  RATE_LIMITED: CLOSE_CODES.tooManyConnections,
+  UNAVAILABLE: CLOSE_CODES.tryAgainLater,
+}
 
 /** All live connections of a service share these dependencies. */
 export type LiveDependencies = {
@@ -212,19 +218,13 @@ function sendErrors(socket: ClientSocket, id: string, payload: readonly object[]
 }
 
 function fail({ socket, dependencies }: Connection, error: unknown): void {
-  if (error instanceof CallerError && error.code === 'UNAUTHENTICATED')
-    socket.close(CLOSE_CODES.unauthenticated, error.message)
-  else if (error instanceof CallerError && error.code === 'RATE_LIMITED')
-    socket.close(CLOSE_CODES.tooManyConnections, error.message)
-  else if (error instanceof CallerError && error.code === 'UNAVAILABLE')
-    socket.close(CLOSE_CODES.tryAgainLater, error.message)
-  else {
-    dependencies.logger.error(
-      { err: error },
-      'a WebSocket message could not be handled, closing the connection',
-    )
-    socket.close(CLOSE_CODES.internalError, 'Internal error')
-  }
+  const code = error instanceof CallerError ? CODES_OF_REFUSALS[error.code] : undefined
+  if (error instanceof CallerError && code) return void socket.close(code, error.message)
+  dependencies.logger.error(
+    { err: error },
+    'a WebSocket message could not be handled, closing the connection',
+  )
+  socket.close(CLOSE_CODES.internalError, 'Internal error')
 }
 
 function end({ operations, session, initTimeout, dependencies }: Connection): void {

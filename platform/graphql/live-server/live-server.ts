@@ -1,6 +1,5 @@
 // Mounts live operations on an HTTP server: over WebSocket (graphql-transport-ws) and as event streams.
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
 import { handleProtocols } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Verifier } from '#platform/auth/verifier.ts'
@@ -26,16 +25,10 @@ import {
   type StreamingResponses,
 } from '#platform/graphql/live-server/streaming-responses.ts'
 import { createTimerWheel } from '#platform/graphql/live-server/timer-wheel.ts'
-import type { HttpServer } from '#platform/http/server.ts'
+import { type HttpServer, refuseUpgrade } from '#platform/http/server.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 const MAX_PAYLOAD = 64 * 1024
-
-/** Executes the operations of live connections. */
-export type LiveExecutor = OperationExecutor & {
-  /** Returns the headers that it needs, which are kept as long as the connection; none when left out. */
-  keepHeaders?(headers: IncomingHttpHeaders): IncomingHttpHeaders
-}
 
 export type LiveOptions = LiveEndpointOptions &
   Omit<ExecutionOptions, 'service' | 'logger'> & { readonly verifier: Verifier }
@@ -69,7 +62,7 @@ export function mountLiveGraphql(http: HttpServer, options: LiveOptions): void {
 /** Mounts the same for operations that `executor` executes. Returns what serves streaming responses on other paths. */
 export function mountLive(
   http: HttpServer,
-  executor: LiveExecutor,
+  executor: OperationExecutor,
   options: LiveEndpointOptions,
 ): StreamingResponses {
   const { path = '/graphql', connectionsPerSubject = 20, connections = 10_000 } = options
@@ -119,14 +112,7 @@ function mountWebSockets(http: HttpServer, path: string, { dependencies, limit }
   }
 
   http.onUpgrade(path, (request, socket, head) => {
-    if (limit.isFull()) refuseUpgrade(socket)
+    if (limit.isFull()) refuseUpgrade(socket, '503 Service Unavailable', 'Retry-After: 5')
     else sockets.handleUpgrade(request, socket, head, connect)
   })
-}
-
-function refuseUpgrade(socket: Duplex): void {
-  socket.once('error', () => socket.destroy())
-  socket.end(
-    'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n',
-  )
 }

@@ -47,8 +47,8 @@ test('pages that are loaded after a change are cached for as long as the live se
   const folder = open.use(await temporaryFolder())
   const file = path.join(folder.path, 'bff.json')
   await writeFile(file, '{}')
-  const settingsUrl = pathToFileURL(file).href
-  const live = open.use(await openLiveSettings({ settingsUrl, schema: bffLiveSchema(['profile']), logger }))
+  const url = pathToFileURL(file).href
+  const live = open.use(await openLiveSettings({ url, schema: bffLiveSchema(['profile']), logger }))
   const upstream = open.use(await startGateway())
   const gateway = open.use(createGatewayClient({ url: upstream.url, serviceToken: async () => 'token' }))
   const bus = open.use(await openPostgresEventBus({ url: await freshDatabase() }))

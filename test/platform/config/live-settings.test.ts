@@ -17,7 +17,7 @@ test('the log level follows the file, a bad value is refused, and no value resto
   })
   await writeFile(file, '{"logLevel":"warn"}')
   const settings = await openLiveSettings({
-    settingsUrl: pathToFileURL(file).href,
+    url: pathToFileURL(file).href,
     schema: liveSettingsSchema([]),
     logger,
   })
