@@ -1,4 +1,5 @@
 // Groups the calls that arrive while an earlier group is in flight, and sends them as one (group commit).
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CallerError } from '#platform/domain/errors.ts'
 
 export type GroupCommitOptions<Item, Result> = {
@@ -15,7 +16,6 @@ export type GroupCommitOptions<Item, Result> = {
   /** The most items that wait, and the most they weigh; past either `add` rejects with CallerError UNAVAILABLE. */
   readonly maxQueued: number
   readonly maxQueuedWeight: number
-  readonly maxInFlight: number
 }
 
 type GroupCommit<Item, Result> = {
@@ -33,35 +33,24 @@ type Waiting<Item, Result> = {
 /** The queue is searched up to this many times a group's size for items that may go now. */
 const SEARCH_FACTOR = 4
 
+/** One group is in flight at a time, and everything that arrives meanwhile waits for the next. */
 export function createGroupCommit<Item, Result>(
   options: GroupCommitOptions<Item, Result>,
 ): GroupCommit<Item, Result> {
   let queue: Waiting<Item, Result>[] = []
   let queuedWeight = 0
-  let inFlight = 0
-  let scheduled = false
-  const whenDrained: (() => void)[] = []
+  let sending: Promise<void> | undefined
 
-  /** Lets the callers that the last results have woken add their next items first, so that these go together. */
-  function schedule(): void {
-    if (scheduled || queue.length === 0 || inFlight >= options.maxInFlight) return
-    scheduled = true
-    setImmediate(() => {
-      scheduled = false
-      if (queue.length > 0 && inFlight < options.maxInFlight) void dispatch()
-    })
-  }
-
-  async function dispatch(): Promise<void> {
-    const { group, rest } = pick(queue, options)
-    queue = rest
-    for (const { item } of group) queuedWeight -= options.weight(item)
-    inFlight += 1
-    schedule()
-    await sendGroup(group, options)
-    inFlight -= 1
-    schedule()
-    if (inFlight === 0 && queue.length === 0) for (const resolve of whenDrained.splice(0)) resolve()
+  async function sendQueue(): Promise<void> {
+    while (queue.length > 0) {
+      // The callers that the last results have woken add their next items first, so that these go together.
+      await nextTurn()
+      const { group, rest } = pick(queue, options)
+      queue = rest
+      for (const { item } of group) queuedWeight -= options.weight(item)
+      await sendGroup(group, options)
+    }
+    sending = undefined
   }
 
   return {
@@ -73,12 +62,11 @@ export function createGroupCommit<Item, Result>(
       return new Promise((resolve, reject) => {
         queue.push({ item, resolve, reject })
         queuedWeight += options.weight(item)
-        schedule()
+        sending ??= sendQueue()
       })
     },
-    drained() {
-      if (inFlight === 0 && queue.length === 0) return Promise.resolve()
-      return new Promise(resolve => whenDrained.push(resolve))
+    async drained() {
+      await sending
     },
   }
 }

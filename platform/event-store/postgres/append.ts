@@ -46,11 +46,6 @@ type GroupRow = {
 const APPEND_GROUP =
   'SELECT * FROM event_store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)'
 
-/**
- * Statements in flight at once. With one, all waiting appends share the next commit. With two, each commit has half of
- * them: half the throughput on a slow disk, and a twentieth more on a fast one.
- */
-export const MAX_WRITERS = 1
 const MAX_GROUP = 256
 const MAX_GROUP_BYTES = 2 * 1024 * 1024
 const MAX_QUEUED = 10_000
@@ -75,7 +70,6 @@ export function createAppender({ sessions, now, onCommitted }: AppenderOptions):
     maxWeight: MAX_GROUP_BYTES,
     maxQueued: MAX_QUEUED,
     maxQueuedWeight: MAX_QUEUED_BYTES,
-    maxInFlight: MAX_WRITERS,
   })
   return {
     async append(append) {

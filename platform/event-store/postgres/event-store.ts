@@ -2,7 +2,7 @@
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Consumer, ConsumerOptions, EventStore } from '#platform/event-store/event-store.ts'
 import { createLogTail, type LogTail } from '#platform/event-store/log-tail.ts'
-import { type Appender, createAppender, MAX_WRITERS } from '#platform/event-store/postgres/append.ts'
+import { type Appender, createAppender } from '#platform/event-store/postgres/append.ts'
 import { startConsumer } from '#platform/event-store/postgres/consumer.ts'
 import { listDeadLetters, markForReplay } from '#platform/event-store/postgres/dead-letters.ts'
 import { runUnderLease, takeOverLease } from '#platform/event-store/postgres/lease-takeover.ts'
@@ -73,7 +73,7 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
 
 function openStore(options: PostgresEventStoreOptions): OpenStore {
   const { url, logger, now = () => new Date(), poolSize = POOL_SIZE } = options
-  const sessions = openSessions({ url, poolSize, writers: MAX_WRITERS, logger })
+  const sessions = openSessions({ url, poolSize, logger })
   const notifications = openStoreNotifications(sessions, logger)
   const tail = createLogTail()
   const appender = createAppender({
