@@ -44,9 +44,7 @@ export const bench: Bench = async ({ quick }) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'waybill-bench-'))
   open.defer(() => rm(directory, { recursive: true, force: true }))
   const postgres = open.use(await startEmbeddedPostgres({ directory, log: () => {} }))
-  const store = open.use(
-    await openPostgresEventStore({ url: await postgres.database('waybill'), poolSize: POOL_SIZE }),
-  )
+  const store = open.use(await openPostgresEventStore({ url: await postgres.database('waybill') }))
   const waybill = appendsOf(store)
   const insert = open.use(await openInsert(postgres.database))
   const emmett = open.use(await openEmmett(postgres.database))

@@ -41,9 +41,6 @@ const LAST_RETRY_MS = 250
 
 type StatesById<State> = ReadonlyMap<string, State>
 
-/** The version that a command was decided on. `fresh` when it was read from the store for this command. */
-type ReadState<State> = VersionedState<State> & { readonly fresh: boolean }
-
 type Command<State, Event extends DomainEvent, R extends Refusal> = {
   readonly ids: readonly string[]
   readonly context: CommandContext
@@ -52,7 +49,8 @@ type Command<State, Event extends DomainEvent, R extends Refusal> = {
 }
 
 type DecidedCommand<State, Event extends DomainEvent, R extends Refusal> = {
-  readonly read: ReadonlyMap<string, ReadState<State>>
+  /** The states and versions that it was decided on. */
+  readonly read: ReadonlyMap<string, VersionedState<State>>
   readonly before: StatesById<State>
   readonly decision: Decision<AggregateEvent<Event>, R>
 }
@@ -63,14 +61,14 @@ type RepositoryContext<State, Event extends DomainEvent> = {
   readonly aggregate: Aggregate<State, Event>
   readonly codec: Codec<Event>
   readonly cache: LRUCache<string, VersionedState<State>>
-  readonly onSnapshotFailed: (error: unknown, stream: StreamId) => void
+  readonly logger: Pick<Logger, 'warn'> | undefined
 }
 
 /** Runs the commands on one aggregate one after another in this process; other processes are met by retry on conflict. */
 export function createRepository<State, Event extends DomainEvent>(
   store: EventStore,
   aggregate: Aggregate<State, Event>,
-  options: { readonly logger?: Pick<Logger, 'warn'> } = {},
+  { logger }: { readonly logger?: Pick<Logger, 'warn'> } = {},
 ): Repository<State, Event> {
   const codec = createCodec(aggregate)
   const queue = createKeyedQueue()
@@ -79,8 +77,7 @@ export function createRepository<State, Event extends DomainEvent>(
     aggregate,
     codec,
     cache: new LRUCache<string, VersionedState<State>>({ max: MAX_STATES }),
-    onSnapshotFailed: (err, stream) =>
-      options.logger?.warn({ err, stream }, 'snapshot not saved, the next load replays more events'),
+    logger,
   }
   return {
     load: id => refresh(repository, id),
@@ -251,7 +248,7 @@ function decideOnInitial<State, Event extends DomainEvent, R extends Refusal>(
   { aggregate }: RepositoryContext<State, Event>,
   command: Command<State, Event, R>,
 ): DecidedCommand<State, Event, R> {
-  const initial = { state: aggregate.initial, version: 0, fresh: true }
+  const initial = { state: aggregate.initial, version: 0 }
   return decideOn(command, new Map(command.ids.map(id => [id, initial])))
 }
 
@@ -260,16 +257,17 @@ async function decideOnCurrent<State, Event extends DomainEvent, R extends Refus
   repository: RepositoryContext<State, Event>,
   command: Command<State, Event, R>,
 ): Promise<DecidedCommand<State, Event, R>> {
+  const isFresh = !command.ids.some(id => repository.cache.has(id))
   const decided = decideOn(command, await readStates(repository, command.ids, 'cached'))
-  const { read, decision } = decided
+  const { decision } = decided
   const isWritten = 'accepted' in decision && decision.accepted.length > 0
-  if (isWritten || [...read.values()].every(({ fresh }) => fresh)) return decided
+  if (isWritten || isFresh) return decided
   return decideOn(command, await readStates(repository, command.ids, 'stored'))
 }
 
 function decideOn<State, Event extends DomainEvent, R extends Refusal>(
   { decide }: Command<State, Event, R>,
-  read: ReadonlyMap<string, ReadState<State>>,
+  read: ReadonlyMap<string, VersionedState<State>>,
 ): DecidedCommand<State, Event, R> {
   const before = new Map([...read].map(([id, { state }]) => [id, state]))
   return { read, before, decision: decide(before) }
@@ -279,10 +277,10 @@ async function readStates<State, Event extends DomainEvent>(
   repository: RepositoryContext<State, Event>,
   ids: readonly string[],
   which: 'cached' | 'stored',
-): Promise<ReadonlyMap<string, ReadState<State>>> {
-  const entries = ids.map(async (id): Promise<[string, ReadState<State>]> => {
+): Promise<ReadonlyMap<string, VersionedState<State>>> {
+  const entries = ids.map(async id => {
     const cached = which === 'cached' ? repository.cache.get(id) : undefined
-    return [id, cached ? { ...cached, fresh: false } : { ...(await refresh(repository, id)), fresh: true }]
+    return [id, cached ?? (await refresh(repository, id))] as const
   })
   return new Map(await Promise.all(entries))
 }
@@ -310,7 +308,7 @@ function answerOf<State, Event extends DomainEvent, R extends Refusal>(
 /** One write per aggregate: one that gets no events must still be as it was when the others were decided. */
 function writesOf<State, Event extends DomainEvent>(
   { aggregate, codec }: RepositoryContext<State, Event>,
-  read: ReadonlyMap<string, ReadState<State>>,
+  read: ReadonlyMap<string, VersionedState<State>>,
   accepted: readonly AggregateEvent<Event>[],
 ): StreamWrite[] {
   if (accepted.length === 0) return []
@@ -324,7 +322,7 @@ function writesOf<State, Event extends DomainEvent>(
 /** Caches the states as they are after the append, and saves the snapshots that are due. */
 function advance<State, Event extends DomainEvent>(
   repository: RepositoryContext<State, Event>,
-  read: ReadonlyMap<string, ReadState<State>>,
+  read: ReadonlyMap<string, VersionedState<State>>,
   { events, state }: Transition<StatesById<State>, AggregateEvent<Event>>,
 ): void {
   const every = repository.aggregate.snapshot?.every ?? Number.POSITIVE_INFINITY
@@ -339,7 +337,7 @@ function advance<State, Event extends DomainEvent>(
 
 /** Nobody waits for it: a snapshot that is missing only makes the next load longer. */
 function saveSnapshot<State, Event extends DomainEvent>(
-  { store, aggregate, onSnapshotFailed }: RepositoryContext<State, Event>,
+  { store, aggregate, logger }: RepositoryContext<State, Event>,
   id: string,
   { state, version }: VersionedState<State>,
 ): void {
@@ -348,5 +346,5 @@ function saveSnapshot<State, Event extends DomainEvent>(
   // An aggregate that asks for snapshots has a state that is plain JSON.
   store
     .saveSnapshot(stream, { version, schema, state: state as Json })
-    .catch(error => onSnapshotFailed(error, stream))
+    .catch(err => logger?.warn({ err, stream }, 'snapshot not saved, the next load replays more events'))
 }

@@ -49,8 +49,9 @@ export async function backOff(attempts: number, signal: AbortSignal): Promise<vo
   await pauseUnlessAborted(fullJitter(attempts, 100, 5000), signal)
 }
 
-/** Waits for `ms`, or until `signal` is aborted. Never rejects and does not keep the process alive. */
+/** Waits for `ms`, or until `signal` is aborted. Never rejects and does not keep the process alive. Does not wait for 0 ms or less. */
 export async function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return
   try {
     await delay(ms, undefined, { signal, ref: false })
   } catch {

@@ -3,8 +3,7 @@ import { v7 } from 'uuid'
 import type { Json } from '#platform/domain/json.ts'
 import type { Append, AppendResult, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import { createGroupCommit } from '#platform/event-store/group-commit.ts'
-import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
-import { toPosition, toStoreError } from '#platform/event-store/postgres/sessions.ts'
+import { type Sessions, toPosition } from '#platform/event-store/postgres/sessions.ts'
 import { checkAppend, encodeJson, invalidInput, MAX_APPEND } from '#platform/event-store/validation.ts'
 
 export type Appender = {
@@ -74,13 +73,11 @@ export function createAppender({ sessions, now, onCommitted }: AppenderOptions):
   return {
     async append(append) {
       const encoded = encode(append)
-      try {
-        return await groupCommit.add(encoded)
-      } catch (cause) {
-        if (isDataError(cause))
-          throw invalidInput(`the database refused the append's data: ${messageOf(cause)}`)
-        throw toStoreError('append', cause)
-      }
+      return groupCommit.add(encoded).catch(cause => {
+        throw isDataError(cause)
+          ? invalidInput(`the database refused the append's data: ${cause.message}`)
+          : cause
+      })
     },
     drained: groupCommit.drained,
   }
@@ -93,12 +90,8 @@ function keysOf({ writes, command }: Append): string[] {
 }
 
 /** True for data exceptions and exceeded limits: the same group without that value may succeed. */
-function isDataError(error: unknown): boolean {
+function isDataError(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && /^(22|54)/.test(String(error.code))
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }
 
 function encode(append: Append): EncodedAppend {

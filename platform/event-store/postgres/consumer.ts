@@ -23,7 +23,6 @@ import {
   LEASE_MS,
   type Lease,
   LeaseLost,
-  moveCheckpoint,
   RENEW_MS,
   readConsumerProgress,
   releaseLease,
@@ -176,7 +175,7 @@ async function run(consumer: ConsumerState, onStarted: () => void): Promise<void
       failures += 1
     }
     onStarted()
-    if (failures > 0) await pauseUnlessClosing(fullJitter(failures, 100, 5_000), consumer.closing.signal)
+    if (failures > 0) await pauseUnlessAborted(fullJitter(failures, 100, 5_000), consumer.closing.signal)
     else if (!consumer.closing.signal.aborted) await consumer.wakeSignal.wait(jittered(POLL_MS))
   }
 }
@@ -261,7 +260,7 @@ async function handleLog(ownership: Ownership): Promise<never> {
     for (;;) {
       await ensureOwner(ownership)
       if (ownership.parked.size > 0) await replayMarked(ownership, delivery)
-      await pauseUnlessClosing(startedAt + spacing - performance.now(), consumer.closing.signal)
+      await pauseUnlessAborted(startedAt + spacing - performance.now(), consumer.closing.signal)
       startedAt = performance.now()
       const slice = await readNext(consumer)
       if (slice.scannedTo <= consumer.checkpoint.position()) {
@@ -283,7 +282,7 @@ async function saveCheckpoint(ownership: Ownership, position: number): Promise<v
   const { consumer, lease } = ownership
   const startedAt = performance.now()
   try {
-    if (await moveCheckpoint(consumer.sessions, lease, position)) ownership.renewedAt = startedAt
+    if (await renewLease(consumer.sessions, lease, position)) ownership.renewedAt = startedAt
     else ownership.lost = true
   } catch (error) {
     reportFailure(consumer, error) // written again with the next one, and when the lease is released
@@ -330,7 +329,7 @@ function createDelivery(ownership: Ownership): Delivery {
     attempts: consumer.options.attempts ?? ATTEMPTS,
     parked,
     async park(events, reason) {
-      await parkEvents(consumer.sessions, { lease, events, reason })
+      await parkEvents(consumer.sessions, lease, { events, reason })
       consumer.logger?.error(
         { consumer: lease.consumer, positions: events.map(({ position }) => position), error: reason.error },
         'events parked as dead letters, consumer goes on without them',
@@ -344,7 +343,7 @@ function createDelivery(ownership: Ownership): Delivery {
       )
     },
     async pause(ms) {
-      await pauseUnlessClosing(ms, consumer.closing.signal)
+      await pauseUnlessAborted(ms, consumer.closing.signal)
       await ensureOwner(ownership)
     },
     onFailure: error => reportFailure(consumer, error),
@@ -354,10 +353,6 @@ function createDelivery(ownership: Ownership): Delivery {
 async function countDeadLetters(consumer: ConsumerState): Promise<void> {
   const { deadLetters } = await readConsumerProgress(consumer.sessions, consumer.options.name)
   consumer.deadLetters = deadLetters
-}
-
-async function pauseUnlessClosing(ms: number, closing: AbortSignal): Promise<void> {
-  if (ms > 0) await pauseUnlessAborted(ms, closing)
 }
 
 /** Gives the marked streams' parked events to the handler again, in order, up to the first that fails. */
@@ -382,7 +377,7 @@ async function replayStream(
     for (const letter of letters) {
       const failure = await deliverEvent(delivery, letter.event)
       if (failure) {
-        await recordFailedReplay(sessions, { lease, letter, failure })
+        await recordFailedReplay(sessions, lease, { letter, failure })
         parked.set(stream, letter.event.position)
         return false
       }

@@ -1,8 +1,7 @@
 // Stores the events that a consumer moved past as dead letters: parks, lists, marks for replay, deletes.
-
 import type { DeliveryFailure, ParkingReason } from '#platform/event-store/delivery.ts'
 import type { DeadLetter, RecordedEvent } from '#platform/event-store/event-store.ts'
-import { IS_HELD, type Lease, LeaseLost } from '#platform/event-store/postgres/lease.ts'
+import { IS_HELD, type Lease, LeaseLost, valuesOf } from '#platform/event-store/postgres/lease.ts'
 import { EVENT_COLUMNS, type EventRow, toEvent } from '#platform/event-store/postgres/log-reader.ts'
 import { type Sessions, toPosition } from '#platform/event-store/postgres/sessions.ts'
 import { checkKey, invalidInput } from '#platform/event-store/validation.ts'
@@ -92,84 +91,66 @@ export async function readParkedEvents(
 
 /** Parks durably, before the checkpoint may move past. An event that is parked already stays as it is. */
 export async function parkEvents(
-  { read }: Pick<Sessions, 'read'>,
-  parking: {
-    readonly lease: Lease
-    readonly events: readonly RecordedEvent[]
-    readonly reason: ParkingReason
-  },
+  sessions: Pick<Sessions, 'read'>,
+  lease: Lease,
+  { events, reason }: { readonly events: readonly RecordedEvent[]; readonly reason: ParkingReason },
 ): Promise<void> {
-  const { lease, events, reason } = parking
-  await underLease(
-    read(
-      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${IS_HELD} FOR UPDATE), parked AS (
-         INSERT INTO event_store.dead_letters (consumer, position, stream, behind, error, attempts)
-         SELECT $1, e.position, e.stream, $6, $7, $8 FROM held, unnest($4::bigint[], $5::text[]) AS e(position, stream)
-         ON CONFLICT DO NOTHING)
-       SELECT 1 FROM held`,
-      [
-        ...[lease.consumer, lease.owner, lease.epoch],
-        events.map(({ position }) => position),
-        events.map(({ stream }) => stream),
-        reason.behind ?? null,
-        reason.error.slice(0, MAX_ERROR),
-        reason.attempts,
-      ],
-    ),
-    lease,
-  )
+  await writeUnderLease(sessions, lease, {
+    statement: `
+      INSERT INTO event_store.dead_letters (consumer, position, stream, behind, error, attempts)
+      SELECT $1, e.position, e.stream, $6, $7, $8 FROM held, unnest($4::bigint[], $5::text[]) AS e(position, stream)
+      ON CONFLICT DO NOTHING`,
+    values: [
+      events.map(({ position }) => position),
+      events.map(({ stream }) => stream),
+      reason.behind ?? null,
+      reason.error.slice(0, MAX_ERROR),
+      reason.attempts,
+    ],
+  })
 }
 
 /** Deletes the dead letter of a replayed event that was handled. */
 export async function deleteDeadLetter(
-  { read }: Pick<Sessions, 'read'>,
+  sessions: Pick<Sessions, 'read'>,
   lease: Lease,
   position: number,
 ): Promise<void> {
-  await underLease(
-    read(
-      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${IS_HELD} FOR UPDATE), settled AS (
-         DELETE FROM event_store.dead_letters USING held WHERE consumer = $1 AND position = $4)
-       SELECT 1 FROM held`,
-      [lease.consumer, lease.owner, lease.epoch, position],
-    ),
-    lease,
-  )
+  await writeUnderLease(sessions, lease, {
+    statement: 'DELETE FROM event_store.dead_letters USING held WHERE consumer = $1 AND position = $4',
+    values: [position],
+  })
 }
 
 /** Keeps a replayed event that failed again at the head of its stream's parked events, and unmarks them all. */
 export async function recordFailedReplay(
-  { read }: Pick<Sessions, 'read'>,
-  replay: {
-    readonly lease: Lease
-    readonly letter: DeadLetter
-    readonly failure: DeliveryFailure
-  },
+  sessions: Pick<Sessions, 'read'>,
+  lease: Lease,
+  { letter, failure }: { readonly letter: DeadLetter; readonly failure: DeliveryFailure },
 ): Promise<void> {
-  const { lease, letter, failure } = replay
-  await underLease(
-    read(
-      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${IS_HELD} FOR UPDATE), again AS (
-         UPDATE event_store.dead_letters d
-            SET replay = false,
-                behind = CASE WHEN d.position > $4 THEN $4::bigint END,
-                error = CASE WHEN d.position = $4 THEN $6 ELSE d.error END,
-                attempts = CASE WHEN d.position = $4 THEN d.attempts + $7 ELSE d.attempts END
-           FROM held WHERE d.consumer = $1 AND d.stream = $5)
-       SELECT 1 FROM held`,
-      [
-        ...[lease.consumer, lease.owner, lease.epoch, letter.event.position, letter.event.stream],
-        failure.error.slice(0, MAX_ERROR),
-        failure.attempts,
-      ],
-    ),
-    lease,
-  )
+  await writeUnderLease(sessions, lease, {
+    statement: `
+      UPDATE event_store.dead_letters d
+         SET replay = false,
+             behind = CASE WHEN d.position > $4 THEN $4::bigint END,
+             error = CASE WHEN d.position = $4 THEN $6 ELSE d.error END,
+             attempts = CASE WHEN d.position = $4 THEN d.attempts + $7 ELSE d.attempts END
+        FROM held WHERE d.consumer = $1 AND d.stream = $5`,
+    values: [letter.event.position, letter.event.stream, failure.error.slice(0, MAX_ERROR), failure.attempts],
+  })
 }
 
-/** Throws LeaseLost when the write found the lease with another owner and changed nothing. */
-async function underLease(writing: Promise<unknown[]>, lease: Lease): Promise<void> {
-  const rows = await writing
+/** Writes only while the lease is held: `statement` reads from `held`, and its values begin at $4. Throws LeaseLost. */
+async function writeUnderLease(
+  { read }: Pick<Sessions, 'read'>,
+  lease: Lease,
+  { statement, values }: { readonly statement: string; readonly values: readonly unknown[] },
+): Promise<void> {
+  const rows = await read(
+    `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${IS_HELD} FOR UPDATE), written AS (${statement})
+     SELECT 1 FROM held`,
+    [...valuesOf(lease), ...values],
+  )
   if (rows.length === 0) throw new LeaseLost(lease.consumer)
 }
 

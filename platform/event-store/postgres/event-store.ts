@@ -5,17 +5,17 @@ import { createLogTail, type LogTail } from '#platform/event-store/log-tail.ts'
 import { type Appender, createAppender } from '#platform/event-store/postgres/append.ts'
 import { startConsumer } from '#platform/event-store/postgres/consumer.ts'
 import { listDeadLetters, markForReplay } from '#platform/event-store/postgres/dead-letters.ts'
-import { runUnderLease, takeOverLease } from '#platform/event-store/postgres/lease-takeover.ts'
+import { runUnderLease } from '#platform/event-store/postgres/lease-takeover.ts'
 import { createLogReader, type LogReader } from '#platform/event-store/postgres/log-reader.ts'
 import { migrate } from '#platform/event-store/postgres/schema.ts'
 import {
   openSessions,
-  openStoreNotifications,
   type Sessions,
   type StoreNotifications,
-  toStoreError,
+  throwStoreError,
 } from '#platform/event-store/postgres/sessions.ts'
 import { checkKey } from '#platform/event-store/validation.ts'
+import { openNotifications } from '#platform/postgres/notifications.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 
 type PostgresEventStoreOptions = {
@@ -23,8 +23,6 @@ type PostgresEventStoreOptions = {
   readonly logger?: StoreLogger
   /** The clock that events are recorded by. */
   readonly now?: () => Date
-  /** Sessions with the database, at least 5; 8 by default. */
-  readonly poolSize?: number
 }
 
 /** The state of one open store. */
@@ -38,8 +36,6 @@ type OpenStore = {
   readonly logger: StoreLogger | undefined
   isClosed: boolean
 }
-
-const POOL_SIZE = 8
 
 /**
  * Opens the store, and creates or updates its tables. Throws OperatorError EVENT_STORE_UNREACHABLE.
@@ -72,9 +68,14 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
 }
 
 function openStore(options: PostgresEventStoreOptions): OpenStore {
-  const { url, logger, now = () => new Date(), poolSize = POOL_SIZE } = options
-  const sessions = openSessions({ url, poolSize, logger })
-  const notifications = openStoreNotifications(sessions, logger)
+  const { url, logger, now = () => new Date() } = options
+  const sessions = openSessions({ url, logger })
+  const notifications: StoreNotifications = openNotifications({
+    url,
+    channel: 'waybill_event_store',
+    run: sessions.soft,
+    logger,
+  })
   const tail = createLogTail()
   const appender = createAppender({
     sessions,
@@ -89,14 +90,16 @@ function openStore(options: PostgresEventStoreOptions): OpenStore {
 }
 
 async function whileOpen<Result>(
-  { isClosed }: OpenStore,
+  store: OpenStore,
   action: string,
   work: () => Promise<Result>,
 ): Promise<Result> {
+  ensureOpen(store)
+  return work().catch(throwStoreError(action))
+}
+
+function ensureOpen({ isClosed }: OpenStore): void {
   if (isClosed) throw new OperatorError('EVENT_STORE_CLOSED', 'the event store is closed')
-  return work().catch(cause => {
-    throw toStoreError(action, cause)
-  })
 }
 
 async function consume(store: OpenStore, options: ConsumerOptions): Promise<Consumer> {
@@ -131,8 +134,8 @@ async function withConsumerLease(
   work: (checkpoint: number) => Promise<number>,
 ): Promise<void> {
   checkKey('a consumer name', consumer)
-  const takeover = await whileOpen(store, 'take a lease', () => takeOverLease(store, consumer))
-  await runUnderLease(takeover, work)
+  ensureOpen(store)
+  await runUnderLease(store, consumer, work)
 }
 
 async function close(store: OpenStore): Promise<void> {

@@ -15,57 +15,40 @@ import {
 import {
   type Sessions,
   type StoreNotifications,
-  toStoreError,
+  throwStoreError,
 } from '#platform/event-store/postgres/sessions.ts'
-
-type LeaseTakeover = {
-  readonly checkpoint: number
-  /** Releases the lease, at `checkpoint` if there is one. Resolves to false if another process took it meanwhile. */
-  readonly release: (checkpoint: number | undefined) => Promise<boolean>
-}
 
 const POLL_MS = 10
 
 /**
- * Resolves when the former owner has stopped, or has not confirmed it for a whole lease. The lease is renewed until it is
- * released.
+ * Takes the lease, runs `work` when the former owner has stopped or has not confirmed it for a whole lease, and releases
+ * the lease at the checkpoint that `work` returns. When `work` throws, the checkpoint stays as it was.
  */
-export async function takeOverLease(
-  store: { readonly sessions: Sessions; readonly notifications: StoreNotifications },
+export async function runUnderLease(
+  { sessions, notifications }: { readonly sessions: Sessions; readonly notifications: StoreNotifications },
   consumer: string,
-): Promise<LeaseTakeover> {
-  const { sessions, notifications } = store
-  const lease = await takeLease(sessions, consumer, v7())
-  const renewing = setInterval(() => void keepAlive(sessions, lease), RENEW_MS)
-  const release = async (checkpoint: number | undefined) => {
+  work: (checkpoint: number) => Promise<number>,
+): Promise<void> {
+  const lease = await takeLease(sessions, consumer, v7()).catch(throwStoreError('take a lease'))
+  // While the database is away, the next renewal tries again, and the release finds out if the lease ran out.
+  const renewing = setInterval(() => void renewLease(sessions, lease).catch(() => {}), RENEW_MS)
+  notifications.notify(`consumer ${consumer}`)
+  const release = async (checkpoint?: number) => {
     clearInterval(renewing)
     const wasHeld = await releaseLease(sessions, lease, checkpoint)
     notifications.notify(`consumer ${consumer}`)
     return wasHeld
   }
-  notifications.notify(`consumer ${consumer}`)
+  let checkpoint: number
   try {
-    return { checkpoint: await waitUntilYielded(sessions, lease), release }
+    const yielded = await waitUntilYielded(sessions, lease).catch(throwStoreError('take a lease'))
+    checkpoint = await work(yielded)
   } catch (error) {
-    await releaseQuietly(release)
+    await release().catch(() => {}) // the lease runs out by itself, and the error that led here is the one to report
     throw error
   }
-}
-
-async function keepAlive(sessions: Sessions, lease: Lease): Promise<void> {
-  try {
-    await renewLease(sessions, lease)
-  } catch {
-    // The database is away: the next renewal tries again, and the release finds out if the lease ran out.
-  }
-}
-
-async function releaseQuietly(release: LeaseTakeover['release']): Promise<void> {
-  try {
-    await release(undefined)
-  } catch {
-    // The lease runs out by itself, and the error that led here is the one to report.
-  }
+  const wasHeld = await release(checkpoint).catch(throwStoreError('give a lease back'))
+  if (!wasHeld) throw new OperatorError('LEASE_LOST', 'another process took the consumer meanwhile')
 }
 
 async function waitUntilYielded(sessions: Sessions, lease: Lease): Promise<number> {
@@ -74,22 +57,4 @@ async function waitUntilYielded(sessions: Sessions, lease: Lease): Promise<numbe
     if (checkpoint !== undefined) return checkpoint
     if (performance.now() - startedAt > LEASE_MS) await stopAwaitingYield(sessions, lease)
   }
-}
-
-/** Runs `work`, and releases the lease at the checkpoint it returns. When it throws, the checkpoint stays as it was. */
-export async function runUnderLease(
-  takeover: LeaseTakeover,
-  work: (checkpoint: number) => Promise<number>,
-): Promise<void> {
-  let checkpoint: number
-  try {
-    checkpoint = await work(takeover.checkpoint)
-  } catch (error) {
-    await releaseQuietly(takeover.release)
-    throw error
-  }
-  const wasHeld = await takeover.release(checkpoint).catch(cause => {
-    throw toStoreError('give a lease back', cause)
-  })
-  if (!wasHeld) throw new OperatorError('LEASE_LOST', 'another process took the consumer meanwhile')
 }

@@ -37,24 +37,19 @@ export async function acquireLease(
   return row && { lease: { consumer, owner, epoch: row.epoch }, checkpoint: toPosition(row.checkpoint) }
 }
 
-/** Resolves to false when the lease has passed to another. */
-export async function renewLease({ soft }: Pick<Sessions, 'soft'>, lease: Lease): Promise<boolean> {
-  const rows = await soft(
-    `UPDATE event_store.consumers SET lease_until = ${DEADLINE} WHERE ${IS_HELD} RETURNING 1`,
-    valuesOf(lease),
-  )
-  return rows.length > 0
-}
-
-/** Moves the checkpoint, and renews. It is not durable at once: after a crash some events are handled again. */
-export async function moveCheckpoint(
+/**
+ * Renews, and moves the checkpoint if there is a new one. It is not durable at once: after a crash some events are
+ * handled again. Resolves to false when the lease has passed to another.
+ */
+export async function renewLease(
   { soft }: Pick<Sessions, 'soft'>,
   lease: Lease,
-  checkpoint: number,
+  checkpoint?: number,
 ): Promise<boolean> {
   const rows = await soft(
-    `UPDATE event_store.consumers SET checkpoint = $4, lease_until = ${DEADLINE} WHERE ${IS_HELD} RETURNING 1`,
-    [...valuesOf(lease), checkpoint],
+    `UPDATE event_store.consumers SET checkpoint = coalesce($4::bigint, checkpoint), lease_until = ${DEADLINE}
+      WHERE ${IS_HELD} RETURNING 1`,
+    [...valuesOf(lease), checkpoint ?? null],
   )
   return rows.length > 0
 }
@@ -134,6 +129,7 @@ export async function readConsumerProgress(
   return { checkpoint: toPosition(row?.checkpoint ?? '0'), deadLetters: row?.dead_letters ?? 0 }
 }
 
-function valuesOf({ consumer, owner, epoch }: Lease): unknown[] {
+/** Returns the values for `IS_HELD`. */
+export function valuesOf({ consumer, owner, epoch }: Lease): unknown[] {
   return [consumer, owner, epoch]
 }

@@ -1,7 +1,7 @@
-// Opens the event store's PostgreSQL sessions, one pool per purpose, and its notifications; maps their errors.
+// Opens the event store's PostgreSQL sessions, one pool per purpose, and maps their errors.
 import pg from 'pg'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
-import { type Notifications, openNotifications } from '#platform/postgres/notifications.ts'
+import type { Notifications } from '#platform/postgres/notifications.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { asUnavailable } from '#platform/resilience/outage.ts'
 
@@ -16,38 +16,28 @@ export type Query = <Row extends pg.QueryResultRow>(
  * `soft` commits before it is on disk: for what may be repeated after a crash (checkpoints, leases, notifications).
  */
 export type Sessions = AsyncDisposable & {
-  readonly url: string
   readonly write: Query
   readonly read: Query
   readonly soft: Query
 }
 
-/** Topics: new events, and a consumer's lease or dead letters. */
-export type StoreNotifications = Notifications<'events' | `consumer ${string}`>
-
-/** The fewest sessions that a store can work with: its writer, its listener, two soft ones and one to read. */
-const MIN_SESSIONS = 5
-const SOFT_SESSIONS = 2
-
 /** Index lookups by key whatever the statistics say: the plans are made once, perhaps when the tables are empty. */
 const WRITER_SETTINGS =
   'SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan'
 
-type SessionOptions = {
-  readonly url: string
-  readonly poolSize: number
-  readonly logger: StoreLogger | undefined
-}
+/** Topics: new events, and a consumer's lease or dead letters. */
+export type StoreNotifications = Notifications<'events' | `consumer ${string}`>
 
+type SessionOptions = { readonly url: string; readonly logger: StoreLogger | undefined }
+
+/** With the listener for notifications a store has eight sessions. */
 export function openSessions(options: SessionOptions): Sessions {
-  const { url } = options
   const pools = {
     write: openPool(options, 1, WRITER_SETTINGS),
-    read: openPool(options, Math.max(options.poolSize, MIN_SESSIONS) - SOFT_SESSIONS - 2, undefined),
-    soft: openPool(options, SOFT_SESSIONS, 'SET synchronous_commit = off'),
+    read: openPool(options, 4),
+    soft: openPool(options, 2, 'SET synchronous_commit = off'),
   }
   return {
-    url,
     write: queryOf(pools.write),
     read: queryOf(pools.read),
     soft: queryOf(pools.soft),
@@ -57,14 +47,7 @@ export function openSessions(options: SessionOptions): Sessions {
   }
 }
 
-export function openStoreNotifications(
-  { url, soft }: Sessions,
-  logger: StoreLogger | undefined,
-): StoreNotifications {
-  return openNotifications({ url, channel: 'waybill_event_store', run: soft, logger })
-}
-
-function openPool({ url, logger }: SessionOptions, max: number, settings: string | undefined): pg.Pool {
+function openPool({ url, logger }: SessionOptions, max: number, settings?: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
@@ -97,13 +80,15 @@ function queryOf(pool: pg.Pool): Query {
   }
 }
 
-/** Returns CallerError UNAVAILABLE while the database is away, else OperatorError EVENT_STORE_FAILED. */
-export function toStoreError(action: string, cause: unknown): Error {
-  if (cause instanceof OperatorError) return cause
-  const error = asUnavailable('event store', cause)
-  if (error instanceof CallerError) return error
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new OperatorError('EVENT_STORE_FAILED', `the event store could not ${action}: ${reason}`, cause)
+/** Returns a function for `catch`: it throws CallerError UNAVAILABLE while the database is away, else OperatorError EVENT_STORE_FAILED. */
+export function throwStoreError(action: string): (cause: unknown) => never {
+  return cause => {
+    if (cause instanceof OperatorError) throw cause
+    const error = asUnavailable('event store', cause)
+    if (error instanceof CallerError) throw error
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new OperatorError('EVENT_STORE_FAILED', `the event store could not ${action}: ${reason}`, cause)
+  }
 }
 
 /** Returns a bigint column as a number: it arrives as text, since it might not fit. Throws POSITION_TOO_LARGE. */
