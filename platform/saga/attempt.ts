@@ -60,16 +60,19 @@ export function responseEvent(step: string, response: StepResponse, now: Date): 
 }
 
 /**
- * Returns whether a step that has failed for `elapsedMs` has used up its time. Attempts are not counted: those that an open
- * circuit refuses cost nothing, and an outage may take any number of them.
+ * Returns what is recorded of a step that has failed since `since` (in ms) once its time is used up, undefined until then.
+ * Attempts are not counted: those that an open circuit refuses cost nothing, and an outage may take any number of them.
  */
-export function isTimeUp(
-  { patience }: Pick<PendingCall['call'], 'patience'>,
+export function failureEvent(
+  { step, patience }: PendingCall['call'],
   policy: Required<SagaPolicy>,
-  { error, elapsedMs }: { readonly error: unknown; readonly elapsedMs: number },
-): boolean {
+  { error, since, now }: { readonly error: unknown; readonly since: number; readonly now: Date },
+): NewEvent | undefined {
   const isPermanent = error instanceof CallerError && PERMANENT.has(error.code)
-  return isPermanent || elapsedMs >= (patience === 'bounded' ? policy.boundedForMs : policy.stuckAfterMs)
+  const limitMs = patience === 'bounded' ? policy.boundedForMs : policy.stuckAfterMs
+  if (!isPermanent && now.getTime() - since < limitMs) return undefined
+  const data = { step, error: describeFailure(error), at: now.toISOString() }
+  return { type: patience === 'bounded' ? 'StepFailed' : 'StepStuck', data }
 }
 
 /** Returns what an operator needs to know about a failed attempt, up to 500 characters, since it is stored. */

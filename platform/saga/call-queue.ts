@@ -4,9 +4,8 @@ import { fullJitter } from '#platform/resilience/backoff.ts'
 import {
   attemptCall,
   countAttempt,
-  describeFailure,
+  failureEvent,
   idempotencyKey,
-  isTimeUp,
   MAX_CONCURRENT_CALLS,
   policyWithDefaults,
   reportInFlight,
@@ -23,7 +22,7 @@ type CallQueueOptions = {
   readonly perform: (call: Call) => Promise<StepResponse>
   readonly record: (sagaId: string, entry: JournalEntry) => Promise<void>
   readonly policy: SagaPolicy | undefined
-  readonly logger: Pick<Logger, 'warn' | 'debug'> | undefined
+  readonly logger: Pick<Logger, 'warn'> | undefined
   readonly now: () => Date
 }
 
@@ -143,14 +142,13 @@ async function handleFailure(self: Self, job: Job, error: unknown): Promise<void
   const { saga, limits, logger, now } = self
   const { call, meta } = job.pending
   job.attempts += 1
-  const isOver = isTimeUp(call, limits, { error, elapsedMs: now().getTime() - job.firstAt })
-  const data = { step: call.step, error: describeFailure(error), at: now().toISOString() }
+  const event = failureEvent(call, limits, { error, since: job.firstAt, now: now() })
   try {
-    if (isOver && call.patience === 'bounded') {
-      await recordResponse(self, job, { event: { type: 'StepFailed', data }, meta })
+    if (event?.type === 'StepFailed') {
+      await recordResponse(self, job, { event, meta })
       return countAttempt(saga, job.pending, 'failed')
     }
-    if (isOver && !job.isReportedStuck) await reportStuck(self, job, { error, data })
+    if (event && !job.isReportedStuck) await reportStuck(self, job, { error, event })
   } catch (cause) {
     const { sagaId } = job
     logger?.warn(
@@ -165,10 +163,10 @@ async function handleFailure(self: Self, job: Job, error: unknown): Promise<void
 async function reportStuck(
   { record, logger, saga }: Self,
   job: Job,
-  { error, data }: { readonly error: unknown; readonly data: NewEvent['data'] },
+  { error, event }: { readonly error: unknown; readonly event: NewEvent },
 ): Promise<void> {
   const { key, sagaId, pending } = job
-  await record(sagaId, { commandId: `${key}:stuck`, event: { type: 'StepStuck', data }, meta: pending.meta })
+  await record(sagaId, { commandId: `${key}:stuck`, event, meta: pending.meta })
   job.isReportedStuck = true
   logger?.warn(
     { err: error, saga, sagaId, step: pending.call.step },

@@ -3,19 +3,20 @@ import type { EventStore, StreamId } from '#platform/event-store/event-store.ts'
 import type { SagaPolicy } from '#platform/saga/attempt.ts'
 import type { HistoryReducer } from '#platform/saga/history.ts'
 import type { Journal } from '#platform/saga/journal.ts'
-import type { Call, SagaDefinition, SagaEvent, StepResponse } from '#platform/saga/saga.ts'
+import type { Call, StepResponse } from '#platform/saga/saga.ts'
 import type { Statuses } from '#platform/saga/statuses.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type SagaDependencies<State> = {
   readonly store: EventStore
-  readonly definition: Pick<SagaDefinition<State, SagaEvent>, 'name' | 'phase'>
+  /** The name of the definition, which is the category of the streams. */
+  readonly saga: string
   readonly reducer: HistoryReducer<State>
   readonly journal: Journal
   readonly statuses: Statuses
   readonly perform: (call: Call) => Promise<StepResponse>
   readonly policy: SagaPolicy | undefined
-  readonly logger: Pick<Logger, 'warn' | 'debug'> | undefined
+  readonly logger: Pick<Logger, 'warn'> | undefined
   readonly now: () => Date
 }
 

@@ -37,6 +37,7 @@ export type HistoryReducer<State> = {
   apply(progress: SagaProgress<State>, recorded: RecordedEvent): SagaProgress<State>
   replay(events: readonly RecordedEvent[]): SagaProgress<State>
   schemaOf(type: string): number
+  statusOf(sagaId: string, progress: SagaProgress<State>): SagaStatus
 }
 
 export function createHistoryReducer<State, Event extends SagaEvent>(
@@ -75,6 +76,7 @@ export function createHistoryReducer<State, Event extends SagaEvent>(
     apply,
     replay: events => events.reduce(apply, initial),
     schemaOf: type => schemas[type] ?? 1,
+    statusOf: (sagaId, progress) => toStatus(sagaId, definition.phase(progress.state), progress),
   }
 }
 
@@ -140,15 +142,14 @@ function causedBy(name: string, { id, stream, meta }: RecordedEvent): EventMeta 
   }
 }
 
-export function statusOf<State>(
-  definition: Pick<SagaDefinition<State, SagaEvent>, 'phase'>,
+function toStatus(
   id: string,
-  progress: SagaProgress<State>,
+  phase: SagaStatus['phase'],
+  { pending, timers, stuck, lastError, updatedAt }: SagaProgress<unknown>,
 ): SagaStatus {
-  const { state, pending, timers, stuck, lastError, updatedAt } = progress
   return {
     id,
-    phase: definition.phase(state),
+    phase,
     pending: [...pending.keys()],
     timers: Object.fromEntries([...timers].map(([name, { dueAt }]) => [name, dueAt])),
     stuck: stuck.size > 0,

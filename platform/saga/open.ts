@@ -6,7 +6,7 @@ import type { SagaEvent, SagaRunner } from '#platform/saga/saga.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 /** A runner with the check that `/health/ready` reports. */
-type OpenSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly health: NamedCheck }
+export type OpenSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly health: NamedCheck }
 
 /**
  * `workflowUrl` is `temporal://…` or nothing. Throws OperatorError WORKFLOW_URL_UNKNOWN for another kind of URL,
@@ -15,7 +15,7 @@ type OpenSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly he
 export async function openSagaRunner<State, Event extends SagaEvent>(
   options: Omit<SagaRunnerOptions<State, Event>, 'logger'> & {
     readonly workflowUrl?: string | undefined
-    readonly logger: Pick<Logger, 'warn' | 'debug' | 'error'>
+    readonly logger: Pick<Logger, 'warn' | 'error'>
   },
 ): Promise<OpenSagaRunner<Event>> {
   const { workflowUrl: url, ...rest } = options

@@ -3,9 +3,9 @@ import { LRUCache } from 'lru-cache'
 import type { RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import { type CallQueue, createCallQueue } from '#platform/saga/call-queue.ts'
 import { idOf, inBatches, type SagaDependencies } from '#platform/saga/dependencies.ts'
-import { type SagaProgress, statusOf } from '#platform/saga/history.ts'
+import type { SagaProgress } from '#platform/saga/history.ts'
 import { startRecovery } from '#platform/saga/recovery.ts'
-import { createStatusWriter, reportFailedWrites, type StatusWriter } from '#platform/saga/status-writer.ts'
+import { createStatusWriter, type StatusWriter } from '#platform/saga/status-writer.ts'
 import { createTimers, type SagaTimer, type Timers } from '#platform/saga/timers.ts'
 
 export type Ownership = {
@@ -23,7 +23,6 @@ const MAX_REMEMBERED = 5_000
 /** The state of one period of ownership. */
 type OwnershipState<State> = {
   readonly dependencies: SagaDependencies<State>
-  readonly saga: string
   readonly remembered: LRUCache<StreamId, SagaProgress<State>>
   readonly calls: CallQueue
   readonly timers: Timers
@@ -51,20 +50,18 @@ export function startOwnership<State>(dependencies: SagaDependencies<State>): Ow
 }
 
 function createState<State>(dependencies: SagaDependencies<State>): OwnershipState<State> {
-  const { definition, journal, statuses, logger, now } = dependencies
-  const saga = definition.name
+  const { saga, journal, statuses, logger, now } = dependencies
   return {
     dependencies,
-    saga,
     remembered: new LRUCache({ max: MAX_REMEMBERED }),
-    calls: createCallQueue({ ...dependencies, saga, record: journal.record }),
+    calls: createCallQueue({ ...dependencies, record: journal.record }),
     timers: createTimers(now, error =>
       logger?.warn(
         { err: error, saga },
         'a saga timer was not recorded as fired, retrying with the next sweep',
       ),
     ),
-    writer: createStatusWriter(statuses, reportFailedWrites(saga, logger)),
+    writer: createStatusWriter(statuses, { saga, logger }),
     ended: false,
   }
 }
@@ -73,29 +70,31 @@ async function handle<State>(
   ownership: OwnershipState<State>,
   events: readonly RecordedEvent[],
 ): Promise<void> {
-  const { dependencies, saga, remembered, calls, writer } = ownership
+  const { dependencies, remembered, calls, writer } = ownership
+  const { saga, journal, reducer } = dependencies
   const before = await progressBefore(dependencies, remembered, events)
   const after = progressAfter(dependencies, before, events)
   await writer.write(
     [...after].map(([stream, progress]) => ({
-      status: statusOf(dependencies.definition, idOf(saga, stream), progress),
+      status: reducer.statusOf(idOf(saga, stream), progress),
       position: progress.position,
     })),
   )
   for (const [stream, progress] of after) {
     remembered.set(stream, progress)
-    dependencies.journal.noteVersion(idOf(saga, stream), progress.version)
+    journal.noteVersion(idOf(saga, stream), progress.version)
     startChanges(ownership, idOf(saga, stream), { before: before.get(stream), after: progress })
   }
   await calls.whenRoom()
 }
 
-function startTimer<State>({ dependencies, saga, timers }: OwnershipState<State>, started: SagaTimer): void {
+function startTimer<State>({ dependencies, timers }: OwnershipState<State>, started: SagaTimer): void {
+  const { saga, journal, now } = dependencies
   const { sagaId, timer } = started
   timers.start(started, () => {
-    const event = { type: 'TimerFired', data: { timer, at: dependencies.now().toISOString() } }
+    const event = { type: 'TimerFired', data: { timer, at: now().toISOString() } }
     const meta = { actor: `service:${saga}`, correlationId: sagaId }
-    return dependencies.journal.record(sagaId, { commandId: `${sagaId}:timer:${timer}:fired`, event, meta })
+    return journal.record(sagaId, { commandId: `${sagaId}:timer:${timer}:fired`, event, meta })
   })
 }
 

@@ -1,10 +1,8 @@
 // Recovers calls and timers that nobody here runs: those that the last owner left, or that there was no room for.
 import type { CallQueue } from '#platform/saga/call-queue.ts'
 import { inBatches, type SagaDependencies, streamOf } from '#platform/saga/dependencies.ts'
-import { statusOf } from '#platform/saga/history.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
 import type { StatusWriter } from '#platform/saga/status-writer.ts'
-import type { StatusPage } from '#platform/saga/statuses.ts'
 import { HORIZON_MS, type SagaTimer } from '#platform/saga/timers.ts'
 
 type RecoveryPorts = {
@@ -34,11 +32,8 @@ export function startRecovery<State>(
       hasSwept = true
     } catch (error) {
       wait = RETRY_MS
-      const saga = dependencies.definition.name
-      dependencies.logger?.warn(
-        { err: error, saga },
-        `saga recovery sweep failed, retrying in ${RETRY_MS} ms`,
-      )
+      const { saga, logger } = dependencies
+      logger?.warn({ err: error, saga }, `saga recovery sweep failed, retrying in ${RETRY_MS} ms`)
     }
     if (!ports.isEnded()) timeout = setTimeout(run, wait)
   }
@@ -51,11 +46,11 @@ async function recoverTimers<State>(
   ports: RecoveryPorts,
 ): Promise<void> {
   const horizon = new Date(now().getTime() + HORIZON_MS).toISOString()
-  const readPage = (after: string | undefined) => statuses.due(horizon, after)
-  await eachPage(readPage, ports, async page => {
+  for await (const page of statuses.due(horizon)) {
     for (const { id: sagaId, timers } of page)
       for (const [timer, dueAt] of Object.entries(timers)) ports.startTimer({ sagaId, timer, dueAt })
-  })
+    if (ports.isEnded()) return
+  }
 }
 
 /** Leaves alone the sagas that moved within the last `quietMs`: their calls are being started. */
@@ -67,40 +62,27 @@ async function recoverCalls<State>(
   const settledBefore = new Date(dependencies.now().getTime() - (quietMs ?? 0)).toISOString()
   const isAbandoned = ({ id, pending, updatedAt }: SagaStatus) =>
     (quietMs === undefined || updatedAt < settledBefore) && pending.some(step => !ports.calls.has(id, step))
-  await eachPage(dependencies.statuses.busy, ports, async page => {
+  for await (const page of dependencies.statuses.busy()) {
     await inBatches(page.filter(isAbandoned), ({ id }) => recoverSaga(dependencies, ports, id))
     await ports.calls.whenRoom()
-  })
+    if (ports.isEnded()) return
+  }
 }
 
 /** Reads the history, which may be ahead of the status, and writes the status again. */
 async function recoverSaga<State>(
-  { definition, journal, logger, reducer, store }: SagaDependencies<State>,
+  { saga, journal, logger, reducer, store }: SagaDependencies<State>,
   ports: RecoveryPorts,
   sagaId: string,
 ): Promise<void> {
-  const saga = definition.name
   try {
     const progress = reducer.replay(await store.readStream(streamOf(saga, sagaId)))
     const { pending, timers, version, position } = progress
     journal.noteVersion(sagaId, version)
-    await ports.write([{ status: statusOf(definition, sagaId, progress), position }])
+    await ports.write([{ status: reducer.statusOf(sagaId, progress), position }])
     for (const call of pending.values()) ports.calls.enqueue(sagaId, call)
     for (const [timer, { dueAt }] of timers) ports.startTimer({ sagaId, timer, dueAt })
   } catch (error) {
     logger?.warn({ err: error, saga, sagaId }, 'saga recovery failed, retrying with the next sweep')
   }
-}
-
-async function eachPage(
-  read: (after: string | undefined) => Promise<StatusPage>,
-  { isEnded }: RecoveryPorts,
-  handle: (page: readonly SagaStatus[]) => Promise<void>,
-): Promise<void> {
-  let after: string | undefined
-  do {
-    const { items, next } = await read(after)
-    await handle(items)
-    after = next
-  } while (after !== undefined && !isEnded())
 }

@@ -3,14 +3,12 @@ import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import type { ReadModels } from '#platform/read-models/read-models.ts'
 import type { SagaPolicy } from '#platform/saga/attempt.ts'
 import { type SagaDependencies, streamOf } from '#platform/saga/dependencies.ts'
-import { createHistoryReducer, statusOf } from '#platform/saga/history.ts'
+import { createHistoryReducer } from '#platform/saga/history.ts'
 import { createJournal } from '#platform/saga/journal.ts'
 import { type Ownership, startOwnership } from '#platform/saga/ownership.ts'
 import type { Call, SagaDefinition, SagaEvent, SagaRunner, StepResponse } from '#platform/saga/saga.ts'
 import { openStatuses } from '#platform/saga/statuses.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-
-export type { SagaPolicy } from '#platform/saga/attempt.ts'
 
 export type SagaRunnerOptions<State, Event extends SagaEvent> = {
   readonly store: EventStore
@@ -19,14 +17,12 @@ export type SagaRunnerOptions<State, Event extends SagaEvent> = {
   /** Makes a call. It may be repeated under the same key; a throw means that the outcome is unknown. */
   readonly perform: (call: Call) => Promise<StepResponse>
   readonly policy?: SagaPolicy
-  readonly logger?: Pick<Logger, 'warn' | 'debug'>
+  readonly logger?: Pick<Logger, 'warn'>
   readonly now?: () => Date
 }
 
 /** `consumer` reacts to the events: its dead letters are sagas that do not move. */
 type StoreSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly consumer: Consumer }
-
-const DEFAULT_LIMIT = 50
 
 /**
  * Each saga is a stream `<name>-<sagaId>` of `store`. Any process delivers to it; the one that owns the consumer
@@ -39,13 +35,14 @@ export async function startSagaRunner<State, Event extends SagaEvent>(
   options: SagaRunnerOptions<State, Event>,
 ): Promise<StoreSagaRunner<Event>> {
   const { store, readModels, definition, perform, policy, logger, now = () => new Date() } = options
+  const saga = definition.name
   const reducer = createHistoryReducer(definition)
-  const journal = createJournal(store, sagaId => streamOf(definition.name, sagaId))
-  const statuses = await openStatuses(readModels, definition.name)
-  const owner = createOwner({ store, definition, reducer, journal, statuses, perform, policy, logger, now })
+  const journal = createJournal(store, sagaId => streamOf(saga, sagaId))
+  const statuses = await openStatuses(readModels, saga)
+  const owner = createOwner({ store, saga, reducer, journal, statuses, perform, policy, logger, now })
   const consumer = await store.consume({
-    name: `saga-${definition.name}`,
-    categories: [definition.name],
+    name: `saga-${saga}`,
+    categories: [saga],
     handle: owner.handle,
     onOwner: async () => owner.begin(),
     onLost: () => owner.end(),
@@ -59,12 +56,12 @@ export async function startSagaRunner<State, Event extends SagaEvent>(
         event: { type, schema: reducer.schemaOf(type), data },
         meta,
       }),
-    list: (filter = {}, limit = DEFAULT_LIMIT, after) => statuses.list(filter, limit, after),
+    list: statuses.list,
     async inspect(sagaId) {
-      const events = await store.readStream(streamOf(definition.name, sagaId))
+      const events = await store.readStream(streamOf(saga, sagaId))
       if (events.length === 0) return undefined
       return {
-        status: statusOf(definition, sagaId, reducer.replay(events)),
+        status: reducer.statusOf(sagaId, reducer.replay(events)),
         history: events.map(({ type, data, recordedAt }) => ({ type, data, at: recordedAt })),
       }
     },

@@ -95,6 +95,7 @@ export type SagaStatus = {
 export interface SagaRunner<Event extends SagaEvent> extends AsyncDisposable {
   /** Records `event` in the saga's history, once per `inputId`; starts the saga with its first event. Durable when it resolves. */
   deliver(sagaId: string, inputId: string, event: Event & { readonly meta?: EventMeta }): Promise<void>
+  /** Returns statuses in the order of ids, past the id `after`: 50 by default, 999 at most. */
   list(
     filter?: { readonly phase?: SagaStatus['phase']; readonly stuck?: boolean },
     limit?: number,

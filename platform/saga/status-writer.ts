@@ -23,18 +23,12 @@ const MAX_WAITING = 5_000
 /** Sagas whose stored status is known; others are written at once. */
 const MAX_KNOWN = 20_000
 
-/** Returns what logs the writes in the background that failed. */
-export function reportFailedWrites(
-  saga: string,
-  logger: Pick<Logger, 'warn'> | undefined,
-): (error: unknown) => void {
-  return error => logger?.warn({ err: error, saga }, `saga status update failed, retrying in ${LATER_MS} ms`)
-}
+type WriterLog = { readonly saga: string; readonly logger: Pick<Logger, 'warn'> | undefined }
 
 /** The state of one writer. */
 type WriterState = {
   readonly statuses: Pick<Statuses, 'write'>
-  readonly onFailed: (error: unknown) => void
+  readonly log: WriterLog
   /** The newest write of each saga, and whether its stored status surely says busy now. */
   readonly written: LRUCache<string, { readonly position: number; readonly busy: boolean }>
   waiting: Map<string, PositionedStatus>
@@ -43,14 +37,11 @@ type WriterState = {
   closed: boolean
 }
 
-/** Creates a writer that reports failed writes in the background to `onFailed` and repeats them. */
-export function createStatusWriter(
-  statuses: Pick<Statuses, 'write'>,
-  onFailed: (error: unknown) => void,
-): StatusWriter {
+/** Creates a writer that logs failed writes in the background and repeats them. */
+export function createStatusWriter(statuses: Pick<Statuses, 'write'>, log: WriterLog): StatusWriter {
   const writer: WriterState = {
     statuses,
-    onFailed,
+    log,
     written: new LRUCache({ max: MAX_KNOWN }),
     waiting: new Map(),
     timer: undefined,
@@ -98,9 +89,7 @@ function writeLater(writer: WriterState): void {
   if (writer.timer !== undefined || writer.closed || writer.waiting.size === 0) return
   writer.timer = setTimeout(() => {
     writer.timer = undefined
-    writer.writingLater = writeWaiting(writer)
-      .catch(writer.onFailed)
-      .finally(() => writeLater(writer))
+    writer.writingLater = writeInBackground(writer).finally(() => writeLater(writer))
   }, LATER_MS)
 }
 
@@ -108,5 +97,12 @@ async function close(writer: WriterState): Promise<void> {
   writer.closed = true
   clearTimeout(writer.timer)
   await writer.writingLater
-  await writeWaiting(writer).catch(writer.onFailed)
+  await writeInBackground(writer)
+}
+
+async function writeInBackground(writer: WriterState): Promise<void> {
+  const { saga, logger } = writer.log
+  await writeWaiting(writer).catch(err =>
+    logger?.warn({ err, saga }, `saga status update failed, retrying in ${LATER_MS} ms`),
+  )
 }

@@ -1,45 +1,43 @@
 // The status documents of one kind of saga, for lists and for the recovery of a new owner.
 import type { CollectionDefinition, Filter, ReadModels } from '#platform/read-models/read-models.ts'
-import type { SagaStatus } from '#platform/saga/saga.ts'
+import type { SagaEvent, SagaRunner, SagaStatus } from '#platform/saga/saga.ts'
 
-type StatusDocument = {
-  readonly id: string
-  readonly phase: SagaStatus['phase']
-  readonly pending: readonly string[]
+type StatusDocument = Omit<SagaStatus, 'lastError'> & {
   /** True while a step is pending. */
   readonly busy: boolean
-  readonly timers: Readonly<Record<string, string>>
   readonly nextTimerAt: string | null
-  readonly stuck: boolean
   readonly lastError: string | null
-  readonly updatedAt: string
 }
 
-type StatusFilter = { readonly phase?: SagaStatus['phase']; readonly stuck?: boolean }
-export type StatusPage = { readonly items: readonly SagaStatus[]; readonly next: string | undefined }
+type StatusPages = AsyncIterable<readonly SagaStatus[]>
 
 export type Statuses = {
   /** A status replaces the stored one only if its position is past that one's. */
   write(statuses: readonly { readonly status: SagaStatus; readonly position: number }[]): Promise<void>
   /** Returns statuses by id ascending, past the id `after`. */
-  list(filter: StatusFilter, limit: number, after: string | undefined): Promise<SagaStatus[]>
-  /** Returns sagas with a pending step; `after` is the `next` of an earlier page. */
-  busy(after: string | undefined): Promise<StatusPage>
-  /** Returns sagas with a timer that is due before `instant`, soonest first. */
-  due(instant: string, after: string | undefined): Promise<StatusPage>
+  list: SagaRunner<SagaEvent>['list']
+  /** Reads the sagas with a pending step, page after page. */
+  busy(): StatusPages
+  /** Reads the sagas with a timer that is due before `instant`, soonest first. */
+  due(instant: string): StatusPages
 }
 
 const PHASES = ['running', 'compensating', 'ended'] as const
 const PAGE = 500
 const MAX_LIST = 999
+const DEFAULT_LIMIT = 50
 
 export async function openStatuses(readModels: ReadModels, name: string): Promise<Statuses> {
   const collection = await readModels.collection(definitionOf(name))
 
-  async function page(where: Filter, orderBy: string, after: string | undefined): Promise<StatusPage> {
+  async function* pages(where: Filter, orderBy: string): StatusPages {
     const query = { where: [where], orderBy: { path: orderBy }, limit: PAGE }
-    const { items, hasNext } = await collection.find(after === undefined ? query : { ...query, after })
-    return { items: items.map(({ doc }) => toStatus(doc)), next: hasNext ? items.at(-1)?.cursor : undefined }
+    let after: string | undefined
+    do {
+      const { items, hasNext } = await collection.find(after === undefined ? query : { ...query, after })
+      yield items.map(({ doc }) => toStatus(doc))
+      after = hasNext ? items.at(-1)?.cursor : undefined
+    } while (after !== undefined)
   }
 
   return {
@@ -47,7 +45,7 @@ export async function openStatuses(readModels: ReadModels, name: string): Promis
       collection.write(
         statuses.map(({ status, position }) => ({ id: status.id, doc: toDocument(status), position })),
       ),
-    async list({ phase, stuck }, limit, after) {
+    async list({ phase, stuck } = {}, limit = DEFAULT_LIMIT, after) {
       const wanted = Math.max(1, Math.min(limit, MAX_LIST))
       // One index range for each phase and stuck flag, merged: each is read in the order of ids, up to the limit.
       const ranges = (phase ? [phase] : PHASES).flatMap(one =>
@@ -64,8 +62,8 @@ export async function openStatuses(readModels: ReadModels, name: string): Promis
         .sort((a, b) => (a.id < b.id ? -1 : 1))
         .slice(0, wanted)
     },
-    busy: after => page({ path: 'busy', equals: true }, 'id', after),
-    due: (instant, after) => page({ path: 'nextTimerAt', to: instant }, 'nextTimerAt', after),
+    busy: () => pages({ path: 'busy', equals: true }, 'id'),
+    due: instant => pages({ path: 'nextTimerAt', to: instant }, 'nextTimerAt'),
   }
 }
 

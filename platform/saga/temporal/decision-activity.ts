@@ -1,9 +1,9 @@
 // The Temporal activities that run a saga's definition outside the workflow's sandbox, and write statuses for lists. Each
 // result depends on the input alone.
 import type { EventStore } from '#platform/event-store/event-store.ts'
-import { type HistoryReducer, type SagaProgress, statusOf } from '#platform/saga/history.ts'
-import type { SagaDefinition, SagaEvent } from '#platform/saga/saga.ts'
-import type { StatusWriter } from '#platform/saga/status-writer.ts'
+import type { HistoryReducer, SagaProgress } from '#platform/saga/history.ts'
+import type { SagaStatus } from '#platform/saga/saga.ts'
+import type { PositionedStatus, StatusWriter } from '#platform/saga/status-writer.ts'
 import type { Statuses } from '#platform/saga/statuses.ts'
 import type {
   Activities,
@@ -16,7 +16,6 @@ import type { RunHistory } from '#platform/saga/temporal/run-history.ts'
 
 type DecisionDependencies<State> = {
   readonly store: EventStore
-  readonly definition: Pick<SagaDefinition<State, SagaEvent>, 'name' | 'phase'>
   readonly reducer: HistoryReducer<State>
   readonly runHistory: RunHistory<State>
   readonly statuses: Pick<Statuses, 'write'>
@@ -28,7 +27,7 @@ type DecisionDependencies<State> = {
 export function createDecisionActivities<State>(
   dependencies: DecisionDependencies<State>,
 ): LocalActivities & Pick<Activities, 'close'> {
-  const { definition, reducer, runHistory } = dependencies
+  const { reducer, runHistory } = dependencies
 
   async function progressAt(sagaId: string, base: RunOrigin, events: readonly RunEvent[]) {
     const past = await runHistory.read(sagaId, base)
@@ -36,14 +35,12 @@ export function createDecisionActivities<State>(
     return { progress, known: new Set([...past.commandIds, ...events.map(event => event.commandId)]) }
   }
 
-  const isOver = (progress: SagaProgress<State>) =>
-    definition.phase(progress.state) === 'ended' && progress.pending.size === 0 && progress.timers.size === 0
-
   return {
     async begin({ sagaId }) {
       const base = await runHistory.origin(sagaId)
       const { progress } = await runHistory.read(sagaId, base)
-      return { base, doing: changes(reducer.initial, progress), isOver: base.version > 0 && isOver(progress) }
+      const { status } = positioned(reducer, sagaId, progress)
+      return { base, doing: changes(reducer.initial, progress), isOver: base.version > 0 && isOver(status) }
     },
     async decide({ sagaId, base, events, arrivals }) {
       const { progress: before, known } = await progressAt(sagaId, base, events)
@@ -53,15 +50,17 @@ export function createDecisionActivities<State>(
         .recorded(sagaId, base, all)
         .slice(events.length)
         .reduce(reducer.apply, before)
-      if (accepted.length > 0) await writeStatus(dependencies, sagaId, progress)
+      const now = positioned(reducer, sagaId, progress)
+      if (accepted.length > 0) await writeStatus(dependencies, now)
       const doing = changes(before, progress)
-      return { accepted, doing, isOver: isOver(progress), isFull: all.length >= dependencies.runLength }
+      const isFull = all.length >= dependencies.runLength
+      return { accepted, doing, isOver: isOver(now.status), isFull }
     },
     async close({ sagaId, base, events }) {
       const { progress } = await progressAt(sagaId, base, events)
       const next = await runHistory.append(sagaId, base, events)
       // Written at once: no later event may come that would write it.
-      await dependencies.statuses.write([positioned(dependencies, sagaId, progress)])
+      await dependencies.statuses.write([positioned(reducer, sagaId, progress)])
       return next
     },
   }
@@ -96,20 +95,22 @@ async function findNew(
 }
 
 function positioned<State>(
-  { definition }: DecisionDependencies<State>,
+  reducer: HistoryReducer<State>,
   sagaId: string,
   progress: SagaProgress<State>,
-) {
-  return { status: statusOf(definition, sagaId, progress), position: progress.position }
+): PositionedStatus {
+  return { status: reducer.statusOf(sagaId, progress), position: progress.position }
+}
+
+function isOver({ phase, pending, timers }: SagaStatus): boolean {
+  return phase === 'ended' && pending.length === 0 && Object.keys(timers).length === 0
 }
 
 /** Nothing may follow a stuck step for a long time, so its status is written at once. */
 async function writeStatus<State>(
-  dependencies: DecisionDependencies<State>,
-  sagaId: string,
-  progress: SagaProgress<State>,
+  { statuses, writer }: DecisionDependencies<State>,
+  now: PositionedStatus,
 ): Promise<void> {
-  const one = positioned(dependencies, sagaId, progress)
-  if (progress.stuck.size > 0) await dependencies.statuses.write([one])
-  else await dependencies.writer.write([one])
+  if (now.status.stuck) await statuses.write([now])
+  else await writer.write([now])
 }

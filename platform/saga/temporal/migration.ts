@@ -1,7 +1,7 @@
 // Moves the sagas of the event store's runner to Temporal once WORKFLOW_URL is set.
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
 import { idOf, inBatches, streamOf } from '#platform/saga/dependencies.ts'
-import type { Statuses, StatusPage } from '#platform/saga/statuses.ts'
+import type { Statuses } from '#platform/saga/statuses.ts'
 import { inheritedId } from '#platform/saga/temporal/run-history.ts'
 import type { WorkerLogger } from '#platform/saga/temporal/worker.ts'
 import type { WorkflowClient } from '#platform/saga/temporal/workflow-client.ts'
@@ -63,14 +63,8 @@ function incomingEvent({ id, type, schema, data, meta }: RecordedEvent) {
 
 async function migratePending(migration: Migration): Promise<void> {
   const { statuses } = migration
-  for (const read of [statuses.busy, (after?: string) => statuses.due(END_OF_TIME, after)]) {
-    let after: string | undefined
-    do {
-      const { items, next }: StatusPage = await read(after)
-      await inBatches(items, ({ id }) => startWorkflow(migration, id))
-      after = next
-    } while (after !== undefined)
-  }
+  for (const pages of [statuses.busy(), statuses.due(END_OF_TIME)])
+    for await (const page of pages) await inBatches(page, ({ id }) => startWorkflow(migration, id))
 }
 
 /** Does nothing for a saga that began on Temporal, which has no stream of its own. */

@@ -1,9 +1,9 @@
 // The saga runner on Temporal: every saga is a workflow, and any process runs its tasks.
-import type { NamedCheck } from '#platform/resilience/health.ts'
-import { createHistoryReducer, type HistoryReducer, statusOf } from '#platform/saga/history.ts'
+import { createHistoryReducer, type HistoryReducer } from '#platform/saga/history.ts'
+import type { OpenSagaRunner } from '#platform/saga/open.ts'
 import type { SagaRunnerOptions } from '#platform/saga/runner.ts'
-import type { SagaDefinition, SagaEvent, SagaRunner } from '#platform/saga/saga.ts'
-import { createStatusWriter, reportFailedWrites } from '#platform/saga/status-writer.ts'
+import type { SagaEvent, SagaRunner } from '#platform/saga/saga.ts'
+import { createStatusWriter } from '#platform/saga/status-writer.ts'
 import { openStatuses } from '#platform/saga/statuses.ts'
 import { createDecisionActivities } from '#platform/saga/temporal/decision-activity.ts'
 import type { RunState } from '#platform/saga/temporal/messages.ts'
@@ -14,7 +14,7 @@ import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
 import { connectToTemporal, startWorker, type WorkerLogger } from '#platform/saga/temporal/worker.ts'
 import { createWorkflowClient, type WorkflowClient } from '#platform/saga/temporal/workflow-client.ts'
 
-export type TemporalSagaOptions<State, Event extends SagaEvent> = Omit<
+type TemporalSagaOptions<State, Event extends SagaEvent> = Omit<
   SagaRunnerOptions<State, Event>,
   'now' | 'logger'
 > & {
@@ -26,11 +26,8 @@ export type TemporalSagaOptions<State, Event extends SagaEvent> = Omit<
   readonly runLength?: number
 }
 
-export type TemporalSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly health: NamedCheck }
-
 const START_TIMEOUT_MS = 60_000
 const RUN_LENGTH = 250
-const DEFAULT_LIMIT = 50
 
 /**
  * Each saga is the workflow `<name>-<sagaId>` on the queue `waybill-<name>`, or that of the URL. Any process delivers events,
@@ -42,7 +39,7 @@ const DEFAULT_LIMIT = 50
  */
 export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
   options: TemporalSagaOptions<State, Event>,
-): Promise<TemporalSagaRunner<Event>> {
+): Promise<OpenSagaRunner<Event>> {
   await using open = new AsyncDisposableStack()
   const { store, readModels, definition, perform, policy, logger } = options
   const saga = definition.name
@@ -52,20 +49,19 @@ export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
   const statuses = await openStatuses(readModels, saga)
   const connection = await connectToTemporal(endpoint, options.startTimeoutMs ?? START_TIMEOUT_MS, logger)
   open.defer(() => connection.close())
-  const writer = createStatusWriter(statuses, reportFailedWrites(saga, logger))
+  const writer = createStatusWriter(statuses, { saga, logger })
   open.defer(() => writer.close())
   const { namespace, taskQueue = `waybill-${saga}` } = endpoint
   const { runLength = RUN_LENGTH } = options
   const { begin, decide, close } = createDecisionActivities({
     store,
-    definition,
     reducer,
     runHistory,
     statuses,
     writer,
     runLength,
   })
-  const steps = createStepActivity({ perform, policy, logger, now: () => new Date() })
+  const steps = createStepActivity({ perform, policy, logger })
   const activities = { begin: withoutRetry(begin), decide: withoutRetry(decide), close, ...steps }
   const worker = open.use(await startWorker({ connection, namespace, taskQueue, activities, logger }))
   const workflowClient = createWorkflowClient({ connection, namespace, taskQueue, saga })
@@ -83,22 +79,21 @@ export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
         data,
         meta,
       }),
-    list: (filter = {}, limit = DEFAULT_LIMIT, after) => statuses.list(filter, limit, after),
-    inspect: sagaId => inspect({ definition, reducer, runHistory, workflowClient }, sagaId),
+    list: statuses.list,
+    inspect: sagaId => inspect({ reducer, runHistory, workflowClient }, sagaId),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
 
 async function inspect<State>(
   parts: {
-    readonly definition: Pick<SagaDefinition<State, SagaEvent>, 'phase'>
     readonly reducer: HistoryReducer<State>
     readonly runHistory: RunHistory<State>
     readonly workflowClient: WorkflowClient
   },
   sagaId: string,
 ): ReturnType<SagaRunner<SagaEvent>['inspect']> {
-  const { definition, reducer, runHistory, workflowClient } = parts
+  const { reducer, runHistory, workflowClient } = parts
   const run = await workflowClient.readRun(sagaId)
   const base = run?.base ?? (await runHistory.origin(sagaId))
   const past = await runHistory.read(sagaId, base)
@@ -107,7 +102,7 @@ async function inspect<State>(
   const all = [...past.events, ...recorded]
   if (all.length === 0) return undefined
   return {
-    status: statusOf(definition, sagaId, recorded.reduce(reducer.apply, past.progress)),
+    status: reducer.statusOf(sagaId, recorded.reduce(reducer.apply, past.progress)),
     history: all.map(({ type, data, recordedAt }) => ({ type, data, at: recordedAt })),
   }
 }

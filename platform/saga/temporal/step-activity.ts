@@ -7,8 +7,8 @@ import {
   attemptCall,
   countAttempt,
   describeFailure,
+  failureEvent,
   idempotencyKey,
-  isTimeUp,
   policyWithDefaults,
   reportInFlight,
   responseEvent,
@@ -22,7 +22,6 @@ type StepOptions = {
   readonly perform: (call: Call) => Promise<StepResponse>
   readonly policy: SagaPolicy | undefined
   readonly logger: Pick<Logger, 'warn'> | undefined
-  readonly now: () => Date
 }
 
 /** The workflow's `heartbeatTimeout` says after how long without one another worker takes over the step. */
@@ -54,8 +53,8 @@ async function attempt(
   try {
     const { response, meta } = await options.within(() => attemptCall({ ...options, saga }, sagaId, request))
     countAttempt(saga, request, response.status)
-    const { type, data } = responseEvent(call.step, response, options.now())
-    return { kind: 'event', arrival: { ...eventOf(request, 'answer'), type, data, meta } }
+    const event = responseEvent(call.step, response, new Date())
+    return { kind: 'event', arrival: { ...event, ...eventOf(request, 'answer'), meta } }
   } catch (error) {
     return failureOutcome(options, request, error)
   }
@@ -67,19 +66,17 @@ function failureOutcome(options: StepOptions, request: StepRequest, error: unkno
   const limits = policyWithDefaults(options.policy)
   const info = activityInfo()
   const tries = request.tries + info.attempt
-  const now = options.now()
-  const isOver = isTimeUp(call, limits, { error, elapsedMs: now.getTime() - info.scheduledTimestampMs })
-  const data = { step: call.step, error: describeFailure(error), at: now.toISOString() }
-  if (isOver && call.patience === 'bounded') {
+  const event = failureEvent(call, limits, { error, since: info.scheduledTimestampMs, now: new Date() })
+  if (event?.type === 'StepFailed') {
     countAttempt(saga, request, 'failed')
-    return { kind: 'event', arrival: { ...eventOf(request, 'answer'), type: 'StepFailed', data, meta } }
+    return { kind: 'event', arrival: { ...event, ...eventOf(request, 'answer'), meta } }
   }
   countAttempt(saga, request, 'unknown')
   const delay = Math.max(1, Math.round(fullJitter(tries - 1, limits.firstDelayMs, limits.lastDelayMs)))
-  if (isOver && !request.isStuck) {
+  if (event && !request.isStuck) {
     const detail = { err: error, saga, sagaId, step: call.step }
     options.logger?.warn(detail, 'a saga step is stuck, retrying until it succeeds')
-    const arrival = { ...eventOf(request, 'stuck'), type: 'StepStuck', data, meta }
+    const arrival = { ...event, ...eventOf(request, 'stuck'), meta }
     return { kind: 'stuck', arrival, afterMs: delay, tries }
   }
   throw ApplicationFailure.create({ message: describeFailure(error), nextRetryDelay: delay })

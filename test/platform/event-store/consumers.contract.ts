@@ -13,7 +13,8 @@ import {
   write,
 } from '#test/platform/event-store/fixtures.ts'
 
-const WAIT = 10_000
+/** A limit for tests that hang. */
+const WAIT = 60_000
 
 export function describeConsumers(adapter: string, fixture: () => Promise<Fixture>): void {
   describe(`consumers of an event store on ${adapter}`, () => {

@@ -44,6 +44,6 @@ export function upTo(count: number): number[] {
 }
 
 /** Waits for what nothing announces. */
-export async function eventually(assertion: () => void | Promise<void>, timeout = 10_000): Promise<void> {
-  await vi.waitFor(assertion, { timeout, interval: 20 })
+export async function eventually(assertion: () => void | Promise<void>): Promise<void> {
+  await vi.waitFor(assertion, { timeout: 60_000, interval: 20 })
 }

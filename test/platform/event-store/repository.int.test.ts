@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Decision, refuse } from '#platform/domain/decision.ts'
 import type { Aggregate, CommandContext, Repository, Transition } from '#platform/event-store/aggregate.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
@@ -46,18 +46,23 @@ function key(name: string, body = name): CommandContext {
 }
 
 let url: string
+let open: AsyncDisposableStack
 let store: EventStore
 let accounts: Repository<Account, AccountEvent>
 
-async function openStore(now?: () => Date): Promise<EventStore> {
-  const opened = await openPostgresEventStore({ url, ...(now && { now }) })
-  onTestFinished(() => opened[Symbol.asyncDispose]())
-  return opened
-}
-
 beforeEach(async () => {
+  open = new AsyncDisposableStack()
   url = await freshDatabase()
+  store = open.use(await openPostgresEventStore({ url }))
+  accounts = createRepository(store, ACCOUNT)
 })
+
+afterEach(() => open.disposeAsync())
+
+/** Opens the repository as another process would. */
+async function openElsewhere(): Promise<Repository<Account, AccountEvent>> {
+  return createRepository(open.use(await openPostgresEventStore({ url })), ACCOUNT)
+}
 
 /** The result that a repeat of the command gets: a repeat has no transition. */
 function repeatOf({
@@ -69,15 +74,8 @@ function repeatOf({
   return { ...first, repeated: true }
 }
 
-/** Each test begins here, since what is opened is closed when the test that opened it ends. */
-async function begin(aggregate: Aggregate<Account, AccountEvent> = ACCOUNT, now?: () => Date): Promise<void> {
-  store = await openStore(now)
-  accounts = createRepository(store, aggregate)
-}
-
 describe('commands', () => {
   test('a command that creates is decided without a read, and again on the stored state if there is one', async () => {
-    await begin()
     const creating = (name: string) => ({ ...key(name), creates: true })
     await accounts.handle('1', creating('a'), deposit(10), 'first')
     expect(await accounts.handle('2', creating('a'), deposit(10), 'again')).toMatchObject({
@@ -95,7 +93,6 @@ describe('commands', () => {
   })
 
   test('accepted events are appended, and handle returns the new state', async () => {
-    await begin()
     expect(await accounts.load('1')).toEqual({ state: { balance: 0 }, version: 0 })
     const handled = await accounts.handle('1', key('a'), deposit(10), { told: 'you' })
     expect(handled).toEqual({
@@ -117,7 +114,6 @@ describe('commands', () => {
   })
 
   test('an outcome may be computed from the accepted events', async () => {
-    await begin()
     const told = (events: readonly AccountEvent[]) => events.map(({ type }) => type)
     expect(await accounts.handle('1', key('a'), deposit(1), told)).toMatchObject({ outcome: ['Deposited'] })
     expect(await accounts.handle('1', key('a'), deposit(1), told)).toMatchObject({
@@ -127,8 +123,7 @@ describe('commands', () => {
   })
 
   test('a repeated command gets its first outcome, from this process and another, and writes nothing', async () => {
-    await begin()
-    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    const elsewhere = await openElsewhere()
     const first = await accounts.handle('1', key('a'), deposit(10), { n: 1 })
     const again = repeatOf(first)
     expect(await accounts.handle('1', key('a'), deposit(10), { n: 2 })).toEqual(again)
@@ -137,7 +132,6 @@ describe('commands', () => {
   })
 
   test('a repeated command gets its first refusal, also when it would be accepted now', async () => {
-    await begin()
     const refused = await accounts.handle('1', key('a'), withdraw(5))
     expect(refused).toEqual({
       status: 'refused',
@@ -153,7 +147,6 @@ describe('commands', () => {
   })
 
   test('a key whose command was refused can be used for another body, which is recorded in its place', async () => {
-    await begin()
     await accounts.handle('1', key('open'), deposit(10))
     const refused = await accounts.handle('1', key('a', 'too much'), withdraw(50))
     expect(await accounts.findResult(key('a', 'less'))).toBeUndefined()
@@ -167,8 +160,7 @@ describe('commands', () => {
   })
 
   test('one of many concurrent bodies gets the key of a refused command', async () => {
-    await begin()
-    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    const elsewhere = await openElsewhere()
     await accounts.handle('1', key('open'), deposit(100))
     await accounts.handle('1', key('a', 'first'), withdraw(500))
     const results = await Promise.allSettled(
@@ -181,14 +173,12 @@ describe('commands', () => {
   })
 
   test('a repeated command gets its first outcome, also when it would be refused now', async () => {
-    await begin()
     await accounts.handle('1', key('a'), deposit(10))
     const first = await accounts.handle('1', key('b'), withdraw(10), 'done')
     expect(await accounts.handle('1', key('b'), withdraw(10), 'done')).toEqual(repeatOf(first))
   })
 
   test('an accepted command without events is remembered too', async () => {
-    await begin()
     const nothing = (): Decision<AccountEvent, Refused> => ({ accepted: [] })
     expect(await accounts.handle('1', key('a'), nothing, 'first')).toMatchObject({ repeated: false })
     expect(await accounts.handle('1', key('a'), deposit(1), 'second')).toMatchObject({
@@ -199,7 +189,6 @@ describe('commands', () => {
   })
 
   test('a key that was used for another body is a conflict; the order of its fields is not another body', async () => {
-    await begin()
     await accounts.handle('1', { key: 'a', body: { x: 1, y: { p: 1, q: 2 } } }, deposit(1))
     await expect(accounts.handle('1', { key: 'a', body: { x: 2 } }, deposit(1))).rejects.toMatchObject({
       code: 'CONFLICT',
@@ -209,7 +198,6 @@ describe('commands', () => {
   })
 
   test('findResult returns the first result of a command', async () => {
-    await begin()
     expect(await accounts.findResult(key('a'))).toBeUndefined()
     const refused = await accounts.handle('1', key('a'), withdraw(1))
     expect(await accounts.findResult(key('a'))).toEqual(repeatOf(refused))
@@ -219,7 +207,6 @@ describe('commands', () => {
   })
 
   test('handle throws what decide throws, and records nothing', async () => {
-    await begin()
     const thrower = () => {
       throw new RangeError('not so')
     }
@@ -230,16 +217,14 @@ describe('commands', () => {
 
 describe('concurrency', () => {
   test('commands on one aggregate from two processes all take effect, each once', async () => {
-    await begin()
-    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    const elsewhere = await openElsewhere()
     await Promise.all(upTo(60).map(n => (n % 2 ? accounts : elsewhere).handle('1', key(`k${n}`), deposit(1))))
     expect(await accounts.load('1')).toEqual({ state: { balance: 60 }, version: 60 })
     expect(await elsewhere.load('1')).toEqual({ state: { balance: 60 }, version: 60 })
   })
 
   test('an account is never overdrawn, however many ask at once', async () => {
-    await begin()
-    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    const elsewhere = await openElsewhere()
     await accounts.handle('1', key('open'), deposit(10))
     const results = await Promise.all(
       upTo(30).map(n => (n % 2 ? accounts : elsewhere).handle('1', key(`k${n}`), withdraw(1))),
@@ -249,23 +234,20 @@ describe('concurrency', () => {
   })
 
   test('a refusal is never decided on a state that another process has moved on from', async () => {
-    await begin()
-    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    const elsewhere = await openElsewhere()
     await accounts.handle('1', key('a'), deposit(1))
     await elsewhere.handle('1', key('b'), deposit(100))
     expect(await accounts.handle('1', key('c'), withdraw(50))).toMatchObject({ status: 'accepted' })
   })
 
   test('a load sees what another process wrote', async () => {
-    await begin()
-    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    const elsewhere = await openElsewhere()
     await accounts.handle('1', key('a'), deposit(1))
     await elsewhere.handle('1', key('b'), deposit(2))
     expect(await accounts.load('1')).toEqual({ state: { balance: 3 }, version: 2 })
   })
 
   test('a command that conflicts in every attempt fails with UNAVAILABLE', async () => {
-    await begin()
     let version = 0
     const racing: EventStore = {
       ...store,
@@ -296,8 +278,7 @@ describe('several aggregates', () => {
   }
 
   test('all change together or none, also against transfers the other way round', async () => {
-    await begin()
-    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    const elsewhere = await openElsewhere()
     await accounts.handle('from', key('open'), deposit(20))
     const results = await Promise.all(
       upTo(40).map(n =>
@@ -314,15 +295,13 @@ describe('several aggregates', () => {
   })
 
   test('a repeat of a command over several gets its first answer', async () => {
-    await begin()
     await accounts.handle('from', key('open'), deposit(1))
     const first = await accounts.handleMany(['from', 'to'], key('a'), transfer(1), 'moved')
     expect(await accounts.handleMany(['from', 'to'], key('a'), transfer(1), 'moved')).toEqual(repeatOf(first))
   })
 
   test('handleMany conflicts when an aggregate without events has changed', async () => {
-    await begin()
-    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    const elsewhere = await openElsewhere()
     await accounts.handle('limit', key('a'), deposit(5))
     await accounts.handle('1', key('b'), deposit(1))
     await elsewhere.handle('limit', key('c'), deposit(-4))
@@ -337,7 +316,6 @@ describe('several aggregates', () => {
   })
 
   test('events for an aggregate that was not asked for are a mistake of the decider', async () => {
-    await begin()
     const stray = (): Decision<{ id: string; event: AccountEvent }, Refused> => ({
       accepted: [{ id: 'other', event: { type: 'Deposited', data: { minor: 1 } } }],
     })
@@ -347,7 +325,6 @@ describe('several aggregates', () => {
 
 describe('history', () => {
   test('the state is read as it was before it ceased to be so', async () => {
-    await begin()
     for (const [n, minor] of [1, 2, -2, 4].entries()) await accounts.handle('1', key(`k${n}`), deposit(minor))
     const upToBalance = (most: number) => accounts.loadWhile('1', ({ balance }) => balance <= most)
     expect(await upToBalance(-1)).toEqual({ state: { balance: 0 }, version: 0 })
@@ -365,7 +342,7 @@ describe('history', () => {
         'Deposited@2': data => ({ minor: Number(data.cents) * 10 }),
       },
     }
-    await begin(lifted)
+    const older = createRepository(store, lifted)
     const deposited = (schema: number, data: { [key: string]: number }) => ({
       type: 'Deposited',
       schema,
@@ -381,24 +358,22 @@ describe('history', () => {
         event('Forgotten', { minor: 1_000 }),
       ),
     )
-    expect(await accounts.load('1')).toEqual({ state: { balance: 33 }, version: 4 })
-    expect((await accounts.history('1')).map(({ event }) => event.data)).toEqual([
+    expect(await older.load('1')).toEqual({ state: { balance: 33 }, version: 4 })
+    expect((await older.history('1')).map(({ event }) => event.data)).toEqual([
       { minor: 10 },
       { minor: 20 },
       { minor: 3 },
     ])
-    await accounts.handle('1', key('a'), deposit(1))
+    await older.handle('1', key('a'), deposit(1))
     expect((await store.readStream('account-1', { after: 4 }))[0]).toMatchObject({ schema: 3 })
   })
 
   test('an event of a newer build stops an older one rather than being misread', async () => {
-    await begin()
     await store.append(write('account-1', 0, { type: 'Deposited', schema: 2, data: {} }))
     await expect(accounts.load('1')).rejects.toMatchObject({ code: 'EVENT_FROM_NEWER_BUILD' })
   })
 
   test('an aggregate that lacks an upcaster is refused at the start', async () => {
-    await begin()
     const lacking = { ...ACCOUNT, schemas: { Deposited: 3 }, upcasters: { 'Deposited@1': () => ({}) } }
     expect(() => createRepository(store, lacking)).toThrow('Deposited@2')
   })
@@ -411,8 +386,8 @@ describe('snapshots', () => {
   })
 
   test('a snapshot is saved every few events, and a load reads only later events', async () => {
-    await begin(saving(1))
-    for (const n of upTo(7)) await accounts.handle('1', key(`k${n}`), deposit(1))
+    const saved = createRepository(store, saving(1))
+    for (const n of upTo(7)) await saved.handle('1', key(`k${n}`), deposit(1))
     await eventually(async () =>
       expect(await store.loadSnapshot('account-1', 1)).toEqual({
         version: 5,
@@ -434,7 +409,6 @@ describe('snapshots', () => {
   })
 
   test('a snapshot of another state schema is not used', async () => {
-    await begin(saving(1))
     await store.append(write('account-1', 0, event('Deposited', { minor: 7 })))
     await store.saveSnapshot('account-1', { version: 1, schema: 1, state: { balance: 1_000_000 } })
     const newer = createRepository(store, saving(2))
@@ -442,7 +416,6 @@ describe('snapshots', () => {
   })
 
   test('a snapshot that cannot be saved is logged, and the command succeeds', async () => {
-    await begin()
     const warned = Promise.withResolvers<unknown>()
     const failing: EventStore = { ...store, saveSnapshot: () => Promise.reject(new Error('disk full')) }
     const logger = { warn: (...args: unknown[]) => warned.resolve(args[0]) }

@@ -1,34 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { startKillable } from '#test/fixtures/killable-process.ts'
 import { runTrips, SUCCESS, untilHistory } from './runner-fixture.ts'
 import { tripOf, tripUntil } from './trip-saga.ts'
 
-/** A runner in a process of its own; `said` resolves when it has printed `line`. */
-function startKillable(url: string) {
-  const script = fileURLToPath(new URL('./crash-worker.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, url], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })
-  const printed = new Set<string>()
-  lines.on('line', line => printed.add(line))
-  return {
-    async said(line: string) {
-      while (!printed.has(line)) await once(lines, 'line')
-    },
-    async [Symbol.asyncDispose]() {
-      if (child.signalCode !== null) return
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    },
-  }
-}
-
 test('the next runner continues under the same keys when one is killed in the middle of a step and before a timer', async () => {
   const url = await freshDatabase()
-  await using worker = startKillable(url)
+  await using worker = startKillable(new URL('./crash-worker.ts', import.meta.url), [url])
   await worker.said('ready')
 
   const keys: string[] = []
@@ -42,7 +20,7 @@ test('the next runner continues under the same keys when one is killed in the mi
   await expect.poll(() => heir.runner.list()).toHaveLength(2)
   expect(keys).toEqual([])
 
-  await worker[Symbol.asyncDispose]()
+  await worker.kill()
   await untilHistory(heir, 't1', 'StepSucceeded pay')
   await untilHistory(heir, 't2', 'StepSucceeded remind')
   expect(keys.toSorted()).toEqual(['t1:book', 't1:pay', 't2:remind'])

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import { createHistoryReducer, statusOf } from '#platform/saga/history.ts'
+import { createHistoryReducer } from '#platform/saga/history.ts'
 import { tripOf, tripSaga, tripUntil } from './trip-saga.ts'
 
 function recorded(...events: { type: string; data: JsonObject; schema?: number }[]): RecordedEvent[] {
@@ -27,7 +27,8 @@ function progressAfter(...events: Parameters<typeof recorded>) {
 }
 
 function statusAfter(...events: Parameters<typeof recorded>) {
-  return statusOf(tripSaga, 't1', progressAfter(...events))
+  const reducer = createHistoryReducer(tripSaga)
+  return reducer.statusOf('t1', reducer.replay(recorded(...events)))
 }
 
 test('the pending calls are those without a response', () => {

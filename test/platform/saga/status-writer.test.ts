@@ -28,7 +28,7 @@ function recordingWriter() {
         return promise
       },
     },
-    () => {},
+    { saga: 'trip', logger: undefined },
   )
   return { writer, writes, positions: () => writes.map(write => write.positions) }
 }

@@ -1,15 +1,14 @@
-import { spawn } from 'node:child_process'
-import { connect, createServer, type Socket } from 'node:net'
-import path from 'node:path'
-import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { describe, expect, type TestContext, test } from 'vitest'
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { type KillableProcess, startKillable } from '#test/fixtures/killable-process.ts'
+import { createTcpProxy } from '#test/fixtures/tcp-proxy.ts'
 import { appendMany, event, eventually, positions, upTo, write } from '#test/platform/event-store/fixtures.ts'
 
-const WAIT = 20_000
+/** A limit for tests that hang. */
+const WAIT = 60_000
 
 type Context = Pick<TestContext, 'onTestFinished'>
 
@@ -37,63 +36,11 @@ async function cut(client: pg.Client, application: string): Promise<number> {
   return rows.length
 }
 
-/** A way to the database that can be closed, with all that goes through it, and opened again at the same address. */
-async function openProxy({ onTestFinished }: Context, database: string) {
-  const url = new URL(database)
-  const target = { host: url.hostname, port: Number(url.port) }
-  const sockets = new Set<Socket>()
-  const server = createServer(near => {
-    const far = connect(target)
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from)
-      from.pipe(to)
-      from.on('error', () => to.destroy()).on('close', () => to.destroy())
-    }
-  })
-  const listen = (port: number) =>
-    new Promise<number>(resolve =>
-      server.listen(port, '127.0.0.1', () => {
-        const address = server.address()
-        resolve(typeof address === 'object' && address ? address.port : 0)
-      }),
-    )
-  const close = () =>
-    new Promise<void>(resolve => {
-      server.close(() => resolve())
-      for (const socket of sockets) socket.destroy()
-      sockets.clear()
-    })
-  const port = await listen(0)
-  onTestFinished(close)
-  url.port = String(port)
-  url.hostname = '127.0.0.1'
-  return { url: url.href, close, listen: () => listen(port) }
-}
-
-/** A process that owns the consumer: `line` resolves when it prints that line. */
-function spawnOwner({ onTestFinished }: Context, url: string, name: string) {
-  const script = path.join(import.meta.dirname, '..', 'consumer-process.ts')
-  const child = spawn(process.execPath, [script, url, name], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
-  const seen = new Set<string>()
-  const waiting = new Map<string, () => void>()
-  createInterface(child.stdout).on('line', line => {
-    seen.add(line)
-    waiting.get(line)?.()
-  })
-  const kill = async () => {
-    child.kill('SIGKILL')
-    await ended
-  }
-  onTestFinished(kill)
-  return {
-    kill,
-    line: (line: string) =>
-      seen.has(line) ? Promise.resolve() : new Promise<void>(resolve => waiting.set(line, resolve)),
-  }
+/** A process that owns the consumer `views`, and prints `owner` and `handled <position>`. */
+function startOwner({ onTestFinished }: Context, url: string): KillableProcess {
+  const owner = startKillable(new URL('../consumer-process.ts', import.meta.url), [url, 'views'])
+  onTestFinished(owner.kill)
+  return owner
 }
 
 describe('leases', () => {
@@ -114,8 +61,8 @@ describe('leases', () => {
   test.concurrent('when the owner is killed, another process takes over within its lease', async context => {
     const url = await freshDatabase()
     const store = await openStore(context, url)
-    const owner = spawnOwner(context, url, 'views')
-    await owner.line('owner')
+    const owner = startOwner(context, url)
+    await owner.said('owner')
     const handled: number[] = []
     const standby = await store.consume({
       name: 'views',
@@ -124,7 +71,7 @@ describe('leases', () => {
       },
     })
     await appendMany(store, 'order', 3)
-    await owner.line('handled 3')
+    await owner.said('handled 3')
     await standby.reached(3, WAIT)
     expect(standby.status().owner).toBe(false)
     await owner.kill()
@@ -200,7 +147,9 @@ describe('connections', () => {
   })
 
   test.concurrent('while the server is away callers hear UNAVAILABLE; when it is back all goes on', async context => {
-    const proxy = await openProxy(context, await freshDatabase())
+    const proxy = await createTcpProxy(await freshDatabase())
+    context.onTestFinished(proxy.close)
+    await proxy.open()
     const store = await openStore(context, proxy.url)
     const handled: RecordedEvent[] = []
     const consumer = await store.consume({
@@ -213,7 +162,7 @@ describe('connections', () => {
     await proxy.close()
     await expect(store.append(write('stock-1', 0))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await expect(store.readStream('order-1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    await proxy.listen()
+    await proxy.open()
     await eventually(() => store.append(write('stock-1', 0)).then(() => {}))
     expect(await consumer.reached(4, WAIT)).toBe(true)
     expect(new Set(positions(handled))).toEqual(new Set(upTo(4)))

@@ -36,7 +36,6 @@ function deciding(runLength = 100) {
   const writer = { write: statuses.write }
   return createDecisionActivities({
     store,
-    definition: tripSaga,
     reducer,
     runHistory,
     statuses,
@@ -46,21 +45,21 @@ function deciding(runLength = 100) {
 }
 
 function arrival(inputId: string, { type, data }: TripEvent): RunEvent {
-  const at = new Date().toISOString()
-  return { commandId: `t1:input:${inputId}`, type, schema: 1, data, meta: {}, id: randomUUID(), at }
+  return { ...arrived(`input:${inputId}`), type, data }
 }
 
 function answer(step: string): RunEvent {
-  const at = new Date().toISOString()
-  const data = { step, result: {}, at }
+  const data = { step, result: {}, at: new Date().toISOString() }
+  return { ...arrived(`${step}:answer`), type: 'StepSucceeded', data }
+}
+
+function arrived(command: string) {
   return {
-    commandId: `t1:${step}:answer`,
-    type: 'StepSucceeded',
+    commandId: `t1:${command}`,
     schema: 1,
-    data,
     meta: {},
     id: randomUUID(),
-    at,
+    at: new Date().toISOString(),
   }
 }
 

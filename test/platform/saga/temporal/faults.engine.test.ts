@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
 import { freePort } from '#start/postgres-server.ts'
-import { startKillable } from '#test/platform/saga/killable-process.ts'
+import { startKillable } from '#test/fixtures/killable-process.ts'
 import {
   historyOf,
   type Perform,
@@ -12,6 +12,7 @@ import {
 } from '#test/platform/saga/runner-fixture.ts'
 import {
   cancelWorkflow,
+  describeOnTemporal,
   freshEnvironment,
   runTripsOnTemporal,
   type TemporalTripRunner,
@@ -19,28 +20,17 @@ import {
   type TripSettings,
 } from '#test/platform/saga/temporal/temporal-fixture.ts'
 import { type Trip, type TripEvent, tripOf, tripSaga, tripUntil } from '#test/platform/saga/trip-saga.ts'
-import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
-import { temporal } from '#testbed/engines/temporal.ts'
+import type { RunningEngine } from '#testbed/engines/engine.ts'
 
 const CRASH_WORKER = new URL('./crash-worker.ts', import.meta.url)
 
-const found = temporal.find()
-const missing = missingReason(temporal)
-
-describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${found?.version}`, () => {
-  let server: RunningEngine
+describeOnTemporal(server => {
   let environment: TripEnvironment
   let open: AsyncDisposableStack
 
-  beforeAll(async () => {
-    if (found) server = await found.start()
-  })
-
-  afterAll(() => server?.[Symbol.asyncDispose]())
-
   beforeEach(async () => {
     open = new AsyncDisposableStack()
-    environment = await freshEnvironment(server.url)
+    environment = await freshEnvironment(server().url)
   })
 
   afterEach(() => open.disposeAsync())
@@ -60,13 +50,14 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
   }
 
   function faults(): NonNullable<RunningEngine['faults']> {
-    if (!server.faults) throw new Error('this Temporal is not ours to hurt: run without TEMPORAL_URL')
-    return server.faults
+    const { faults } = server()
+    if (!faults) throw new Error('this Temporal is not ours to hurt: run without TEMPORAL_URL')
+    return faults
   }
 
   test('another process continues under the same keys when one is killed in the middle of a step and before a timer', async () => {
     const dueAt = new Date(Date.now() + 15_000).toISOString()
-    await using worker = startKillable(CRASH_WORKER, environment.url, environment.databaseUrl, dueAt)
+    await using worker = startKillable(CRASH_WORKER, [environment.url, environment.databaseUrl, dueAt])
     await worker.said('t1:book')
     const { keys, perform } = performing()
     const heir = await run({ perform })
@@ -276,7 +267,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
   })
 
   test('an error says that a namespace does not exist', async () => {
-    const url = server.url.replace('/default', '/nobodys')
+    const url = server().url.replace('/default', '/nobodys')
     const failure = run({ perform: async () => SUCCESS, startTimeoutMs: 500 }, { ...environment, url })
     await expect(failure).rejects.toMatchObject({
       code: 'WORKFLOWS_UNREACHABLE',

@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client, Connection, type WorkflowService } from '@temporalio/client'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
+import type { OpenSagaRunner } from '#platform/saga/open.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
-import { startTemporalSagaRunner, type TemporalSagaRunner } from '#platform/saga/temporal/runner.ts'
+import { startTemporalSagaRunner } from '#platform/saga/temporal/runner.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import {
   FAST_POLICY,
@@ -14,11 +16,13 @@ import {
   type TripRunner,
 } from '#test/platform/saga/runner-fixture.ts'
 import { type Trip, type TripEvent, tripSaga } from '#test/platform/saga/trip-saga.ts'
+import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
+import { temporal } from '#testbed/engines/temporal.ts'
 
 /** Failures in these tests are intended, so nothing is logged. */
 export const QUIET = { warn() {}, error() {}, debug() {} }
 
-export type TemporalTripRunner = TripRunner & { readonly runner: TemporalSagaRunner<TripEvent> }
+export type TemporalTripRunner = TripRunner & { readonly runner: OpenSagaRunner<TripEvent> }
 
 export type TripSettings = {
   readonly perform: Perform
@@ -29,6 +33,25 @@ export type TripSettings = {
 }
 
 export type TripEnvironment = { readonly url: string; readonly databaseUrl: string }
+
+const found = temporal.find()
+const missing = missingReason(temporal)
+
+/** Describes tests that share one server, and are skipped where there is none. */
+export function describeOnTemporal(body: (server: () => RunningEngine) => void): void {
+  const title = missing ? `on Temporal (skipped: ${missing})` : `on ${found?.version}`
+  describe.skipIf(missing)(title, () => {
+    let server: RunningEngine | undefined
+    beforeAll(async () => {
+      server = await found?.start()
+    })
+    afterAll(() => server?.[Symbol.asyncDispose]())
+    body(() => {
+      if (!server) throw new Error('Temporal was not started')
+      return server
+    })
+  })
+}
 
 export async function freshEnvironment(url: string): Promise<TripEnvironment> {
   return { url: await freshNamespace(url), databaseUrl: await freshDatabase() }

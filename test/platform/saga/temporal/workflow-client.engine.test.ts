@@ -1,28 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
 import { connectToTemporal } from '#platform/saga/temporal/worker.ts'
 import { createWorkflowClient } from '#platform/saga/temporal/workflow-client.ts'
-import { freshNamespace, QUIET } from '#test/platform/saga/temporal/temporal-fixture.ts'
-import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
-import { temporal } from '#testbed/engines/temporal.ts'
+import { describeOnTemporal, freshNamespace, QUIET } from '#test/platform/saga/temporal/temporal-fixture.ts'
 
 /** More than what a circuit needs to open. */
 const SWEPT = 40
 
-const found = temporal.find()
-const missing = missingReason(temporal)
-
-describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${found?.version}`, () => {
-  let server: RunningEngine
-
-  beforeAll(async () => {
-    if (found) server = await found.start()
-  })
-
-  afterAll(() => server?.[Symbol.asyncDispose]())
-
+describeOnTemporal(server => {
   test('a sweep over sagas that have already begun does not hold up the events of another', async () => {
-    const environment = readTemporalUrl(await freshNamespace(server.url))
+    const environment = readTemporalUrl(await freshNamespace(server().url))
     const connection = await connectToTemporal(environment, 10_000, QUIET)
     try {
       const { namespace } = environment
