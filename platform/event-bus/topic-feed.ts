@@ -1,7 +1,5 @@
 // Keeps the newest messages of a topic in memory, read once per process for all its subscriptions.
-import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import { checkName, oldestPositionIn } from '#platform/event-bus/validation.ts'
-import { jittered } from '#platform/resilience/backoff.ts'
+import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 
 export type TopicFeed = {
   /** Returns the messages past `position`, at most `limit`: from memory if they are new, else from the log. */
@@ -11,89 +9,57 @@ export type TopicFeed = {
   close(): Promise<void>
 }
 
-export type FeedSource = {
-  readonly read: (after: number, limit: number) => Promise<readonly BusMessage[]>
-  /** Calls `listener` when messages may have been published; returns a function that stops it. */
-  readonly listen: (listener: () => void) => () => void
-  readonly onError: (error: unknown) => void
+/** What a follower of a topic's end tells the feed. */
+export type FeedInput = {
+  /** The position after which to begin. */
+  readonly end: number
+  /** Takes the messages that come next. */
+  add(page: readonly BusMessage[]): void
+  /** Says that the next messages were deleted: the engine was away for as long as messages are kept. */
+  skipTo(oldest: number): void
+}
+
+/** How an engine reads a topic. */
+export type TopicReader = Pick<EventBus, 'read' | 'end'> & {
+  /** Gives the feed every message past its end, as soon as it is there, until disposed. */
+  follow(topic: string, feed: FeedInput): Promise<AsyncDisposable>
 }
 
 /** Messages kept in memory. A subscription that is further behind reads the log at its own pace. */
 const WINDOW = 2_000
-const PAGE = 1_000
-const POLL_MS = 1_000
 
 type FeedState = {
-  readonly source: FeedSource
   /** Every message past `from` up to `to`. */
   recent: BusMessage[]
   from: number
   to: number
   waiting: (() => void)[]
-  isClosed: boolean
-  /** Set when there may be messages past `to`. */
-  isDue: boolean
-  reading: Promise<void> | undefined
 }
 
-/** Opens a feed that keeps what comes after `end`, the topic's end. */
-export function openTopicFeed(source: FeedSource, end: number): TopicFeed {
-  const feed: FeedState = {
-    source,
-    recent: [],
-    from: end,
-    to: end,
-    waiting: [],
-    isClosed: false,
-    isDue: false,
-    reading: undefined,
-  }
-  const stopListening = source.listen(() => refresh(feed))
-  let timer = setTimeout(poll, jittered(POLL_MS))
-  function poll(): void {
-    refresh(feed)
-    timer = setTimeout(poll, jittered(POLL_MS))
-  }
+/** Opens a feed that keeps what comes after the topic's end. */
+export async function openTopicFeed(reader: TopicReader, topic: string): Promise<TopicFeed> {
+  const end = await reader.end(topic)
+  const feed: FeedState = { recent: [], from: end, to: end, waiting: [] }
+  const following = await reader.follow(topic, {
+    end,
+    add: page => add(feed, page),
+    skipTo(oldest) {
+      feed.recent = []
+      feed.from = feed.to = oldest
+    },
+  })
   return {
     async read(position, limit) {
-      if (position < feed.from) return source.read(position, limit)
+      if (position < feed.from) return reader.read(topic, position, limit)
       const first = indexPast(feed.recent, position)
       return feed.recent.slice(first, first + limit)
     },
     waitPast: (position, signal) => waitPast(feed, position, signal),
-    async close() {
-      feed.isClosed = true
-      stopListening()
-      clearTimeout(timer)
-      await feed.reading
-    },
+    close: async () => following[Symbol.asyncDispose](),
   }
 }
 
-function refresh(feed: FeedState): void {
-  feed.isDue = true
-  feed.reading ??= readDue(feed).finally(() => {
-    feed.reading = undefined
-  })
-}
-
-async function readDue(feed: FeedState): Promise<void> {
-  try {
-    while (feed.isDue && !feed.isClosed) {
-      feed.isDue = false
-      const page = await feed.source.read(feed.to, PAGE)
-      if (page.length === 0) continue
-      feed.isDue ||= page.length === PAGE
-      keep(feed, page)
-    }
-  } catch (error) {
-    const oldest = oldestPositionIn(error)
-    if (oldest === undefined) feed.source.onError(error)
-    else skipTo(feed, oldest)
-  }
-}
-
-function keep(feed: FeedState, page: readonly BusMessage[]): void {
+function add(feed: FeedState, page: readonly BusMessage[]): void {
   feed.recent.push(...page)
   feed.to = feed.recent.at(-1)?.position ?? feed.to
   if (feed.recent.length > WINDOW) {
@@ -104,13 +70,6 @@ function keep(feed: FeedState, page: readonly BusMessage[]): void {
   const woken = feed.waiting
   feed.waiting = []
   for (const wake of woken) wake()
-}
-
-/** The feed itself fell out of retention: the engine was away for as long as messages are kept. */
-function skipTo(feed: FeedState, oldest: number): void {
-  feed.recent = []
-  feed.from = feed.to = oldest
-  feed.isDue = true
 }
 
 function waitPast(feed: FeedState, position: number, signal: AbortSignal): Promise<void> {
@@ -134,27 +93,4 @@ function indexPast(messages: readonly BusMessage[], position: number): number {
     else low = middle + 1
   }
   return low
-}
-
-export type SharedFeeds = AsyncDisposable & {
-  open(topics: readonly string[]): Promise<{ readonly topic: string; readonly feed: TopicFeed }[]>
-}
-
-/** Opens one feed per topic, which lasts from its first subscription until the bus closes. */
-export function shareFeeds(openFeed: (topic: string) => Promise<TopicFeed>): SharedFeeds {
-  const feeds = new Map<string, Promise<TopicFeed>>()
-
-  function feedOf(topic: string): Promise<TopicFeed> {
-    const feed = feeds.get(topic) ?? openFeed(checkName('topic', topic))
-    feeds.set(topic, feed)
-    feed.catch(() => feeds.delete(topic)) // the next subscription tries again
-    return feed
-  }
-
-  return {
-    open: topics => Promise.all(topics.map(async topic => ({ topic, feed: await feedOf(topic) }))),
-    async [Symbol.asyncDispose]() {
-      for (const feed of feeds.values()) await (await feed).close()
-    },
-  }
 }

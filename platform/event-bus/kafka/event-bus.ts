@@ -8,22 +8,19 @@ import {
   toPublishError,
 } from '#platform/event-bus/kafka/connection.ts'
 import { createGroupCheckpoint, type Group, groupIdOf, openGroup } from '#platform/event-bus/kafka/group.ts'
-import { openLongPoll } from '#platform/event-bus/kafka/long-poll.ts'
 import { runMembership } from '#platform/event-bus/kafka/membership.ts'
 import { openTopicProducer } from '#platform/event-bus/kafka/producer.ts'
 import { deleteOldMessages } from '#platform/event-bus/kafka/retention.ts'
 import { checkTopics, openTopic } from '#platform/event-bus/kafka/topic.ts'
+import { followTopic } from '#platform/event-bus/kafka/topic-follower.ts'
 import { openTopicLog, type TopicLog } from '#platform/event-bus/kafka/topic-log.ts'
-import { type RetentionOptions, startRetention } from '#platform/event-bus/retention.ts'
-import { createSubscriptions, startTail } from '#platform/event-bus/subscriptions.ts'
-import { openTopicFeed, shareFeeds, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
+import { createTopicBus, type RetentionOptions, type TopicEngine } from '#platform/event-bus/topic-bus.ts'
 import { type KafkaSettings, parseKafkaUrl } from '#platform/event-bus/url.ts'
-import { checkName } from '#platform/event-bus/validation.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { isOutage } from '#platform/resilience/outage.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 
-export type KafkaEventBusOptions = RetentionOptions & {
+type KafkaEventBusOptions = RetentionOptions & {
   readonly url: string
   readonly logger?: StoreLogger
   /** How long to wait for a broker that does not answer; a minute by default. */
@@ -55,40 +52,26 @@ export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<
   const log = shareLogs(connection, settings)
   const bus: KafkaBus = { settings, connection, logger, log }
   const producer = opening.use(openTopicProducer(settings, connection))
-  const feeds = opening.use(shareFeeds(topic => openFeed(bus, topic)))
-  opening.use(startRetention(retentionMs => deleteOldInAll(bus, retentionMs), options))
-  const subscriptions = opening.use(createSubscriptions())
-  const open = opening.move()
-  const read: EventBus['read'] = async (topic, after, limit) =>
-    (await log(checkName('topic', topic))).read(after, limit)
-  const end: EventBus['end'] = async topic => (await log(checkName('topic', topic))).end()
-
-  return {
+  const engine: TopicEngine = {
     async publish(topic, events) {
-      checkName('topic', topic)
-      if (events.length === 0) return
       const opened = await log(topic).catch((error: unknown) => {
         throw toPublishError(error)
       })
       await producer.publish(opened.topic, events)
     },
-    async subscribe(group, topics, deliver) {
-      checkName('group', group)
-      const opened = await feeds.open(topics)
-      const joining = opened.map(async ({ topic, feed }) => {
-        return { group: await joinGroup(bus, group, topic), feed, deliver, logger }
-      })
-      const memberships = await Promise.all(joining)
-      return subscriptions.start(signal =>
-        memberships.map(membership => runMembership({ ...membership, signal })),
-      )
+    read: async (topic, after, limit) => (await log(topic)).read(after, limit),
+    end: async topic => (await log(topic)).end(),
+    async follow(name, feed) {
+      const { topic } = await log(name)
+      return followTopic({ connection: openConnection(settings, `tail-${name}`), topic, logger }, feed)
     },
-    tail: (topics, deliver, after = {}) =>
-      startTail({ read, end, feeds, subscriptions, logger }, { topics, deliver, after }),
-    read,
-    end,
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
+    async join({ group: name, topic, feed, deliver }) {
+      const group = await joinGroup(bus, name, topic)
+      return signal => runMembership({ group, feed, deliver, logger, signal })
+    },
+    deleteOld: retentionMs => deleteOldInAll(bus, retentionMs),
   }
+  return createTopicBus(engine, opening.move(), options)
 }
 
 /** Opens each topic once, and creates it if it does not exist. */
@@ -101,22 +84,6 @@ function shareLogs(connection: KafkaConnection, settings: KafkaSettings): KafkaB
     logs.set(name, log)
     log.catch(() => logs.delete(name)) // the next caller tries again
     return log
-  }
-}
-
-async function openFeed({ settings, logger, log }: KafkaBus, topic: string): Promise<TopicFeed> {
-  const opened = await log(topic)
-  const end = await opened.end()
-  const connection = openConnection(settings, `tail-${topic}`)
-  const poll = await openLongPoll({ connection, log: opened, end, logger })
-  const onError = (err: unknown) => logger?.warn({ err, topic }, 'bus messages could not be read, retrying')
-  const feed = openTopicFeed({ read: poll.read, listen: poll.listen, onError }, end)
-  return {
-    ...feed,
-    async close() {
-      await feed.close()
-      await poll[Symbol.asyncDispose]()
-    },
   }
 }
 

@@ -21,6 +21,7 @@ import {
 } from '#platform/event-bus/kafka/group-protocol.ts'
 import { findPositionBefore } from '#platform/event-bus/kafka/position-search.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
+import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
 
 /** How long a silent owner keeps its topic, and how often a live one sends a heartbeat. */
 export const SESSION_MS = 6_000
@@ -30,7 +31,7 @@ const REBALANCE_MS = 5_000
 /** The group's progress: `offsets` by partition, and the position of the message that was delivered last. */
 export type Checkpoint = { readonly offsets: readonly bigint[]; readonly position: number }
 
-/** This process as a member of the group. One call may be in flight at a time. */
+/** This process as a member of the group. One call waits for another: a heartbeat must name the generation that a join returns. */
 export type GroupMember = {
   /**
    * Joins the group anew. Resolves to true if this process owns the topic from now on, or still. Throws MembershipLost
@@ -121,24 +122,32 @@ type MemberState = {
 
 export function createMember(group: Group): GroupMember {
   const member: MemberState = { group, id: '', generation: -1, ownsSince: -1 }
+  const queue = createKeyedQueue()
+  const inTurn = <T>(work: () => Promise<T>) => queue.run([group.id], work)
   return {
-    join: () => join(member),
-    heartbeat: () =>
-      unlessRebalancing(async () => {
-        await request(member, coordinator =>
-          heartbeatV4.api.async(coordinator, group.id, member.generation, member.id),
-        )
-      }),
-    commit: checkpoint =>
-      unlessRebalancing(() => forgetWhenLost(member, () => writeCheckpoint(group, member, checkpoint))),
+    join: () => inTurn(() => join(member)),
+    heartbeat: () => inTurn(() => unlessRebalancing(() => sendHeartbeat(member))),
+    commit: checkpoint => inTurn(() => unlessRebalancing(() => commit(member, checkpoint))),
     // Kafka forgets a group that nobody was in for long.
-    checkpoint: async () => (await readCheckpoint(group)) ?? (await readOldest(group)),
-    async leave() {
-      if (member.id === '') return
-      const leaving = [{ memberId: member.id }]
-      await request(member, coordinator => leaveGroupV5.api.async(coordinator, group.id, leaving))
-    },
+    checkpoint: () => inTurn(async () => (await readCheckpoint(group)) ?? (await readOldest(group))),
+    leave: () => inTurn(() => leave(member)),
   }
+}
+
+async function sendHeartbeat(member: MemberState): Promise<void> {
+  await request(member, coordinator =>
+    heartbeatV4.api.async(coordinator, member.group.id, member.generation, member.id),
+  )
+}
+
+function commit(member: MemberState, checkpoint: Checkpoint): Promise<void> {
+  return forgetWhenLost(member, () => writeCheckpoint(member.group, member, checkpoint))
+}
+
+async function leave(member: MemberState): Promise<void> {
+  if (member.id === '') return
+  const leaving = [{ memberId: member.id }]
+  await request(member, coordinator => leaveGroupV5.api.async(coordinator, member.group.id, leaving))
 }
 
 function request<T>(member: MemberState, work: (coordinator: Connection) => Promise<T>): Promise<T> {

@@ -1,5 +1,4 @@
 // Runs a process's membership in a Kafka group: it owns the topic and delivers it, or stands by for the owner.
-
 import { runDeliveryLoop } from '#platform/event-bus/delivery-loop.ts'
 import type { BusMessage, Delivery } from '#platform/event-bus/event-bus.ts'
 import {
@@ -12,10 +11,9 @@ import {
   SESSION_MS,
 } from '#platform/event-bus/kafka/group.ts'
 import { offsetOf } from '#platform/event-bus/kafka/record-codec.ts'
-import { createSerialQueue } from '#platform/event-bus/kafka/serial-queue.ts'
 import type { TopicFeed } from '#platform/event-bus/topic-feed.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
-import { createWakeSignal, fullJitter, jittered } from '#platform/resilience/backoff.ts'
+import { fullJitter, jittered, pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 
 type Membership = {
   readonly group: Group
@@ -32,9 +30,7 @@ const SESSION_CHECK_MS = 250
 /** Runs until `signal` aborts; then the topic is free for another process. */
 export async function runMembership(membership: Membership): Promise<void> {
   const { group, signal, logger } = membership
-  const member = serialize(createMember(group))
-  const wakeSignal = createWakeSignal()
-  signal.addEventListener('abort', wakeSignal.notify)
+  const member = createMember(group)
   const ownership = createOwnership(membership, member)
   const runRound = createRound(member, ownership)
   for (let failures = 0; !signal.aborted; ) {
@@ -45,10 +41,8 @@ export async function runMembership(membership: Membership): Promise<void> {
       if (failures === 0) logger?.warn({ err, group: group.id }, 'bus group membership failed, retrying')
       failures += 1
     }
-    if (!signal.aborted)
-      await wakeSignal.wait(failures > 0 ? fullJitter(failures, 100, 2_000) : jittered(HEARTBEAT_MS))
+    await pauseUnlessAborted(failures > 0 ? fullJitter(failures, 100, 2_000) : jittered(HEARTBEAT_MS), signal)
   }
-  signal.removeEventListener('abort', wakeSignal.notify)
   await ownership.end()
   await member.leave().catch(() => {}) // the session runs out by itself
   await group.connection[Symbol.asyncDispose]()
@@ -161,17 +155,5 @@ function trackProgress(member: GroupMember) {
       if (position === committed) return
       if (await member.commit({ offsets: [...offsets], position })) committed = Math.max(committed, position)
     },
-  }
-}
-
-/** A heartbeat does not overtake a join, because it must name the generation that the join returns. */
-function serialize(member: GroupMember): GroupMember {
-  const queue = createSerialQueue()
-  return {
-    join: () => queue(member.join),
-    heartbeat: () => queue(member.heartbeat),
-    commit: checkpoint => queue(() => member.commit(checkpoint)),
-    checkpoint: () => queue(member.checkpoint),
-    leave: () => queue(member.leave),
   }
 }

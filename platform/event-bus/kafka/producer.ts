@@ -9,10 +9,10 @@ import {
 import { readEndOffsets, type TopicConnection } from '#platform/event-bus/kafka/fetch.ts'
 import { findOffsetsAfter, readRecordsAt } from '#platform/event-bus/kafka/position-search.ts'
 import { encodeRecord } from '#platform/event-bus/kafka/record-codec.ts'
-import { createSerialQueue } from '#platform/event-bus/kafka/serial-queue.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
 import type { KafkaSettings } from '#platform/event-bus/url.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
 
 type TopicProducer = AsyncDisposable & {
   publish(topic: Topic, events: readonly RecordedEvent[]): Promise<void>
@@ -47,11 +47,11 @@ type ProducerState = {
 
 export function openTopicProducer(settings: KafkaSettings, connection: KafkaConnection): TopicProducer {
   const producer: ProducerState = { settings, connection, ends: new Map(), client: undefined }
-  const queue = createSerialQueue()
+  const queue = createKeyedQueue()
   return {
-    publish: (topic, events) => queue(() => publish(producer, topic, events)),
+    publish: (topic, events) => queue.run(['client'], () => publish(producer, topic, events)),
     [Symbol.asyncDispose]: () =>
-      queue(async () => {
+      queue.run(['client'], async () => {
         await producer.client?.close()
       }),
   }

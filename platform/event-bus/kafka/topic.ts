@@ -62,9 +62,20 @@ export async function checkTopics(connection: KafkaConnection, settings: KafkaSe
   return names.map(name => name.slice(prefix.length))
 }
 
-async function findLayout(
+/** Returns undefined for a topic that does not exist. */
+function findLayout(connection: KafkaConnection, kafkaName: string): Promise<PartitionLayout | undefined> {
+  return readLayoutUntil(connection, kafkaName, layout => !layout || isLed(layout))
+}
+
+function isLed({ leaders }: PartitionLayout): boolean {
+  return leaders.length > 0 && leaders.every(node => node >= 0)
+}
+
+/** Reads the layout until it is as wanted. Returns it as it is when that takes too long. */
+async function readLayoutUntil(
   connection: KafkaConnection,
   kafkaName: string,
+  isWanted: (layout: PartitionLayout | undefined) => boolean,
 ): Promise<PartitionLayout | undefined> {
   const deadline = performance.now() + LEADERS_WITHIN_MS
   for (;;) {
@@ -74,7 +85,7 @@ async function findLayout(
         throw error
       }),
     )
-    if (!layout || layout.leaders.every(node => node >= 0) || performance.now() > deadline) return layout
+    if (isWanted(layout) || performance.now() > deadline) return layout
     connection.forgetLayout()
     await delay(50)
   }
@@ -94,18 +105,9 @@ async function createTopic(
         if (!hasApiError(error, 'TOPIC_ALREADY_EXISTS')) throw error
       }),
   )
-  const deadline = performance.now() + LEADERS_WITHIN_MS
-  for (;;) {
-    const layout = await findLayout(connection, kafkaName)
-    if (layout && layout.leaders.length > 0 && layout.leaders.every(node => node >= 0)) return layout
-    if (performance.now() > deadline)
-      throw new OperatorError(
-        'EVENT_BUS_TOPIC_WRONG',
-        `Kafka's topic ${kafkaName} was made, but nobody leads it`,
-      )
-    connection.forgetLayout()
-    await delay(50)
-  }
+  const layout = await readLayoutUntil(connection, kafkaName, made => made !== undefined && isLed(made))
+  if (layout && isLed(layout)) return layout
+  throw new OperatorError('EVENT_BUS_TOPIC_WRONG', `Kafka's topic ${kafkaName} was made, but nobody leads it`)
 }
 
 function checkPartitions(

@@ -8,24 +8,14 @@ import {
   readTopicEnd,
 } from '#platform/event-bus/postgres/messages.ts'
 import { prepareSchema } from '#platform/event-bus/postgres/schema.ts'
-import { type RetentionOptions, startRetention } from '#platform/event-bus/retention.ts'
-import { createSubscriptions, startTail } from '#platform/event-bus/subscriptions.ts'
-import { openTopicFeed, shareFeeds, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
-import { checkName } from '#platform/event-bus/validation.ts'
-import { type Notifications, openNotifications } from '#platform/postgres/notifications.ts'
-import { openPool, type Pool, type StoreLogger, toUnreachable } from '#platform/postgres/pool.ts'
+import { followTopic, notifyFollowers } from '#platform/event-bus/postgres/topic-follower.ts'
+import { createTopicBus, type RetentionOptions, type TopicEngine } from '#platform/event-bus/topic-bus.ts'
+import { openNotifications } from '#platform/postgres/notifications.ts'
+import { openPool, type StoreLogger, toUnreachable } from '#platform/postgres/pool.ts'
 
-export type PostgresEventBusOptions = RetentionOptions & {
+type PostgresEventBusOptions = RetentionOptions & {
   readonly url: string
   readonly logger?: StoreLogger
-}
-
-type PostgresBus = {
-  /** Commits are on disk when they return: a publisher's checkpoint relies on them. */
-  readonly pool: Pool
-  readonly soft: Pool
-  readonly notifications: Notifications
-  readonly logger: StoreLogger | undefined
 }
 
 /** Opens the event bus in the database at `url`, in a schema of its own. Throws OperatorError EVENT_BUS_UNREACHABLE. */
@@ -35,52 +25,24 @@ export async function openPostgresEventBus(options: PostgresEventBusOptions): Pr
     throw toUnreachable('EVENT_BUS_UNREACHABLE', { purpose: 'event bus', url }, cause)
   })
   const open = new AsyncDisposableStack()
+  // Commits are on disk when they return: a publisher's checkpoint relies on them.
   const pool = open.use(openPool({ url, purpose: 'event bus', max: 4, logger }))
   const soft = open.use(openPool({ url, purpose: 'event bus', max: 2, logger, soft: true }))
   const run = (text: string, values: readonly unknown[]) => soft.query({ text, values })
   const notifications = open.use(openNotifications({ url, channel: 'waybill_event_bus', run, logger }))
-  const bus: PostgresBus = { pool, soft, notifications, logger }
-  const feeds = open.use(shareFeeds(topic => openFeed(bus, topic)))
-  open.use(startRetention(retentionMs => deleteOldMessages(pool, retentionMs), options))
-  const subscriptions = open.use(createSubscriptions())
-  const read: EventBus['read'] = async (topic, after, limit) =>
-    readMessages(pool, checkName('topic', topic), { after, limit })
-  const end: EventBus['end'] = async topic => readTopicEnd(pool, checkName('topic', topic))
-
-  return {
+  const engine: TopicEngine = {
     async publish(topic, events) {
-      checkName('topic', topic)
-      if (events.length === 0) return
       await publishEvents(pool, topic, events)
-      notifications.notify(messagesOf(topic))
+      notifyFollowers(notifications, topic)
     },
-    async subscribe(group, topics, deliver) {
-      checkName('group', group)
-      const opened = await feeds.open(topics)
-      await Promise.all(opened.map(({ topic }) => joinGroup(pool, group, topic)))
-      return subscriptions.start(signal =>
-        opened.map(({ topic, feed }) => runMembership({ ...bus, group, topic, feed, deliver, signal })),
-      )
+    read: (topic, after, limit) => readMessages(pool, topic, { after, limit }),
+    end: topic => readTopicEnd(pool, topic),
+    follow: async (topic, feed) => followTopic({ topic, pool, notifications, logger }, feed),
+    async join(subscription) {
+      await joinGroup(pool, subscription.group, subscription.topic)
+      return signal => runMembership({ ...subscription, soft, notifications, logger, signal })
     },
-    tail: (topics, deliver, after = {}) =>
-      startTail({ read, end, feeds, subscriptions, logger }, { topics, deliver, after }),
-    read,
-    end,
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
+    deleteOld: retentionMs => deleteOldMessages(pool, retentionMs),
   }
-}
-
-/** Returns what the notifications of a topic's messages are about. */
-function messagesOf(topic: string): string {
-  return `messages ${topic}`
-}
-
-async function openFeed({ pool, notifications, logger }: PostgresBus, topic: string): Promise<TopicFeed> {
-  const end = await readTopicEnd(pool, topic)
-  const source = {
-    read: (after: number, limit: number) => readMessages(pool, topic, { after, limit }),
-    listen: (listener: () => void) => notifications.listen(messagesOf(topic), listener),
-    onError: (err: unknown) => logger?.warn({ err, topic }, 'bus messages could not be read, retrying'),
-  }
-  return openTopicFeed(source, end)
+  return createTopicBus(engine, open, options)
 }

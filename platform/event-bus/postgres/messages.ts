@@ -98,19 +98,14 @@ export async function readTopicEnd(pool: Pool, topic: string): Promise<number> {
   return Number(rows[0]?.end_position ?? 0)
 }
 
-/** Deletes messages older than `retentionMs` in every topic, a few at a time. Returns how many were deleted. */
-export async function deleteOldMessages(pool: Pool, retentionMs: number): Promise<number> {
+/** Deletes messages older than `retentionMs` in every topic, a few at a time. */
+export async function deleteOldMessages(pool: Pool, retentionMs: number): Promise<void> {
   const topics = await pool.query<{ topic: string }>({ text: 'SELECT topic FROM event_bus.topics' })
-  let total = 0
-  for (const { topic } of topics) {
-    for (;;) {
-      const rows = await pool.query<{ gone: number }>({ text: TRIM, values: [topic, retentionMs] })
-      const gone = rows[0]?.gone ?? 0
-      total += gone
-      if (gone < TRIM_CHUNK) break
+  for (const { topic } of topics)
+    for (let gone = TRIM_CHUNK; gone >= TRIM_CHUNK; ) {
+      const [row] = await pool.query<{ gone: number }>({ text: TRIM, values: [topic, retentionMs] })
+      gone = row?.gone ?? 0
     }
-  }
-  return total
 }
 
 function toMessage(topic: string, row: MessageRow): BusMessage {

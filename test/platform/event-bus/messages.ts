@@ -26,7 +26,7 @@ type Inbox = {
   /** Positions in the order of delivery. */
   readonly positions: number[]
   readonly messages: BusMessage[]
-  /** Resolves once `count` messages are there; fails after 15 s. */
+  /** Resolves once `count` messages are there; fails after a minute. */
   received(count: number): Promise<number[]>
 }
 
@@ -46,7 +46,7 @@ export function inbox(): Inbox {
       return new Promise((resolve, reject) => {
         const timer = setTimeout(
           () => reject(new Error(`got ${positions.length} of ${count} messages: ${positions.slice(-5)}`)),
-          15_000,
+          60_000,
         )
         check = () => {
           if (positions.length < count) return

@@ -1,15 +1,11 @@
 // Tests the bus while Kafka is killed, paused and restarted, and while members of groups die.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import process from 'node:process'
-import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openKafkaEventBus } from '#platform/event-bus/kafka/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+import { type KillableProcess, startKillable } from '#test/fixtures/killable-process.ts'
 import {
   type Broker,
   faultsOf,
@@ -20,6 +16,9 @@ import {
 } from '#test/platform/event-bus/kafka/broker.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
 import { kafkaJars, startKafka } from '#testbed/engines/kafka.ts'
+
+/** A limit for tests that hang. */
+const PATIENT = { timeout: 100_000 }
 
 describe.skipIf(missing || !isOurs)(onKafka, () => {
   let broker: Broker
@@ -48,37 +47,28 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
 
   type Line = { readonly from: number; readonly positions: number[] }
 
-  /** Starts a process that subscribes; `onLine` gets what is delivered to it. */
-  function spawnSubscriber(
+  /** Starts a process that subscribes; `onLine` gets what is delivered to it. It is killed when the test ends. */
+  function startSubscriber(
     url: string,
     { group, topic }: { readonly group: string; readonly topic: string },
     onLine: (line: Line) => void,
-  ): ChildProcess {
-    const script = fileURLToPath(new URL('../subscriber.ts', import.meta.url))
-    const child = spawn(process.execPath, [script, url, group, topic], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    createInterface({ input: child.stdout }).on('line', text =>
-      onLine({ from: child.pid ?? 0, positions: text.split(' ').map(Number) }),
+  ): KillableProcess {
+    const script = new URL('../subscriber.ts', import.meta.url)
+    const subscriber = startKillable(script, [url, group, topic], text =>
+      onLine({ from: subscriber.child.pid ?? 0, positions: text.split(' ').map(Number) }),
     )
-    return child
-  }
-
-  async function kill(child: ChildProcess | undefined): Promise<void> {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const ended = once(child, 'exit')
-    child.kill('SIGKILL')
-    await ended
+    onTestFinished(subscriber.kill)
+    return subscriber
   }
 
   test('a group of three processes loses nothing and keeps order while its owners are killed in turn', async () => {
     const url = broker.fresh()
     await using bus = await openEventBus(url)
     const lines: Line[] = []
-    const members = new Map<number, ChildProcess>()
+    const members = new Map<number, KillableProcess>()
     for (let index = 0; index < 3; index++) {
-      const child = spawnSubscriber(url, { group: 'heirs', topic: 'orders' }, line => lines.push(line))
-      members.set(child.pid ?? 0, child)
+      const member = startSubscriber(url, { group: 'heirs', topic: 'orders' }, line => lines.push(line))
+      members.set(member.child.pid ?? 0, member)
     }
     let published = 0
     let isPublishing = true
@@ -90,15 +80,15 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     })()
     for (let killed = 0; killed < 2; killed++) {
       const before = lines.length
-      await vi.waitFor(() => expect(lines.length).toBeGreaterThan(before + 5), { timeout: 30_000 })
-      await kill(members.get(lines.at(-1)?.from ?? 0))
+      await vi.waitFor(() => expect(lines.length).toBeGreaterThan(before + 5), PATIENT)
+      await members.get(lines.at(-1)?.from ?? 0)?.kill()
     }
     const before = lines.length
-    await vi.waitFor(() => expect(lines.length).toBeGreaterThan(before + 5), { timeout: 30_000 })
+    await vi.waitFor(() => expect(lines.length).toBeGreaterThan(before + 5), PATIENT)
     isPublishing = false
     await publishing
-    await vi.waitFor(() => expect(lines.at(-1)?.positions.at(-1)).toBe(published), { timeout: 30_000 })
-    for (const child of members.values()) await kill(child)
+    await vi.waitFor(() => expect(lines.at(-1)?.positions.at(-1)).toBe(published), PATIENT)
+    for (const member of members.values()) await member.kill()
 
     expect(asSeen(lines.flatMap(({ positions }) => positions))).toEqual(range(1, published))
     expect(new Set(lines.map(({ from }) => from)).size).toBe(3)
@@ -112,19 +102,18 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     const url = broker.fresh()
     await using bus = await openEventBus(url)
     const lines: Line[] = []
-    const sleeper = spawnSubscriber(url, { group: 'still', topic: 'orders' }, line => lines.push(line))
+    const sleeper = startSubscriber(url, { group: 'still', topic: 'orders' }, line => lines.push(line))
     await publishSurely(bus, 'orders', events(1, 5))
-    await vi.waitFor(() => expect(lines.at(-1)?.positions.at(-1)).toBe(5), { timeout: 20_000 })
-    sleeper.kill('SIGSTOP')
+    await vi.waitFor(() => expect(lines.at(-1)?.positions.at(-1)).toBe(5), PATIENT)
+    sleeper.child.kill('SIGSTOP')
     const box = inbox()
     await using _heir = await bus.subscribe('still', ['orders'], box.deliver)
     await publishSurely(bus, 'orders', events(6, 10))
-    await vi.waitFor(() => expect(box.positions.at(-1)).toBe(10), { timeout: 30_000 })
-    sleeper.kill('SIGCONT')
+    await vi.waitFor(() => expect(box.positions.at(-1)).toBe(10), PATIENT)
+    sleeper.child.kill('SIGCONT')
     await publishSurely(bus, 'orders', events(11, 15))
-    await vi.waitFor(() => expect(box.positions.at(-1)).toBe(15), { timeout: 20_000 })
+    await vi.waitFor(() => expect(box.positions.at(-1)).toBe(15), PATIENT)
     expect(asSeen(box.positions)).toEqual(range(6, 15))
-    await kill(sleeper)
   })
 
   test('subscribers and publishers recover after the broker is killed, with each message once and in order', async () => {
@@ -147,8 +136,8 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
       await faultsOf(broker).restart()
       await published
     }
-    await vi.waitFor(() => expect(tailed.positions.at(-1)).toBe(299), { timeout: 30_000 })
-    await vi.waitFor(() => expect(grouped.positions.at(-1)).toBe(299), { timeout: 30_000 })
+    await vi.waitFor(() => expect(tailed.positions.at(-1)).toBe(299), PATIENT)
+    await vi.waitFor(() => expect(grouped.positions.at(-1)).toBe(299), PATIENT)
     expect(tailed.positions).toEqual([...range(1, 10), ...range(100, 299)])
     expect(grouped.positions).toEqual([...range(1, 10), ...range(100, 299)])
     expect(await bus.end('orders')).toBe(299)
@@ -167,8 +156,8 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     await expect(bus.end('orders')).rejects.toMatchObject({ code: 'UNAVAILABLE' }) // after 10 s: the session ran out
     faultsOf(broker).resume()
     await published
-    await vi.waitFor(() => expect(tailed.positions.at(-1)).toBe(60), { timeout: 30_000 })
-    await vi.waitFor(() => expect(grouped.positions.at(-1)).toBe(60), { timeout: 30_000 })
+    await vi.waitFor(() => expect(tailed.positions.at(-1)).toBe(60), PATIENT)
+    await vi.waitFor(() => expect(grouped.positions.at(-1)).toBe(60), PATIENT)
     expect(tailed.positions).toEqual(range(1, 60))
     expect(grouped.positions).toEqual(range(1, 60)) // not even what its session ran out over
   }, 180_000)

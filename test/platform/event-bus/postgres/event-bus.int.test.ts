@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { startKillable } from '#test/fixtures/killable-process.ts'
 import { eventBusContract } from '#test/platform/event-bus/event-bus.contract.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
 
@@ -88,18 +85,14 @@ test('sessions that are cut are reopened, and no message is lost', async () => {
 })
 
 test('another process takes over from a killed one, and no message is lost', async () => {
-  const script = fileURLToPath(new URL('../subscriber.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, url, 'heir', 'killed'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const script = new URL('../subscriber.ts', import.meta.url)
+  await using subscriber = startKillable(script, [url, 'heir', 'killed'])
   await using bus = await openEventBus(url)
   await bus.publish('killed', events(1, 5))
-  expect((await lines.next()).value).toBe('1 2 3 4 5')
+  await subscriber.said('1 2 3 4 5')
   const box = inbox()
   await using _heir = await bus.subscribe('heir', ['killed'], box.deliver)
-  child.kill('SIGKILL')
-  await once(child, 'exit')
+  await subscriber.kill()
   await bus.publish('killed', events(6, 10))
   await box.received(5)
   expect(box.positions.filter(position => position > 5)).toEqual(range(6, 10))
