@@ -7,8 +7,10 @@ import { startSupergraphReloader } from '#gateway/graph/supergraph-reload.ts'
 import { mountGateway } from '#gateway/http/endpoint.ts'
 import { addGatewayHealth } from '#gateway/http/health.ts'
 import { type GatewayLiveSettings, gatewayLiveSchema, subgraphAdjustment } from '#gateway/live-settings.ts'
-import { openOperationControls } from '#gateway/pipeline/open.ts'
+import { createAdmission } from '#gateway/pipeline/admission.ts'
+import { openPersistedOperations } from '#gateway/pipeline/persisted-operations.ts'
 import { createQueryDeduplication } from '#gateway/pipeline/query-deduplication.ts'
+import { openRateLimit } from '#gateway/safety/rate-limit/open.ts'
 import { settingsOf } from '#gateway/settings.ts'
 import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
 import { openSupergraphSource, readInitialSupergraph } from '#gateway/supergraph/open.ts'
@@ -92,14 +94,14 @@ async function mount(
   config: GatewayConfig,
   { current, discovery, live }: Dependencies,
 ): Promise<AsyncDisposable> {
-  const { auth, development, logger, settings, settingsUrl } = config
+  const { auth, cacheUrl: url, development, logger, settings } = config
   await using open = new AsyncDisposableStack()
   const verifying = auth && {
     verifier: createVerifier({ ...auth, roles: 'any', nameClaims: nameClaims(settings) }),
   }
-  const { admission, persisted } = open.use(
-    await openOperationControls({ ...config, live: settingsUrl === undefined ? undefined : live }),
-  )
+  const persisted = await openPersistedOperations(settings.persisted)
+  const limit = open.use(await openRateLimit({ settings: settings.rateLimit, live, url, logger }))
+  const admission = createAdmission(settings.cost, limit.current)
   const { serveMultipart } = open.use(
     mountSubscriptions(http, {
       current,
@@ -121,7 +123,6 @@ async function mount(
     deduplication: settings.shareQueries ? createQueryDeduplication() : undefined,
     limits: settings.limits,
     batchesFrom: settings.batchesFrom,
-    answerBytes: settings.limits.answerBytes,
     ...verifying,
   })
   if (development && auth)

@@ -1,6 +1,6 @@
 // The GraphQL endpoint over HTTP: media types, callers, batches, and the response's status and headers.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { DEFAULT_RESPONSE_BYTES, limitResponses } from '#gateway/executor/response-limit.ts'
+import { limitResponses } from '#gateway/executor/response-limit.ts'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
 import { type OperationObserver, observeOperations } from '#gateway/observe/operations.ts'
@@ -11,6 +11,7 @@ import type { QueryDeduplication } from '#gateway/pipeline/query-deduplication.t
 import { type FormatError, type GatewayResponse, refuse } from '#gateway/pipeline/response.ts'
 import { emptyMetadata, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 import { runOperation } from '#gateway/pipeline/run-operation.ts'
+import type { GatewaySettings } from '#gateway/settings.ts'
 import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
@@ -18,12 +19,7 @@ import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import { traceparentIn } from '#platform/graphql/context.ts'
-import {
-  createRequestBudget,
-  type OperationLimits,
-  type RequestBudget,
-  spendText,
-} from '#platform/graphql/documents/limits.ts'
+import { createRequestBudget, type RequestBudget, spendText } from '#platform/graphql/documents/limits.ts'
 import { type EndClient, FORWARDER_HEADER, parseEndClient } from '#platform/graphql/end-client.ts'
 import { type BatchesFrom, checkBatch } from '#platform/graphql/endpoint/batch.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
@@ -47,18 +43,13 @@ type GatewayEndpointOptions = {
   readonly verifier?: Verifier
   readonly current: CurrentGraph
   readonly logger: Logger
-  /** Left out, every operation is admitted. */
-  readonly admission?: Admission | undefined
-  /** Left out, operations cannot be named by a hash. */
-  readonly persisted?: PersistedOperations | undefined
-  /** Serves subscriptions as multipart responses; left out, they are refused. */
-  readonly serveMultipart?: ServeMultipart | undefined
+  readonly admission: Admission
+  readonly persisted: PersistedOperations
+  readonly serveMultipart: ServeMultipart
   /** Left out, equal queries are executed one by one. */
   readonly deduplication?: QueryDeduplication | undefined
-  readonly limits: OperationLimits
+  readonly limits: GatewaySettings['limits']
   readonly batchesFrom: BatchesFrom
-  /** The most bytes of a whole response before compression; the default when left out. */
-  readonly answerBytes?: number
   /** Says whether a browser that opens the endpoint gets Apollo Sandbox. */
   readonly development: boolean
 }
@@ -66,16 +57,13 @@ type GatewayEndpointOptions = {
 type Endpoint = GatewayEndpointOptions & { readonly observer: OperationObserver }
 
 /**
- * Serves GET (queries only), HEAD and POST of `path` with one operation, or an array of them. An invalid or expired token is
+ * Serves GET (queries only), HEAD and POST of /graphql with one operation, or an array of them. An invalid or expired token is
  * UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. See `mountGraphqlRoute` for bodies and errors.
  */
-export function mountGateway(
-  http: HttpServer,
-  options: GatewayEndpointOptions & { readonly path?: string },
-): void {
+export function mountGateway(http: HttpServer, options: GatewayEndpointOptions): void {
   const endpoint: Endpoint = { ...options, observer: observeOperations(http.name) }
   mountGraphqlRoute(http, {
-    url: options.path ?? '/graphql',
+    url: '/graphql',
     handler: (request, reply) => handle(endpoint, request, reply),
   })
 }
@@ -96,7 +84,7 @@ async function handle(endpoint: Endpoint, request: FastifyRequest, reply: Fastif
       .type('text/plain')
       .send('This endpoint responds with application/graphql-response+json or application/json.\n')
   const format = createErrorFormatter({ requestId: request.id, logger })
-  const inParts = endpoint.serveMultipart?.(request, reply)
+  const inParts = endpoint.serveMultipart(request, reply)
   if (inParts && (await inParts)) return undefined
   const caller = verifier
     ? await identifyCaller(verifier, request.headers.authorization, request.raw.socket)
@@ -153,7 +141,7 @@ async function run(endpoint: Endpoint, context: HttpRequestContext): Promise<unk
   const [first] = responses
   const texts = limitResponses(
     responses.map(one => one.text),
-    endpoint.answerBytes ?? DEFAULT_RESPONSE_BYTES,
+    endpoint.limits.answerBytes,
   )
   const text = Array.isArray(body) ? `[${texts.join(',')}]` : (texts[0] ?? '')
   const reached = formatToken(metadata.reached)
@@ -187,9 +175,7 @@ async function executeMember(
   { request, token, verified, endClient, format, graph }: HttpRequestContext,
   { member, required, metadata, budget }: Member,
 ): Promise<GatewayResponse> {
-  const resolved = endpoint.persisted
-    ? resolvePersistedOperation(endpoint.persisted, member, format)
-    : { request: member }
+  const resolved = resolvePersistedOperation(endpoint.persisted, member, format)
   if ('response' in resolved) return resolved.response
   const parameters = readParameters(resolved.request)
   const overspent = budget && spendText(budget, parameters.query, endpoint.limits)

@@ -38,26 +38,21 @@ export type Admit = (request: AdmissionRequest) => Decision
 
 export type Admission = {
   admit(request: AdmissionRequest, client: RateLimitedClient): Decision
-  /** Undefined where clients are not limited. */
-  readonly limit: ClientLimit | undefined
-}
-
-type ClientLimit = {
   /** Refuses a client that has nothing left, before its operation is read. */
   refuseExhausted(client: RateLimitedClient): AdmissionDecision | undefined
   /** Charges an operation that was refused before `admit` was called, since checking it was work. */
   chargeRefused(client: RateLimitedClient): Decision
 }
 
-/** Returns undefined for settings that admit every operation and report nothing. */
-export function createAdmission(cost: CostSettings, rateLimit: RateLimit | undefined): Admission | undefined {
-  if (cost.maximum === undefined && cost.report === 'never' && !rateLimit) return undefined
+/** `rateLimit` returns the limit that applies now; undefined where clients are not limited. */
+export function createAdmission(cost: CostSettings, rateLimit: () => RateLimit | undefined): Admission {
   return {
     admit(request, client) {
+      const limit = rateLimit()
       const decision = decideByCost(cost, request, client)
       if (decision?.refusal) countRefusal(decision.refusal)
-      if (!rateLimit) return decision
-      const charged = rateLimit.charge(
+      if (!limit) return decision
+      const charged = limit.charge(
         client,
         decision?.refusal ? MIN_COST : request.estimate().cost(request.variables),
       )
@@ -65,36 +60,13 @@ export function createAdmission(cost: CostSettings, rateLimit: RateLimit | undef
         ? charged.then(one => combine(decision, one))
         : combine(decision, charged)
     },
-    limit: rateLimit && limitBy(rateLimit),
-  }
-}
-
-/** Returns an admission that always uses the current rate limit. */
-export function createLiveAdmission(cost: CostSettings, current: () => RateLimit | undefined): Admission {
-  let rateLimit = current()
-  let admission = createAdmission(cost, rateLimit)
-  const now = () => {
-    const next = current()
-    if (next !== rateLimit) admission = createAdmission(cost, next)
-    rateLimit = next
-    return admission
-  }
-  return {
-    admit: (request, client) => now()?.admit(request, client),
-    get limit() {
-      return now()?.limit
-    },
-  }
-}
-
-function limitBy(rateLimit: RateLimit): ClientLimit {
-  return {
     refuseExhausted(client) {
-      const refused = rateLimit.refuse(client)
+      const refused = rateLimit()?.refuse(client)
       return refused && combine(undefined, refused)
     },
     async chargeRefused(client) {
-      return combine(undefined, await rateLimit.charge(client, MIN_COST))
+      const charged = await rateLimit()?.charge(client, MIN_COST)
+      return charged && combine(undefined, charged)
     },
   }
 }
@@ -104,19 +76,19 @@ type RunAdmitted = (admit: Admit) => Promise<GatewayResponse>
 
 /** Runs an operation under `admission`: `run` calls the function that it is given before it executes anything. */
 export async function underAdmission(
-  { admit, limit }: Admission,
+  admission: Admission,
   { client, format }: AdmissionCaller,
   run: RunAdmitted,
 ): Promise<GatewayResponse> {
-  const exhausted = limit?.refuseExhausted(client)
+  const exhausted = admission.refuseExhausted(client)
   if (exhausted?.refusal) return refuse([exhausted.refusal], format, exhausted)
   let isCharged = false
   const response = await run(request => {
     isCharged = true
-    return admit(request, client)
+    return admission.admit(request, client)
   })
-  if (isCharged || !limit) return response
-  const charged = await limit.chargeRefused(client)
+  if (isCharged) return response
+  const charged = await admission.chargeRefused(client)
   return { ...response, ...(charged?.headers && { headers: charged.headers }) }
 }
 

@@ -1,11 +1,16 @@
 // Resolves persisted operations: puts the text of an operation in place of its hash.
+import { pathToFileURL } from 'node:url'
 import { GraphQLError } from 'graphql'
 import { z } from 'zod'
 import { countRefusal } from '#gateway/observe/refusals.ts'
 import { type FormatError, type GatewayResponse, refuse } from '#gateway/pipeline/response.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
-import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
+import {
+  createPersistedOperations,
+  type PersistedOperations,
+  readManifest,
+} from '#platform/graphql/endpoint/persisted-operations.ts'
 
 export const persistedSettings = z
   .strictObject({
@@ -21,7 +26,18 @@ export const persistedSettings = z
     message: 'it should be named: the mode is "only"',
   })
 
-export type PersistedSettings = z.infer<typeof persistedSettings>
+/** Throws OperatorError MANIFEST_INVALID for a manifest that cannot be used. */
+export async function openPersistedOperations({
+  automatic,
+  manifest,
+  mode,
+}: z.infer<typeof persistedSettings>): Promise<PersistedOperations> {
+  return createPersistedOperations({
+    ...(manifest !== undefined && { manifest: await readManifest(pathToFileURL(manifest)) }),
+    automatic,
+    only: mode === 'only',
+  })
+}
 
 type ResolvedRequest =
   /** The request with its text. What is no request, or has no text and no hash, is returned as it is. */

@@ -25,8 +25,7 @@ export type OperationContext = {
   readonly format: FormatError
   readonly metadata: ResponseMetadata
   readonly observer: OperationObserver
-  /** Left out, every operation is admitted. */
-  readonly admission?: Admission | undefined
+  readonly admission: Admission
   /** Left out, equal queries are executed one by one. */
   readonly deduplication?: QueryDeduplication | undefined
 }
@@ -52,9 +51,8 @@ export function runOperation(
         return deduplication.deduplicate(key, metadata, into => run(fetchInto(into)))
       }),
   }
-  const run = (admit?: Admit) => executeOperation(graph.operations, { ...request, admit }, format)
-  const execute = () =>
-    admission ? underAdmission(admission, { client: clientOf(sender), format }, run) : run()
+  const run = (admit: Admit) => executeOperation(graph.operations, { ...request, admit }, format)
+  const execute = () => underAdmission(admission, { client: clientOf(sender), format }, run)
   return observer.run(execute, validTraceparent(traceparent))
 }
 

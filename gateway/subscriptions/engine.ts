@@ -50,8 +50,8 @@ type EngineOptions = {
   readonly current: CurrentGraph
   readonly connect: (protocol: SubscriptionPlan['endpoint']['protocol']) => Connect
   readonly settings: SubscriptionSettings
-  readonly admission?: Admission | undefined
-  readonly persisted?: PersistedOperations | undefined
+  readonly admission: Admission
+  readonly persisted: PersistedOperations
   /** Returns the addresses of a subgraph that has several instances; undefined for one that has the graph's address. */
   readonly instancesOf: (name: string) => readonly string[] | undefined
   readonly logger: Logger
@@ -241,9 +241,9 @@ function isExecutionError(error: unknown): error is ExecutionError {
 }
 
 /** Throws like `PersistedOperations.resolve`. */
-function operationIn(request: GraphqlRequest, persisted: PersistedOperations | undefined): OperationRequest {
+function operationIn(request: GraphqlRequest, persisted: PersistedOperations): OperationRequest {
   return {
-    query: persisted?.resolve(request) ?? request.query ?? '',
+    query: persisted.resolve(request),
     operationName: request.operationName,
     variables: request.variables ?? {},
     traceparent: traceparentIn(request),

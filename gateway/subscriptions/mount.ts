@@ -14,21 +14,17 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 type SubscriptionOptions = {
   readonly verifier?: Verifier
   readonly current: CurrentGraph
-  /** Left out, every operation is admitted. */
-  readonly admission?: Admission | undefined
-  /** The operations that may be sent by their hash; none when left out. */
-  readonly persisted?: PersistedOperations | undefined
+  readonly admission: Admission
+  readonly persisted: PersistedOperations
   readonly settings: SubscriptionSettings
   /** Returns the addresses of a subgraph that has several instances; undefined for one that has the graph's address. */
   readonly instancesOf: (name: string) => readonly string[] | undefined
   readonly logger: Logger
-  /** `/graphql` when left out. */
-  readonly path?: string
 }
 
 /**
- * Serves graphql-transport-ws at `path` and event streams at `path`/stream, queries and mutations included. The endpoint at
- * `path` is to call the returned `serveMultipart`. Mount before `http.listen`; dispose after the server has closed.
+ * Serves graphql-transport-ws at /graphql and event streams at /graphql/stream, queries and mutations included. The endpoint
+ * at /graphql is to call the returned `serveMultipart`. Mount before `http.listen`; dispose after the server has closed.
  */
 export function mountSubscriptions(
   http: HttpServer,
@@ -42,7 +38,6 @@ export function mountSubscriptions(
     connections,
     connectionsPerSubject,
     ...(verifier && { verifier }),
-    ...(options.path !== undefined && { path: options.path }),
   })
   return {
     serveMultipart: createMultipart(options.current, streams, options.persisted),

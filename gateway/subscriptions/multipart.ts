@@ -36,11 +36,10 @@ const PARTS: Framing = {
     errors ? `${PART_HEAD}null,"errors":${JSON.stringify(errors)}${PART_TAIL}--\r\n` : '--\r\n',
 }
 
-/** `persisted` has the texts of operations that are sent by their hash; none are when it is left out. */
 export function createMultipart(
   current: CurrentGraph,
   streams: StreamingResponses,
-  persisted?: PersistedOperations,
+  persisted: PersistedOperations,
 ): ServeMultipart {
   async function serve(
     wanted: GraphqlRequest,
@@ -75,7 +74,7 @@ function multipartRequest(request: FastifyRequest): GraphqlRequest | undefined {
 async function isSubscription(
   current: CurrentGraph,
   wanted: GraphqlRequest,
-  persisted: PersistedOperations | undefined,
+  persisted: PersistedOperations,
 ): Promise<boolean> {
   const text = textOf(wanted, persisted)
   if (text === undefined) return false
@@ -85,9 +84,9 @@ async function isSubscription(
 }
 
 /** Returns undefined for what may not be run, or has an unknown hash: the endpoint says so. */
-function textOf(wanted: GraphqlRequest, persisted: PersistedOperations | undefined): string | undefined {
+function textOf(wanted: GraphqlRequest, persisted: PersistedOperations): string | undefined {
   try {
-    return persisted?.resolve(wanted) ?? wanted.query
+    return persisted.resolve(wanted)
   } catch {
     return undefined // the endpoint resolves it again and responds with the error
   }

@@ -11,11 +11,10 @@ export type Subscriber = { readonly operation: OperationRequest; readonly caller
 
 /** Charges a subscription once, as it begins. Returns undefined for what is not a valid subscription: it fails later. */
 export async function admitSubscription(
-  admission: Admission | undefined,
+  admission: Admission,
   { graph }: GraphLease,
   { operation, caller }: Subscriber,
 ): Promise<ExecutionError | undefined> {
-  if (!admission) return undefined
   const sender = caller()
   const { query, operationName, variables } = operation
   const prepared = await graph.operations.prepare(query, operationName, sender.claims)
@@ -25,7 +24,7 @@ export async function admitSubscription(
   const client = clientOf(sender)
   const { estimate } = prepared
   const verdict =
-    admission.limit?.refuseExhausted(client) ??
+    admission.refuseExhausted(client) ??
     (await admission.admit({ estimate, variables: coerced.variables }, client))
   return verdict?.refusal
 }

@@ -8,35 +8,29 @@ import type { Settings } from '#platform/config/settings.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 type RateLimitOptions = {
-  readonly settings: RateLimitSettings
+  /** The limit of the settings file, which applies while the live settings name none. */
+  readonly settings: RateLimitSettings | undefined
+  readonly live: Pick<
+    Settings<{ readonly rateLimit?: RateLimitSettings | null | undefined }>,
+    'current' | 'onChange'
+  >
   /** CACHE_URL: processes with the same one share their limits. Left out, each process limits on its own. */
   readonly url?: string | undefined
   readonly logger: Logger
 }
 
-export type LiveRateLimitSettings = Settings<{ readonly rateLimit?: RateLimitSettings | null | undefined }>
-
-type LiveRateLimitOptions = Omit<RateLimitOptions, 'settings'> & {
-  /** The limit of the settings file, which applies while the live settings name none. */
-  readonly settings: RateLimitSettings | undefined
-  readonly live: LiveRateLimitSettings
-}
-
-type LiveRateLimit = AsyncDisposable & {
+type CurrentRateLimit = AsyncDisposable & {
   /** Returns the limit that applies now; undefined for none. */
   current(): RateLimit | undefined
 }
 
-export async function openRateLimit({ settings, url, logger }: RateLimitOptions): Promise<RateLimit> {
-  return createRateLimit({ settings, buckets: await openBuckets(settings, url, logger) })
-}
-
 /** A new limit begins with full buckets. Requests that are being charged finish on the limit before it. */
-export async function openLiveRateLimit({
+export async function openRateLimit({
   settings,
   live,
-  ...shared
-}: LiveRateLimitOptions): Promise<LiveRateLimit> {
+  url,
+  logger,
+}: RateLimitOptions): Promise<CurrentRateLimit> {
   const wanted = () => {
     const { rateLimit = settings } = live.current()
     return rateLimit ?? undefined
@@ -48,7 +42,7 @@ export async function openLiveRateLimit({
     const next = wanted()
     if (isDeepStrictEqual(next, applied)) return
     const before = current
-    current = next && (await openRateLimit({ ...shared, settings: next }))
+    current = next && createRateLimit({ settings: next, buckets: await openBuckets(next, url, logger) })
     applied = next
     await before?.[Symbol.asyncDispose]()
   }
@@ -57,7 +51,7 @@ export async function openLiveRateLimit({
   let applying = Promise.resolve()
   const stop = live.onChange(() => {
     const failed = (err: unknown) =>
-      shared.logger.error({ err }, 'rate limit change failed, the limit before it stays in force')
+      logger.error({ err }, 'rate limit change failed, the limit before it stays in force')
     applying = applying.then(apply).catch(failed)
   })
   return {
