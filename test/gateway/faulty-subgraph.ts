@@ -1,7 +1,8 @@
 // Starts a subgraph over HTTP that responds as a test tells it to, and records the requests that it gets.
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { isObject } from '#platform/domain/json.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 
 export type RecordedRequest = {
   readonly headers: IncomingHttpHeaders
@@ -33,7 +34,7 @@ export async function startFaultySubgraph(first: Behavior = () => {}): Promise<F
   const open = new Set<ServerResponse>()
   const waiting: (() => void)[] = []
   let behave = first
-  const server = createServer((request, response) => {
+  const server = await serveHttp((request, response) => {
     open.add(response)
     response.once('close', () => {
       open.delete(response)
@@ -44,20 +45,14 @@ export async function startFaultySubgraph(first: Behavior = () => {}): Promise<F
       behave({ request: one, response, socket: request.socket })
     })
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
   return {
-    url: `http://127.0.0.1:${port}/graphql`,
+    url: `${server.url}/graphql`,
     requests,
     setBehavior: next => {
       behave = next
     },
     idle: () => (open.size === 0 ? Promise.resolve() : new Promise<void>(resolve => waiting.push(resolve))),
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
-    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
 }
 

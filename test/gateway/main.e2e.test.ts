@@ -1,9 +1,7 @@
-import { once } from 'node:events'
 import { symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { librarySupergraph } from './gateway-fixture.ts'
 import { npmRunGateway, runGateway } from './gateway-process.ts'
@@ -90,23 +88,18 @@ test('SIGHUP reloads the supergraph', async () => {
 describe('a server that does not serve the supergraph yet', () => {
   async function serveLater() {
     let sdl: string | undefined
-    const server = createServer((_, response) => {
+    const server = await serveHttp((_, response) => {
       response.statusCode = sdl === undefined ? 503 : 200
       response.end(sdl)
-    }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    return {
-      url: `http://127.0.0.1:${port}/supergraph`,
-      give: (text: string) => {
-        sdl = text
-      },
-      [Symbol.dispose]: () => void server.close(),
+    })
+    const give = (text: string) => {
+      sdl = text
     }
+    return { ...server, url: `${server.url}/supergraph`, give }
   }
 
   test('is waited for, and the log says so', async () => {
-    using server = await serveLater()
+    await using server = await serveLater()
     await using gateway = runGateway({ SUPERGRAPH: server.url })
     const waiting = await gateway.logged('waiting for')
     expect(waiting).toContain(`the supergraph at ${server.url}, which SUPERGRAPH names, 60 s at most`)
@@ -115,7 +108,7 @@ describe('a server that does not serve the supergraph yet', () => {
   })
 
   test('is waited for no longer than the settings allow', async () => {
-    using server = await serveLater()
+    await using server = await serveLater()
     await using folder = await temporaryFolder()
     const settings = path.join(folder.path, 'settings.json')
     await writeFile(settings, JSON.stringify({ reload: { waitMs: 50 } }))
@@ -163,9 +156,8 @@ describe('a gateway that cannot start prints the reason in one line and exits wi
 
   test('when the port is in use', async () => {
     await using library = await libraryFile()
-    await using taken = createServer().listen(0, '127.0.0.1')
-    await once(taken, 'listening')
-    const { port } = taken.address() as AddressInfo
+    await using taken = await serveHttp()
+    const { port } = taken
     expect(await told({ SUPERGRAPH: library.file, PORT: String(port) })).toBe(
       `PORT_IN_USE: port ${port} is in use, and gateway needs it: stop the program that listens there, or give gateway another port`,
     )

@@ -1,6 +1,5 @@
 // Starts two subgraphs of a clinic with authorization and cost directives, the gateway in front, and signs tokens with any claims.
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
@@ -11,6 +10,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type { GatewayConfig } from '#gateway/config.ts'
 import { startGateway } from '#gateway/service.ts'
 import { readSettings } from '#gateway/settings.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
@@ -110,23 +110,13 @@ export function clinicSupergraph(): string {
 
 async function serve(schema: GraphQLSchema) {
   const seen: string[] = []
-  const server = createServer(async (request, response) => {
+  const server = await serveHttp(async (request, response) => {
     const { query, variables } = JSON.parse(await text(request))
     seen.push(query)
     const result = await graphql({ schema, source: query, variableValues: variables })
     response.setHeader('content-type', 'application/json').end(JSON.stringify(result))
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (typeof address !== 'object' || !address) throw new Error('the subgraph has no address')
-  return {
-    seen,
-    url: `http://127.0.0.1:${address.port}/`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
-    },
-  }
+  return { ...server, seen }
 }
 
 /** Signs tokens with any claims, without Waybill's roles. */

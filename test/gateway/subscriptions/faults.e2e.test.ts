@@ -1,9 +1,8 @@
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 import { ARTICLES, articles, startArticlesGateway } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph } from './fixtures/subgraph.ts'
@@ -25,29 +24,24 @@ type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => voi
 /** Starts a gateway whose articles come from a server that handles upgrades as the test says. */
 async function startAt(upgrade: OnUpgrade, settings: object = QUICK) {
   const upgraded = new Set<Duplex>()
-  const server = createServer().on('upgrade', (request, socket, head) => {
+  const { server, port, [Symbol.asyncDispose]: close } = await serveHttp()
+  server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => {})
     // An upgrade that arrives while the fixture closes would keep the server open without end.
     if (!server.listening) return void socket.destroy()
     upgraded.add(socket)
     upgrade(request, socket, head)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  open.defer(() => close(server, upgraded))
-  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/live`
+  open.defer(async () => {
+    const closed = close()
+    for (const socket of upgraded) socket.destroy()
+    await closed
+  })
+  const url = `ws://127.0.0.1:${port}/live`
   const gateway = open.use(
     await startArticlesGateway({ subscriptions: { ...settings, subgraphs: { articles: { url } } } }),
   )
   return { gateway, subscriber: open.use(subscribe(gateway.socket, PUBLISHED)) }
-}
-
-async function close(server: Server, upgraded: ReadonlySet<Duplex> = new Set()): Promise<void> {
-  const closed = once(server, 'close')
-  server.close()
-  server.closeAllConnections()
-  for (const socket of upgraded) socket.destroy()
-  await closed
 }
 
 const UNAVAILABLE = [{ extensions: { code: 'UNAVAILABLE' } }]
@@ -155,18 +149,16 @@ describe('a subgraph that', () => {
 describe('a subgraph whose event stream gives its events ids', () => {
   it('resumes after the last event, also for clients that reconnect', async () => {
     const asked: unknown[] = []
-    const server = createServer((request, response) => {
-      asked.push(request.headers['last-event-id'])
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      const id = Number(request.headers['last-event-id'] ?? 0) + 1
-      response.write(`event: next\nid: ${id}\ndata: ${JSON.stringify(next(ARTICLE).payload)}\n\n`)
-      if (id < 3) setImmediate(() => response.destroy())
-      else response.end('event: complete\ndata:\n\n')
-    })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    open.defer(() => close(server))
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const { url } = open.use(
+      await serveHttp((request, response) => {
+        asked.push(request.headers['last-event-id'])
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        const id = Number(request.headers['last-event-id'] ?? 0) + 1
+        response.write(`event: next\nid: ${id}\ndata: ${JSON.stringify(next(ARTICLE).payload)}\n\n`)
+        if (id < 3) setImmediate(() => response.destroy())
+        else response.end('event: complete\ndata:\n\n')
+      }),
+    )
     const gateway = open.use(
       await startArticlesGateway({ subscriptions: { subgraphs: { articles: { protocol: 'sse', url } } } }),
     )

@@ -1,22 +1,13 @@
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { expect, test } from 'vitest'
 import { openSupergraphSource } from '#gateway/supergraph/open.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 
 const LIMITS = { maxBytes: 100, timeoutMs: 5_000 }
 
 async function serve(listener: RequestListener) {
-  const server = createServer(listener)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
-  return {
-    host,
-    url: new URL(`http://${host}/graph?key=secret`),
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
-    },
-  }
+  const server = await serveHttp(listener)
+  return { ...server, host: `127.0.0.1:${server.port}`, url: new URL(`${server.url}/graph?key=secret`) }
 }
 
 test('a source sends the ETag again and reports no change while it matches', async () => {
