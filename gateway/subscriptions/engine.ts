@@ -28,7 +28,7 @@ import {
   planSubscription,
   type SubscriptionPlan,
 } from '#gateway/subscriptions/subscription-plan.ts'
-import type { Connect } from '#gateway/subscriptions/upstream/upstream.ts'
+import type { Upstreams } from '#gateway/subscriptions/upstream/upstream.ts'
 import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
 import { mergePositions } from '#platform/consistency/position-vector.ts'
@@ -48,7 +48,7 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 type EngineOptions = {
   readonly service: string
   readonly current: CurrentGraph
-  readonly connect: (protocol: SubscriptionPlan['endpoint']['protocol']) => Connect
+  readonly upstreams: Upstreams
   readonly settings: SubscriptionSettings
   readonly admission: Admission
   readonly persisted: PersistedOperations
@@ -195,14 +195,14 @@ function join(state: State, { plan, lease }: Leased, subscriber: Subscriber): St
 }
 
 function startShared(
-  { connect, logger, metrics, running, settings }: State,
+  { upstreams, logger, metrics, running, settings }: State,
   { plan, key }: { readonly plan: SubscriptionPlan; readonly key: string },
   subscriber: Subscriber,
 ): RunningSubscription {
   const started: RunningSubscription = {
     ...subscriber,
     subscription: startSubscription(plan, {
-      connect,
+      upstreams,
       settings,
       logger,
       metrics,

@@ -1,10 +1,12 @@
 // Mounts the gateway's subscriptions on an HTTP server: WebSocket, event streams and multipart responses.
+import { Agent } from 'undici'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
 import { createEngine } from '#gateway/subscriptions/engine.ts'
 import { createMultipart, type ServeMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
-import { openUpstreams } from '#gateway/subscriptions/upstream/upstreams.ts'
+import { connectStreams } from '#gateway/subscriptions/upstream/upstream.sse.ts'
+import { connectSockets } from '#gateway/subscriptions/upstream/upstream.websocket.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { mountLive } from '#platform/graphql/live-server/live-server.ts'
@@ -31,9 +33,11 @@ export function mountSubscriptions(
   options: SubscriptionOptions,
 ): AsyncDisposable & { readonly serveMultipart: ServeMultipart } {
   const { settings, verifier, ...rest } = options
-  const { connections, connectionsPerSubject } = settings
-  const upstreams = openUpstreams(settings)
-  const engine = createEngine({ ...rest, settings, service: http.name, connect: upstreams.connect })
+  const { connections, connectionsPerSubject, connectMs } = settings
+  // The next event may take any time: event streams have no body timeout.
+  const agent = new Agent({ bodyTimeout: 0, headersTimeout: connectMs, connectTimeout: connectMs })
+  const upstreams = { ws: connectSockets(settings), sse: connectStreams(agent, settings) }
+  const engine = createEngine({ ...rest, settings, service: http.name, upstreams })
   const streams = mountLive(http, engine, {
     connections,
     connectionsPerSubject,
@@ -41,9 +45,10 @@ export function mountSubscriptions(
   })
   return {
     serveMultipart: createMultipart(options.current, streams, options.persisted),
+    /** Closes event streams; each WebSocket closes with its subscription. */
     async [Symbol.asyncDispose]() {
       engine[Symbol.dispose]()
-      await upstreams[Symbol.asyncDispose]()
+      await agent.destroy()
     },
   }
 }

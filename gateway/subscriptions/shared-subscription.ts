@@ -7,9 +7,9 @@ import type { SubscriptionMetrics } from '#gateway/subscriptions/subscription-me
 import { haveSameSource, type SubscriptionPlan } from '#gateway/subscriptions/subscription-plan.ts'
 import { followWithReconnects } from '#gateway/subscriptions/upstream/reconnection.ts'
 import {
-  type Connect,
   type UpstreamEvent,
   UpstreamRefusal,
+  type Upstreams,
 } from '#gateway/subscriptions/upstream/upstream.ts'
 import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -26,7 +26,7 @@ export type SharedSubscription = {
 }
 
 type SharedSubscriptionOptions = {
-  readonly connect: (protocol: SubscriptionPlan['endpoint']['protocol']) => Connect
+  readonly upstreams: Upstreams
   readonly settings: SubscriptionSettings
   /** Called once for each result. */
   readonly createFormat: () => FormatError
@@ -89,7 +89,7 @@ export function startSubscription(
     nextSource: undefined,
   }
   follow(state.source, state)
-  options.metrics.followed.inc()
+  options.metrics.followed(1)
   return {
     join: forwarded => join(forwarded, state),
     replan: plan => replan(plan, state),
@@ -100,9 +100,9 @@ function join(forwarded: () => ForwardedHeaders, state: State): AsyncIterator<En
   const { metrics, readers } = state
   const results = state.results.read()
   readers.add(forwarded)
-  metrics.clients.inc()
+  metrics.clients(1)
   const leave = () => {
-    if (readers.delete(forwarded)) metrics.clients.dec()
+    if (readers.delete(forwarded)) metrics.clients(-1)
   }
   return {
     next: () =>
@@ -215,7 +215,7 @@ async function* connect(
   const url = endpoint.urls[state.nextInstance++ % endpoint.urls.length] ?? ''
   const upstreamRequest = { service: request.service, url, headers, body: request.body, lastId }
   try {
-    yield* state.connect(endpoint.protocol)(upstreamRequest, stop.signal)
+    yield* state.upstreams[endpoint.protocol](upstreamRequest, stop.signal)
   } catch (error) {
     // A token that was refreshed meanwhile is worth another attempt.
     throw isAboutToken(error) && subgraph.forward(forwardedNow(state)).key !== sent.key
@@ -255,7 +255,7 @@ function end({ failure }: Outcome, state: State): void {
 function finish(state: State): void {
   if (state.over) return
   state.over = true
-  state.metrics.followed.dec()
+  state.metrics.followed(-1)
   close(state.source, state)
   if (state.nextSource) close(state.nextSource, state)
   state.onEnd()

@@ -1,16 +1,9 @@
 // Counts the subscriptions that are followed, their clients, and the connections to subgraphs that were lost.
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 
-export type SubscriptionMetrics = {
-  readonly followed: Count
-  readonly clients: Count
-  /** Counts a lost connection: events of the subgraph are missed until it is followed again. */
-  lost(subgraph: string): void
-}
+export type SubscriptionMetrics = ReturnType<typeof createSubscriptionMetrics>
 
-type Count = { inc(): void; dec(): void }
-
-export function createSubscriptionMetrics(service: string): SubscriptionMetrics {
+export function createSubscriptionMetrics(service: string) {
   const followed = gauge('waybill_gateway_subscriptions', 'Subscriptions followed at subgraphs', ['service'])
   const clients = gauge('waybill_gateway_subscribers', 'Client operations on subscriptions', ['service'])
   const lost = counter(
@@ -18,9 +11,10 @@ export function createSubscriptionMetrics(service: string): SubscriptionMetrics 
     'Connections of subscriptions that broke',
     ['service', 'subgraph'],
   )
-  const of = (count: typeof followed): Count => ({
-    inc: () => count.inc({ service }),
-    dec: () => count.dec({ service }),
-  })
-  return { followed: of(followed), clients: of(clients), lost: subgraph => lost.inc({ service, subgraph }) }
+  return {
+    followed: (change: 1 | -1) => followed.inc({ service }, change),
+    clients: (change: 1 | -1) => clients.inc({ service }, change),
+    /** Counts a lost connection: events of the subgraph are missed until it is followed again. */
+    lost: (subgraph: string) => lost.inc({ service, subgraph }),
+  }
 }

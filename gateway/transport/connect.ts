@@ -42,7 +42,7 @@ export function connectSubgraph(
     name,
     ...(masking && { masking }),
     ...(logger && { onFailure: createFailureLog(logger, name) }),
-    rule: compileHeaderRules(settings.headers),
+    forward: compileHeaderRules(settings.headers),
     collectHeaders: compileReplyHeaders(settings.replyHeaders),
     ...(settings.compression && { headers: { 'accept-encoding': ACCEPTED_ENCODINGS } }),
     connection: connectionTo(name, followedBy(address, settings, discovery), settings),
@@ -76,24 +76,18 @@ function connectionTo(name: string, instances: ServiceInstances, settings: Subgr
     name,
     instances,
     open,
-    choose: chooser(settings),
+    choose: STRATEGIES[settings.balance](),
     hashBy,
     health: { failures, awayMs },
     checks: path === undefined ? undefined : { path, intervalMs, timeoutMs },
   })
 }
 
-function chooser({ balance }: SubgraphSettings): BalancingStrategy {
-  switch (balance) {
-    case 'round-robin':
-      return roundRobin()
-    case 'weighted':
-      return weighted()
-    case 'least-connections':
-      return leastConnections()
-    case 'consistent-hash':
-      return consistentHash()
-  }
+const STRATEGIES: Readonly<Record<SubgraphSettings['balance'], () => BalancingStrategy>> = {
+  'round-robin': roundRobin,
+  weighted,
+  'least-connections': leastConnections,
+  'consistent-hash': consistentHash,
 }
 
 function breakerOf({ breaker = {} }: SubgraphSettings) {

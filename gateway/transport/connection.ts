@@ -1,7 +1,6 @@
 // Pools keep-alive connections to one address of a subgraph.
-import { Pool } from 'undici'
+import { type Dispatcher, Pool } from 'undici'
 import { decompress } from '#gateway/transport/decompress.ts'
-import { post } from '#gateway/transport/http-post.ts'
 
 export type OutgoingRequest = {
   readonly kind: 'query' | 'mutation' | 'subscription'
@@ -57,6 +56,49 @@ export function openConnection({ url, connections, maxResponseBytes }: Connectio
     },
     [Symbol.asyncDispose]: () => pool.close(),
   }
+}
+
+type PostRequest = Omit<OutgoingRequest, 'kind' | 'operation'> & { readonly path: string }
+type PostResponse = Omit<HttpResponse, 'text'> & { readonly bytes: Buffer }
+
+/** Collects the response without a stream in between. Rejects when no complete one arrives. The pool bounds its size. */
+function post(pool: Dispatcher, { path, body, headers, signal }: PostRequest): Promise<PostResponse> {
+  if (signal.aborted) return Promise.reject(signal.reason)
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let status = 0
+    let given: HttpResponse['headers'] = {}
+    let abort = () => {}
+    const onAbort = () => {
+      abort()
+      reject(signal.reason)
+    }
+    const handler: Dispatcher.DispatchHandler = {
+      onRequestStart(controller) {
+        abort = () => controller.abort(signal.reason)
+        if (signal.aborted) abort()
+      },
+      /** Called for a 1xx response too, before the final one. */
+      onResponseStart(_controller, code, received) {
+        status = code
+        given = received
+      },
+      onResponseData(_controller, chunk) {
+        chunks.push(chunk)
+      },
+      onResponseEnd() {
+        signal.removeEventListener('abort', onAbort)
+        const [only] = chunks
+        resolve({ bytes: only && chunks.length === 1 ? only : Buffer.concat(chunks), status, headers: given })
+      },
+      onResponseError(_controller, error) {
+        signal.removeEventListener('abort', onAbort)
+        reject(error)
+      },
+    }
+    signal.addEventListener('abort', onAbort)
+    pool.dispatch({ path, method: 'POST', headers, body }, handler)
+  })
 }
 
 const BYTE_ORDER_MARK = 0xfeff

@@ -88,11 +88,11 @@ export type ForwardedHeaders = {
   readonly incoming: IncomingHttpHeaders
 }
 
-/** Returns undefined for no rules. Rules apply in order, on top of what the gateway forwards by default. */
+/** Rules apply in order, on top of what the gateway forwards by default. Without rules that is returned as it is. */
 export function compileHeaderRules(
   rules: readonly HeaderRule[],
-): ((forwarded: ForwardedHeaders) => ForwardedHeaders) | undefined {
-  if (rules.length === 0) return undefined
+): (forwarded: ForwardedHeaders) => ForwardedHeaders {
+  if (rules.length === 0) return forwarded => forwarded
   const steps = rules.map(compileRule)
   return forwarded => {
     const { incoming } = forwarded

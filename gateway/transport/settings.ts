@@ -75,25 +75,7 @@ export const subgraphSchema = everySubgraphSchema.extend({
 })
 
 type Given = z.infer<typeof subgraphSchema>
-type Defaulted =
-  | 'timeoutMs'
-  | 'retries'
-  | 'concurrency'
-  | 'queue'
-  | 'connections'
-  | 'maxResponseBytes'
-  | 'compression'
-  | 'persistedQueries'
-  | 'headers'
-  | 'replyHeaders'
-  | 'balance'
-  | 'hashBy'
-
-export type SubgraphSettings = Omit<Given, Defaulted> & {
-  readonly [Key in Defaulted]: NonNullable<Given[Key]>
-}
-
-const DEFAULTS: SubgraphSettings = {
+const DEFAULTS = {
   timeoutMs: 15_000,
   retries: 2,
   concurrency: 500,
@@ -106,6 +88,11 @@ const DEFAULTS: SubgraphSettings = {
   replyHeaders: [],
   balance: 'round-robin',
   hashBy: 'authorization',
+} satisfies Given
+
+type Defaulted = keyof typeof DEFAULTS
+export type SubgraphSettings = Omit<Given, Defaulted> & {
+  readonly [Key in Defaulted]: NonNullable<Given[Key]>
 }
 
 /** Returns the settings of one subgraph: its own, else those of every subgraph, else the default. */

@@ -8,10 +8,12 @@ import { isObject, parseJson } from '#platform/domain/json.ts'
 export function readResponse({ text, status }: HttpResponse, name: string): SubgraphResponse {
   const answer = parseJson(text)
   if (!isGraphql(answer)) throw notGraphqlError(name, { status })
-  return {
-    data: isObject(answer.data) ? answer.data : null,
-    ...(Array.isArray(answer.errors) && { errors: answer.errors }),
-  }
+  return responseOf(answer)
+}
+
+/** Returns the data and errors of a response as the executor reads them. */
+export function responseOf({ data, errors }: GraphqlResponse): SubgraphResponse {
+  return { data: isObject(data) ? data : null, ...(Array.isArray(errors) && { errors }) }
 }
 
 /**
@@ -32,8 +34,10 @@ function looksComplete(text: string): boolean {
   return trimmed.startsWith('{') && trimmed.endsWith('}')
 }
 
+type GraphqlResponse = { readonly data?: unknown; readonly errors?: unknown }
+
 /** A GraphQL response has data, or errors that say why there is none. */
-function isGraphql(answer: unknown): answer is { readonly data?: unknown; readonly errors?: unknown } {
+function isGraphql(answer: unknown): answer is GraphqlResponse {
   if (!isObject(answer)) return false
   return isObject(answer.data) || (Array.isArray(answer.errors) && answer.errors.length > 0)
 }

@@ -25,8 +25,8 @@ type SubgraphOptions = {
   readonly masking?: ErrorMasking
   /** Called with the error of each failed request. */
   readonly onFailure?: (error: unknown) => void
-  /** Applies the subgraph's header rules; left out where there are none. */
-  readonly rule?: ((forwarded: ForwardedHeaders) => ForwardedHeaders) | undefined
+  /** Applies the subgraph's header rules. */
+  readonly forward: (forwarded: ForwardedHeaders) => ForwardedHeaders
 }
 
 type SubgraphResult = {
@@ -62,7 +62,7 @@ type SubgraphState = SubgraphOptions & {
 
 /** Retries queries only: a mutation goes out once, and its caller decides about another by its idempotency key. */
 export function createSubgraph(options: SubgraphOptions): Subgraph {
-  const { name, policy, connection, rule, headers, masking = PRODUCTION_MASKING } = options
+  const { name, policy, connection, forward, headers, masking = PRODUCTION_MASKING } = options
   const state: SubgraphState = {
     ...options,
     masking,
@@ -73,7 +73,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
   return {
     name,
     policy,
-    forward: forwarded => rule?.(forwarded) ?? forwarded,
+    forward,
     maskErrors: errors => maskErrors(errors, masking, name),
     fetch: (request, forwarded) => fetchResponse(state, request, forwarded),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
@@ -85,9 +85,9 @@ async function fetchResponse(
   request: SubgraphRequest,
   forwarded: ForwardedHeaders,
 ): Promise<SubgraphResult> {
-  const { name, rule, masking, observer, collectHeaders, onFailure } = state
+  const { name, forward, masking, observer, collectHeaders, onFailure } = state
   try {
-    const running = sendOnce(state, request, rule === undefined ? forwarded : rule(forwarded))
+    const running = sendOnce(state, request, forward(forwarded))
     const received = await running.received
     const response = takeResponse(running, received, name)
     if (response.errors) observer.hadErrors()

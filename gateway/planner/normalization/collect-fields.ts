@@ -152,7 +152,8 @@ function anyHolds(alternatives: readonly (readonly Condition[])[]): CollectedFie
   return variables => alternatives.some(conditions => hold(conditions, variables))
 }
 
-function hold(conditions: readonly Condition[], variables: Variables): boolean {
+/** Tells whether all conditions hold; a variable without a value counts as false. */
+export function hold(conditions: readonly Condition[], variables: Variables): boolean {
   return conditions.every(({ variable, wanted }) => (variables[variable] === true) === wanted)
 }
 

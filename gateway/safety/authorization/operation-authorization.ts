@@ -1,6 +1,7 @@
 // Decides which fields of an operation its caller may see, before the operation is planned.
 import type { FieldNode, FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
+import { hold } from '#gateway/planner/normalization/collect-fields.ts'
 import { type Claims, createGrants, meets } from '#gateway/safety/authorization/grants.ts'
 import type { AuthorizationRules, RuleId } from '#gateway/safety/authorization/rules.ts'
 import { type AuthorizationSettings, DEFAULT_AUTHORIZATION } from '#gateway/safety/authorization/settings.ts'
@@ -90,7 +91,7 @@ function reportErrors(
   const errors = new Map<string, ExecutionError>()
   for (const { path, conditions } of reports) {
     if (errors.size >= MAX_REPORTED) break
-    if (!conditions.every(({ variable, wanted }) => (variables[variable] === true) === wanted)) continue
+    if (!hold(conditions, variables)) continue
     errors.set(path.join('.'), {
       message: 'Unauthorized field or type',
       path: [...path],

@@ -15,7 +15,7 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { possibleTypes } from '#gateway/executor/possible-types.ts'
-import { addConditions, type Condition } from '#gateway/planner/normalization/collect-fields.ts'
+import { addConditions, type Condition, hold } from '#gateway/planner/normalization/collect-fields.ts'
 import { compileInputCost } from '#gateway/safety/cost/inputs.ts'
 import { compileListSize, type SlicedList } from '#gateway/safety/cost/list-size.ts'
 import type { CostRules } from '#gateway/safety/cost/rules.ts'
@@ -182,10 +182,6 @@ function largest(terms: readonly Term[], groups: readonly (readonly number[])[])
 function conditional(term: Term, conditions: readonly Condition[]): Term {
   if (conditions.length === 0 || term === 0) return term
   return variables => (hold(conditions, variables) ? amount(term, variables) : 0)
-}
-
-function hold(conditions: readonly Condition[], variables: Variables): boolean {
-  return conditions.every(({ variable, wanted }) => (variables[variable] === true) === wanted)
 }
 
 type ListSize = { readonly list: SlicedList | undefined; readonly otherwise: number }

@@ -2,6 +2,7 @@
 import { isFinal, type UpstreamEvent } from '#gateway/subscriptions/upstream/upstream.ts'
 import { UNAVAILABLE_MESSAGE } from '#gateway/transport/error-masking.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { backOff } from '#platform/resilience/backoff.ts'
 
 type Reconnection = {
   readonly signal: AbortSignal
@@ -15,8 +16,6 @@ type Reconnection = {
 
 type NextEvent = Extract<UpstreamEvent, { type: 'next' }>
 
-const FIRST_WAIT_MS = 100
-const LONGEST_WAIT_MS = 5000
 /** After a connection that lasted so long the next wait is short again. */
 const STABLE_MS = 5000
 
@@ -55,20 +54,6 @@ export async function* followWithReconnects(
       if (openSince !== undefined && now - openSince > STABLE_MS) attempts = 0
       if (now - awaySince > maxAwayMs) throw new CallerError('UNAVAILABLE', UNAVAILABLE_MESSAGE, {}, error)
     }
-    await pause(attempts++, signal)
+    await backOff(attempts++, signal)
   }
-}
-
-/** Waits with full jitter, so that the subscriptions that lost a subgraph do not all return to it at once. */
-function pause(attempts: number, signal: AbortSignal): Promise<void> {
-  const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempts)
-  return new Promise(resolve => {
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, Math.random() * longest)
-    signal.addEventListener('abort', end)
-  })
 }

@@ -16,19 +16,22 @@ import { isObject, parseJson } from '#platform/domain/json.ts'
 const MAX_REFUSAL_BYTES = 64 * 1024
 
 /** A request resumes after the last event where the subgraph's events have ids. */
-export function connectStreams(agent: Agent, { maxEventBytes }: UpstreamLimits): Connect {
-  return (request, signal) => follow(request, signal, { agent, maxEventBytes })
+export function connectStreams(
+  dispatcher: Agent,
+  { maxEventBytes }: Pick<UpstreamLimits, 'maxEventBytes'>,
+): Connect {
+  return (request, signal) => follow(request, signal, { dispatcher, maxEventBytes })
 }
 
 async function* follow(
   { service, url, headers, body, lastId }: UpstreamRequest,
   signal: AbortSignal,
-  { agent, maxEventBytes }: { readonly agent: Agent; readonly maxEventBytes: number },
+  { dispatcher, maxEventBytes }: { readonly dispatcher: Agent; readonly maxEventBytes: number },
 ): AsyncGenerator<UpstreamEvent> {
   try {
     const response = await send(url, {
       method: 'POST',
-      dispatcher: agent,
+      dispatcher,
       signal,
       body,
       headers: {

@@ -1,5 +1,6 @@
 // Defines the port to a subgraph's subscriptions: the request, its events, and the errors that end it for good.
 import type { SubgraphResponse } from '#gateway/executor/execution.ts'
+import { responseOf } from '#gateway/transport/subgraph-response.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 
@@ -28,6 +29,8 @@ export type UpstreamEvent =
  * connection is lost or could not be opened. Aborting ends it without throwing, and tells the subgraph.
  */
 export type Connect = (request: UpstreamRequest, signal: AbortSignal) => AsyncIterable<UpstreamEvent>
+
+export type Upstreams = Readonly<Record<UpstreamEndpoint['protocol'], Connect>>
 
 export type UpstreamLimits = {
   readonly connectMs: number
@@ -63,9 +66,5 @@ export function refusalByStatus(service: string, status: number): Error {
 export function readEvent(service: string, payload: unknown, id: string | undefined): UpstreamEvent {
   if (!isObject(payload) || !('data' in payload || Array.isArray(payload.errors)))
     throw new CallerError('UNAVAILABLE', `${service} sent an event that is not a GraphQL response`)
-  const response = {
-    data: isObject(payload.data) ? payload.data : null,
-    ...(Array.isArray(payload.errors) && { errors: payload.errors }),
-  }
-  return { type: 'next', response, id }
+  return { type: 'next', response: responseOf(payload), id }
 }

@@ -10,6 +10,7 @@ function heldSubgraph() {
   const sent: PromiseWithResolvers<HttpResponse>[] = []
   const subgraph = createSubgraph({
     name: 'held',
+    forward: forwarded => forwarded,
     policy: createPolicy({ name: 'held', timeoutMs: 5000, retries: 0, concurrency: 10, queue: 0 }),
     connection: {
       send() {

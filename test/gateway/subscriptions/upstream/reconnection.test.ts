@@ -1,23 +1,21 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Agent } from 'undici'
 import { expect, test, vi } from 'vitest'
 import { followWithReconnects } from '#gateway/subscriptions/upstream/reconnection.ts'
-import type { UpstreamRequest } from '#gateway/subscriptions/upstream/upstream.ts'
-import { openUpstreams } from '#gateway/subscriptions/upstream/upstreams.ts'
+import { connectStreams } from '#gateway/subscriptions/upstream/upstream.sse.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 
-const LIMITS = { connectMs: 1000, heartbeatMs: 1000, maxEventBytes: 1000 }
-const REQUEST = { service: 'orders', headers: {}, body: '{"query":"subscription{n}"}', lastId: undefined }
+vi.mock('node:timers/promises', { spy: true })
+
+const REQUEST = { service: 'orders', headers: {}, body: '{"query":"subscription{n}"}' }
 
 function follow(url: string, onLost: (error: unknown) => void = () => {}) {
-  const upstreams = openUpstreams(LIMITS)
+  const agent = new Agent()
   const stop = new AbortController()
-  const connect = (lastId: string | undefined) => {
-    const request: UpstreamRequest = { ...REQUEST, url, lastId }
-    return upstreams.connect('sse')(request, stop.signal)
-  }
+  const open = connectStreams(agent, { maxEventBytes: 1000 })
+  const connect = (lastId: string | undefined) => open({ ...REQUEST, url, lastId }, stop.signal)
   const options = { signal: stop.signal, connectMs: 1000, outageMs: 1000, onOpen: vi.fn(), onLost }
   const events = followWithReconnects(connect, options)
   return {
@@ -27,7 +25,7 @@ function follow(url: string, onLost: (error: unknown) => void = () => {}) {
     async [Symbol.asyncDispose]() {
       stop.abort()
       await events.return(undefined)
-      await upstreams[Symbol.asyncDispose]()
+      await agent.destroy()
     },
   }
 }
@@ -35,7 +33,7 @@ function follow(url: string, onLost: (error: unknown) => void = () => {}) {
 /** Sends two events on each connection and cuts it after them; the fifth event is the last one. */
 async function startCounter() {
   const seen: unknown[] = []
-  const server = createServer((request, response) => {
+  const server = await serveHttp((request, response) => {
     const last = request.headers['last-event-id']
     seen.push(last)
     response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -45,17 +43,7 @@ async function startCounter() {
     if (from + 1 >= 5) response.end('event: complete\ndata:\n\n')
     else setImmediate(() => response.destroy())
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    seen,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql/stream`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
+  return { ...server, seen }
 }
 
 test('a stream whose events have ids resumes after the last one, without loss or repetition', async () => {
@@ -83,57 +71,38 @@ test.each([
   [401, 'application/json', '{"errors":[{"message":"no"}]}', 'UNAUTHENTICATED'],
   [403, 'text/plain', 'no', 'FORBIDDEN'],
 ])('HTTP %i with %s ends the subscription with the matching error code', async (status, type, body, code) => {
-  const server = createServer((_request, response) =>
+  await using server = await serveHttp((_request, response) =>
     response.writeHead(status, { 'content-type': type }).end(body),
   )
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  await using following = follow(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  await using following = follow(server.url)
   await expect(following.events.next()).rejects.toMatchObject({ code })
   await expect(following.events.next()).resolves.toMatchObject({ done: true })
-  server.closeAllConnections()
-  server.close()
 })
 
 test('errors in a JSON response in place of a stream become those of the subscription', async () => {
-  const server = createServer((_request, response) =>
+  await using server = await serveHttp((_request, response) =>
     response
       .writeHead(400, { 'content-type': 'application/json' })
       .end('{"errors":[{"message":"no such field"}]}'),
   )
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  await using following = follow(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  await using following = follow(server.url)
   await expect(following.events.next()).rejects.toMatchObject({ errors: [{ message: 'no such field' }] })
-  server.closeAllConnections()
-  server.close()
 })
 
 test('a subgraph that accepts connections and drops them at once is tried less and less often', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] })
-  try {
-    let connections = 0
-    async function* broken() {
-      connections += 1
-      yield { type: 'open' } as const
-      throw new CallerError('UNAVAILABLE', 'lost')
-    }
-    const stop = new AbortController()
-    const events = followWithReconnects(broken, {
-      signal: stop.signal,
-      connectMs: 1000,
-      outageMs: 1_000_000,
-      onOpen: () => {},
-      onLost: () => {},
-    })
-    const next = events.next()
-    await vi.advanceTimersByTimeAsync(60_000)
-    expect(connections).toBeLessThan(100)
-    expect(connections).toBeGreaterThan(5)
-    stop.abort()
-    await vi.advanceTimersByTimeAsync(10)
-    expect(await next).toMatchObject({ done: true })
-  } finally {
-    vi.useRealTimers()
+  using _random = vi.spyOn(Math, 'random').mockReturnValue(0.5)
+  const waits: unknown[] = []
+  const stop = new AbortController()
+  vi.mocked(delay).mockImplementation(async ms => {
+    if (waits.push(ms) === 9) stop.abort()
+  })
+  async function* broken() {
+    yield { type: 'open' } as const
+    throw new CallerError('UNAVAILABLE', 'lost')
   }
+  const [connectMs, outageMs, onOpen, onLost] = [1000, 1_000_000, vi.fn(), vi.fn()]
+  const events = followWithReconnects(broken, { signal: stop.signal, connectMs, outageMs, onOpen, onLost })
+  expect(await events.next()).toMatchObject({ done: true })
+  expect(waits).toEqual([50, 100, 200, 400, 800, 1600, 2500, 2500, 2500])
+  expect(onLost).toHaveBeenCalledTimes(waits.length)
 })

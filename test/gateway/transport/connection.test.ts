@@ -1,21 +1,19 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { expect, test } from 'vitest'
 import { openConnection } from '#gateway/transport/connection.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 
 async function serve(answer: RequestListener, maxResponseBytes = 1000) {
-  const server = createServer(answer).listen({ host: '127.0.0.1', port: 0 })
-  await once(server, 'listening')
-  const bound = server.address()
-  const url = `http://127.0.0.1:${typeof bound === 'object' ? bound?.port : 0}/`
+  const served = await serveHttp(answer)
+  const { server, url } = served
   const connection = openConnection({ url, connections: 1, maxResponseBytes })
   return {
     server,
     send: (signal = new AbortController().signal) =>
       connection.send({ kind: 'query', operation: '', body: '{"query":"{ a }"}', headers: {}, signal }),
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
+      await served[Symbol.asyncDispose]()
       await connection[Symbol.asyncDispose]()
     },
   }
