@@ -1,12 +1,12 @@
 // Benchmarks appends against a bare INSERT and Emmett on one durable PostgreSQL, and how fast consumers follow.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { getPostgreSQLEventStore } from '@event-driven-io/emmett-postgresql'
 import pg from 'pg'
-import type { Bench, Load } from '#bench/harness/benchmark.ts'
 import {
   atLeast,
+  type Bench,
   inRounds,
   measureLoad,
   medianRatio,
@@ -41,8 +41,7 @@ type Database = (name: string) => Promise<string>
 
 export const bench: Bench = async ({ quick }) => {
   await using open = new AsyncDisposableStack()
-  const directory = await mkdtemp(path.join(tmpdir(), 'waybill-bench-'))
-  open.defer(() => rm(directory, { recursive: true, force: true }))
+  const { path: directory } = open.use(await mkdtempDisposable(path.join(tmpdir(), 'waybill-bench-')))
   const postgres = open.use(await startEmbeddedPostgres({ directory, log: () => {} }))
   const store = open.use(await openPostgresEventStore({ url: await postgres.database('waybill') }))
   const waybill = appendsOf(store)
@@ -70,7 +69,8 @@ export const bench: Bench = async ({ quick }) => {
       emmett: summary(results, 'emmett'),
     }
     figures[`${callers} callers`] = { ...of, toInsert: rounded(toInsert), toEmmett: rounded(toEmmett) }
-    for (const [name, load] of Object.entries(of)) rows.push([`${callers} callers, ${name}`, ...cells(load)])
+    for (const [name, load] of Object.entries(of))
+      rows.push([`${callers} callers, ${name}`, ...Object.values(load)])
   }
   printTable(['appends, durable', 'per second', 'p50 ms', 'p99 ms'], rows)
   figures.consumer = await followFigures(store, waybill)
@@ -88,10 +88,6 @@ export const bench: Bench = async ({ quick }) => {
       atLeast(`${callers} callers: appends to Emmett's`, ratios.get(callers)?.emmett ?? 0, 'times', 4),
     ]),
   }
-}
-
-function cells({ perSecond, p50, p99 }: Load): number[] {
-  return [perSecond, p50, p99]
 }
 
 function appendsOf(store: EventStore): { append: () => Promise<unknown> } {

@@ -1,14 +1,14 @@
 // Runs a bare Fastify server in its own process; each route answers with fixed bytes, as a lower bound for the web BFF.
-import process from 'node:process'
 import Fastify from 'fastify'
+import { handleRequests } from '#bench/harness/worker-process.ts'
 
-/** The parent sends one response per path, as base64. */
+/** One response per path. */
 export type BareResponses = Readonly<Record<string, string>>
 
-process.once('message', async (answers: BareResponses) => {
+async function listen(responses: BareResponses): Promise<string> {
   const app = Fastify({ bodyLimit: 256 * 1024 })
-  for (const [url, base64] of Object.entries(answers)) {
-    const bytes = Buffer.from(base64, 'base64')
+  for (const [url, text] of Object.entries(responses)) {
+    const bytes = Buffer.from(text)
     app.route({
       method: ['GET', 'POST'],
       url,
@@ -16,6 +16,7 @@ process.once('message', async (answers: BareResponses) => {
       handler: (_request, reply) => reply.type('application/json; charset=utf-8').send(bytes),
     })
   }
-  process.send?.(await app.listen({ host: '127.0.0.1', port: 0 }))
-})
-process.once('disconnect', () => process.exit())
+  return app.listen({ host: '127.0.0.1', port: 0 })
+}
+
+handleRequests({ listen })

@@ -1,14 +1,10 @@
 // Benchmarks the warm order page and order list of the web BFF against a gateway query and a bare route of the same bytes.
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import type { BareResponses } from '#bench/bff/bare-server.ts'
 import { type OrderFixture, openOrderFixture } from '#bench/bff/order-fixture.ts'
 import {
   atLeast,
   type Bench,
   inRounds,
-  type Load,
   medianRatio,
   printTable,
   rounded,
@@ -21,30 +17,37 @@ import {
   openHttpLoader,
   openHttpLoaders,
 } from '#bench/harness/http-load.ts'
+import { startWorker } from '#bench/harness/worker-process.ts'
 import { readManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { OrderPageDocument, OrdersDocument } from '#schema/generated/bff-web-operations.ts'
 
 const CONNECTIONS = 32
-const BARE = fileURLToPath(new URL('bare-server.ts', import.meta.url))
+const BARE = new URL('bare-server.ts', import.meta.url)
 const MANIFEST = new URL('../../schema/persisted/bff-web.json', import.meta.url)
 
 type Operation = { readonly query: string; readonly variables: object }
 
-/** The client's operation, and the gateway operation that the BFF would send each time without its caches. */
-type View = { readonly name: string; readonly client: Operation; readonly gateway: Operation }
+/** The client's operation with its hash, and the gateway operation that the BFF would send each time without its caches. */
+type View = {
+  readonly name: string
+  readonly client: Operation
+  readonly hash: string
+  readonly gateway: Operation
+}
 
 export const bench: Bench = async ({ quick }) => {
   await using open = new AsyncDisposableStack()
   const shop = open.use(await openOrderFixture())
   const views = await viewsOf(shop)
   for (const view of views) await checkGateway(shop, view)
-  const bare = open.use(await startBare(await answersOf(shop, views)))
+  const bare = open.use(await startWorker(BARE))
+  const bareUrl = await bare.request<string>('listen', await answersOf(shop, views))
   const [rounds, ms] = quick ? [5, 500] : [15, 1000]
   const figures: Record<string, unknown> = {}
   const goals = []
   const rows: (string | number)[][] = []
   for (const view of views) {
-    const results = await measure({ shop, view, bareUrl: `${bare.url}/${view.name}` }, { rounds, ms })
+    const results = await measure({ shop, view, bareUrl: `${bareUrl}/${view.name}` }, { rounds, ms })
     const toGateway = medianRatio(results, 'asleep', 'gateway')
     const toBare = medianRatio(results, 'post', 'bare')
     const of = {
@@ -65,7 +68,8 @@ export const bench: Bench = async ({ quick }) => {
       toBare: rounded(toBare),
       toBareGet: rounded(toBareGet),
     }
-    for (const [name, load] of Object.entries(of)) rows.push([`${view.name}, ${name}`, ...cells(load)])
+    for (const [name, load] of Object.entries(of))
+      rows.push([`${view.name}, ${name}`, ...Object.values(load)])
     goals.push(
       atLeast(`${view.name}: requests to gateway queries of as many sessions`, toOwnTokens, 'times', 25),
       atLeast(`${view.name}: POSTs to a bare route's`, toBare, 'times', 0.7),
@@ -76,23 +80,22 @@ export const bench: Bench = async ({ quick }) => {
   return { versions: { fastify: await versionOf('fastify') }, figures, goals }
 }
 
-function cells({ perSecond, p50, p99 }: Load): number[] {
-  return [perSecond, p50, p99]
-}
-
 async function viewsOf({ orderId, customerId }: OrderFixture): Promise<View[]> {
   const { operations } = await readManifest(MANIFEST)
-  const textOf = (name: string) => operations.find(operation => operation.name === name)?.body ?? ''
+  const clientOf = (name: string, variables: object) => {
+    const { id = '', body = '' } = operations.find(operation => operation.name === name) ?? {}
+    return { client: { query: body, variables }, hash: id }
+  }
   const sections = { products: true, reservation: true, payments: true, shipments: true }
   return [
     {
       name: 'order-page',
-      client: { query: textOf('OrderPage'), variables: { id: orderId } },
+      ...clientOf('OrderPage', { id: orderId }),
       gateway: { query: OrderPageDocument, variables: { id: orderId, ...sections } },
     },
     {
       name: 'order-list',
-      client: { query: textOf('OrderList'), variables: { first: 20 } },
+      ...clientOf('OrderList', { first: 20 }),
       gateway: { query: OrdersDocument, variables: { first: 20, filter: { customerId } } },
     },
   ]
@@ -105,7 +108,7 @@ async function answersOf(shop: OrderFixture, views: readonly View[]): Promise<Ba
     const [first, second] = [await shop.ask('bff-web', client), await shop.ask('bff-web', client)]
     if (first !== second || JSON.parse(first).errors)
       throw new Error(`${name} is not a page at rest: ${first.slice(0, 500)}`)
-    answers[`/${name}`] = Buffer.from(first).toString('base64')
+    answers[`/${name}`] = first
   }
   return answers
 }
@@ -133,7 +136,7 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
     body: JSON.stringify(operation),
   })
   const [bff, gateway] = [shop.url('bff-web'), shop.url('gateway')]
-  const hash = await hashQuery(view.client)
+  const parameters = persistedParameters(view)
   await using open = new AsyncDisposableStack()
   const load = (one: HttpRequest, options: { awake: boolean }) =>
     loadAll(openHttpLoader(one, CONNECTIONS), options)
@@ -146,7 +149,11 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
   const hits = await shop.cachedResponses()
   const awake = { awake: true }
   const asleep = { awake: false }
-  const get = (url: string): HttpRequest => ({ url: `${url}?${hash}`, method: 'GET', headers: shop.headers })
+  const get = (url: string): HttpRequest => ({
+    url: `${url}?${parameters}`,
+    method: 'GET',
+    headers: shop.headers,
+  })
   const sessions = await shop.sessions(CONNECTIONS)
   const withEach = (one: HttpRequest) => sessions.map(headers => ({ ...one, headers }))
   const results = await inRounds(rounds, {
@@ -169,26 +176,9 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
   return results
 }
 
-async function hashQuery({ query, variables }: Operation): Promise<string> {
-  const { operations } = await readManifest(MANIFEST)
-  const id = operations.find(({ body }) => body === query)?.id
-  const extensions = { persistedQuery: { version: 1, sha256Hash: id } }
+function persistedParameters({ client: { variables }, hash: sha256Hash }: View): URLSearchParams {
   return new URLSearchParams({
     variables: JSON.stringify(variables),
-    extensions: JSON.stringify(extensions),
-  }).toString()
-}
-
-async function startBare(answers: BareResponses): Promise<AsyncDisposable & { readonly url: string }> {
-  const child: ChildProcess = fork(BARE)
-  child.send(answers)
-  const [url] = await once(child, 'message')
-  return {
-    url: String(url),
-    async [Symbol.asyncDispose]() {
-      const gone = once(child, 'exit')
-      child.disconnect()
-      await gone
-    },
-  }
+    extensions: JSON.stringify({ persistedQuery: { version: 1, sha256Hash } }),
+  })
 }

@@ -1,5 +1,5 @@
 // Starts Waybill as a user does, with a customer whose 20 orders are completed and no longer change.
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -37,9 +37,8 @@ export type OrderFixture = AsyncDisposable & {
 
 export async function openOrderFixture(): Promise<OrderFixture> {
   await using open = new AsyncDisposableStack()
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'waybill-bench-'))
+  const { path: dataDir } = open.use(await mkdtempDisposable(path.join(tmpdir(), 'waybill-bench-')))
   await chmod(dataDir, 0o755) // PostgreSQL's own account must be able to pass through
-  open.defer(() => rm(dataDir, { recursive: true, force: true }))
   const env = { CARRIER_SANDBOX_STEP_MS: '20', LOG_LEVEL: 'error' }
   const instance = open.use(await startWaybill({ dataDir, portBase: await freePortBase(), env }))
   const issuer = await openEmbeddedIssuer(path.join(dataDir, 'auth'))
@@ -80,14 +79,13 @@ export async function openOrderFixture(): Promise<OrderFixture> {
 
 /** Places the orders, waits until all are completed, and returns the id of the newest. */
 async function placeOrders(graphs: PlatformClient, token: string): Promise<string> {
-  const skus = Array.from({ length: LINES }, (_, index) => `bench-${index}`)
-  for (const sku of skus) await addProduct(graphs, { sku, price: '19.99', stock: { 'BER-1': 1_000_000 } })
+  const lines = Array.from({ length: LINES }, (_, index) => ({ sku: `bench-${index}`, quantity: 2 }))
+  for (const { sku } of lines)
+    await addProduct(graphs, { sku, price: '19.99', stock: { 'BER-1': 1_000_000 } })
   let newest = ''
   for (let count = 0; count < ORDERS; count++) {
-    const { sku, ...input } = { sku: '', idempotencyKey: `bench-order-${count}` }
-    const reply = await graphs.send<CheckoutResponse>('bff-web', token, CHECKOUT, {
-      input: checkoutInput({ ...input, sku, lines: skus.map(each => ({ sku: each, quantity: 2 })) }),
-    })
+    const input = checkoutInput({ idempotencyKey: `bench-order-${count}`, sku: '', lines })
+    const reply = await graphs.send<CheckoutResponse>('bff-web', token, CHECKOUT, { input })
     if (reply.errors || reply.data.checkout.order === undefined) throw new Error(JSON.stringify(reply))
     newest = reply.data.checkout.order.id
   }

@@ -1,105 +1,57 @@
 // Prepares products and customers for checkout benchmarks, and sends one checkout after another.
 import type { Pool } from 'undici'
-import { newId } from '#platform/domain/ids.ts'
-import type { TokenSigner } from '#start/seed.ts'
+import {
+  addProduct,
+  CHECKOUT,
+  type CheckoutResponse,
+  checkoutInput,
+  type GraphqlResponse,
+  type PlatformClient,
+  registerShopper,
+} from '#testbed/shop-client.ts'
 
 const PRODUCTS = 100
 const SHOPPERS = 50
-const UNITS = 1_000_000
-
-const ADD_PRODUCT = 'mutation($input: AddProductInput!) { addProduct(input: $input) { __typename } }'
-const REGISTER = 'mutation($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id } }'
-const CHECKOUT = `mutation BenchCheckout($input: CheckoutInput!) {
-  checkout(input: $input) { __typename ... on OrderAccepted { order { id status } } ... on Refusal { code message } }
-}`
-
-type Reply = {
-  readonly data?: {
-    readonly checkout?: {
-      readonly __typename: string
-      readonly order?: { readonly status: string }
-      readonly message?: string
-    }
-  }
-  readonly errors?: readonly { readonly message: string }[]
-}
+const STOCK = { 'BER-1': 1_000_000 }
 
 type CheckoutLoad = { readonly checkout: () => Promise<void> }
 
-/** Adds the products and customers. `checkout` throws when an order is not confirmed within its wait. */
-export async function openCheckoutLoad(pool: Pool, issuer: TokenSigner): Promise<CheckoutLoad> {
-  const ops = await issuer.sign({ role: 'ops', subject: 'bench' })
-  await Promise.all(
-    Array.from({ length: PRODUCTS }, (_, index) => send({ pool, token: ops }, ADD_PRODUCT, product(index))),
-  )
-  const tokens = await Promise.all(
-    Array.from({ length: SHOPPERS }, async () => {
-      const id = newId('customer')
-      const token = await issuer.sign({ role: 'customer', subject: id })
-      await send({ pool, token }, REGISTER, {
-        idempotencyKey: id,
-        name: 'Bench Shopper',
-        email: `${id}@bench.example`,
-      })
-      return token
-    }),
-  )
+/**
+ * Adds the products and customers. `checkout` sends over `pool`, at less cost than `platform`, and throws when an order is
+ * not confirmed within its wait.
+ */
+export async function openCheckoutLoad(pool: Pool, platform: PlatformClient): Promise<CheckoutLoad> {
+  const skus = Array.from({ length: PRODUCTS }, (_, index) => `bench-${index}`)
+  await Promise.all(skus.map(sku => addProduct(platform, { sku, price: '19.99', stock: STOCK })))
+  const shoppers = await Promise.all(Array.from({ length: SHOPPERS }, () => registerShopper(platform)))
   let count = 0
   return {
     async checkout() {
       count += 1
-      const { data, errors } = await send(
-        { pool, token: tokens[count % SHOPPERS] ?? '' },
-        CHECKOUT,
-        order(count),
-      )
-      const answer = data?.checkout
-      if (errors || answer?.order?.status === undefined || answer.order.status === 'PLACED')
-        throw new Error(`a checkout was not confirmed: ${JSON.stringify(errors ?? answer)}`)
+      const { data, errors } = await send(pool, shoppers[count % SHOPPERS]?.token ?? '', order(count))
+      const status = data?.checkout.order?.status
+      if (errors || status === undefined || status === 'PLACED')
+        throw new Error(`a checkout was not confirmed: ${JSON.stringify(errors ?? data)}`)
     },
-  }
-}
-
-function product(index: number): object {
-  return {
-    idempotencyKey: `bench-${index}`,
-    sku: `bench-${index}`,
-    title: `Bench product ${index}`,
-    category: 'bench',
-    price: { amount: '19.99', currency: 'USD' },
-    weightGrams: 400,
-    dimensions: { lengthCm: 10, widthCm: 10, heightCm: 10 },
-    stock: [{ warehouse: 'BER-1', quantity: UNITS }],
   }
 }
 
 function order(count: number): object {
-  return {
-    idempotencyKey: `bench-order-${count}`,
-    lines: [
-      { sku: `bench-${count % PRODUCTS}`, quantity: 1 },
-      { sku: `bench-${(count * 7 + 1) % PRODUCTS}`, quantity: 2 },
-    ].filter((line, index, lines) => index === 0 || line.sku !== lines[0]?.sku),
-    tenders: [{ kind: 'CARD', token: 'tok_approve' }],
-    deliveryAddress: {
-      name: 'Bench Shopper',
-      line1: '1 Test Street',
-      city: 'New York',
-      postalCode: '10001',
-      country: 'US',
-    },
-    settleWithinMs: 10_000,
-  }
+  const [sku, other] = [`bench-${count % PRODUCTS}`, `bench-${(count * 7 + 1) % PRODUCTS}`]
+  const lines = [{ sku, quantity: 1 }, ...(other === sku ? [] : [{ sku: other, quantity: 2 }])]
+  return checkoutInput({ idempotencyKey: `bench-order-${count}`, sku, lines })
 }
 
-type Session = { readonly pool: Pool; readonly token: string }
-
-async function send({ pool, token }: Session, query: string, input: object): Promise<Reply> {
+async function send(
+  pool: Pool,
+  token: string,
+  input: object,
+): Promise<Partial<GraphqlResponse<CheckoutResponse>>> {
   const response = await pool.request({
     path: '/graphql',
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ query, variables: { input } }),
+    body: JSON.stringify({ query: CHECKOUT, variables: { input } }),
   })
-  return (await response.body.json()) as Reply
+  return (await response.body.json()) as Partial<GraphqlResponse<CheckoutResponse>>
 }

@@ -7,7 +7,8 @@ import {
   inRounds,
   type Load,
   measureLoad,
-  median,
+  medianRatio,
+  medians,
   printTable,
   rounded,
 } from '#bench/harness/benchmark.ts'
@@ -42,11 +43,9 @@ export const bench: Bench = async ({ quick }) => {
   })
   const figures = {
     callers: CALLERS,
-    embedded: mediansOf(rounds.map(round => round.embedded)),
-    scaleOut: mediansOf(rounds.map(round => round.scaleOut)),
-    scaleOutToEmbedded: rounded(
-      median(rounds.map(({ embedded, scaleOut }) => scaleOut.perSecond / embedded.perSecond)),
-    ),
+    embedded: medians(rounds.map(round => round.embedded)),
+    scaleOut: medians(rounds.map(round => round.scaleOut)),
+    scaleOutToEmbedded: rounded(medianRatio(rounds, 'scaleOut', 'embedded')),
   }
   print(figures)
   return {
@@ -70,9 +69,7 @@ async function startContender(set: EngineSet): Promise<Contender> {
   await (await createRecoveryProbe(fleet)).recover()
   const pool = new Pool(fleet.webUrl, { connections: CALLERS })
   open.defer(() => pool.close())
-  const sign = ({ role, subject }: { role: 'customer' | 'ops'; subject: string }) =>
-    fleet.token(role, subject)
-  const shop = await openCheckoutLoad(pool, { sign })
+  const shop = await openCheckoutLoad(pool, fleet)
   const subgraphs = SUBGRAPHS.flatMap(name => fleet.processesOf(name).map(({ url }) => url))
   const running = open.move()
   return {
@@ -85,17 +82,6 @@ async function startContender(set: EngineSet): Promise<Contender> {
       return { ...measured, lagP50, lagP99 }
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
-  }
-}
-
-function mediansOf(rounds: readonly Figures[]): Figures {
-  const of = (figure: keyof Figures) => rounded(median(rounds.map(round => round[figure])))
-  return {
-    perSecond: of('perSecond'),
-    p50: of('p50'),
-    p99: of('p99'),
-    lagP50: of('lagP50'),
-    lagP99: of('lagP99'),
   }
 }
 

@@ -1,7 +1,8 @@
 // Benchmarks the gateway against Apollo Gateway, Hive Gateway and Mercurius: a nested query, a small one, and a 2 MB response.
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { gatewayPrograms, installPeers, OUR_NAMES, PEER_NAMES } from '#bench/gateway/gateways.ts'
 import { OPERATIONS } from '#bench/gateway/graph.ts'
 import {
@@ -20,12 +21,14 @@ import {
   medianRatio,
   printTable,
   rounded,
+  versionOf,
 } from '#bench/harness/benchmark.ts'
 import { startWorker } from '#bench/harness/worker-process.ts'
 
 const SUBGRAPHS = new URL('subgraphs.ts', import.meta.url)
 const { plain: ours, sharing: oursSharing } = OUR_NAMES
 const { apollo, hive, hiveSharing } = PEER_NAMES
+const ratio = medianRatio<string>
 
 type Scenario = {
   readonly title: string
@@ -76,8 +79,7 @@ const SCENARIOS: readonly Scenario[] = [
 export const bench: Bench = async ({ quick }) => {
   const peers = await installPeers()
   await using open = new AsyncDisposableStack()
-  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-bench-'))
-  open.defer(() => rm(folder, { recursive: true, force: true }))
+  const { path: folder } = open.use(await mkdtempDisposable(path.join(tmpdir(), 'waybill-bench-')))
   const subgraphs = open.use(await startWorker(SUBGRAPHS))
   const given = await composeSupergraph(folder, await subgraphs.request<number>('port'))
   const setting = { contenders: await gatewayPrograms(folder, peers), subgraphs, given }
@@ -104,11 +106,6 @@ const COLUMNS: Readonly<Record<keyof GatewayLoad, string>> = {
   subgraphsCpuMs: 'their CPU ms',
 }
 const KEYS = Object.keys(COLUMNS) as (keyof GatewayLoad)[]
-
-/** Returns the median ratio of requests per second, taken within each round. */
-function ratio(rounds: readonly Round[], one: string, other: string): number {
-  return medianRatio<string>(rounds, one, other)
-}
 
 function of(rounds: readonly Round[], name: string, figure: keyof GatewayLoad): number {
   return rounded(median(rounds.map(round => round[name]?.[figure] ?? Number.NaN)))
@@ -151,10 +148,7 @@ const PEER_PACKAGES = [
 ]
 
 async function peerVersions(folder: string): Promise<Record<string, string>> {
-  const read = async (name: string): Promise<[string, string]> => {
-    const text = await readFile(path.join(folder, 'node_modules', name, 'package.json'), 'utf8')
-    const { version }: { version: string } = JSON.parse(text)
-    return [name, version]
-  }
-  return Object.fromEntries(await Promise.all(PEER_PACKAGES.map(read)))
+  const peers = pathToFileURL(`${folder}/`)
+  const versions = PEER_PACKAGES.map(async name => [name, await versionOf(name, peers)])
+  return Object.fromEntries(await Promise.all(versions))
 }

@@ -3,7 +3,6 @@ import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
@@ -11,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Usage } from '#bench/gateway/usage-probe.ts'
+import { freePort } from '#start/postgres-server.ts'
 
 const PEERS = fileURLToPath(new URL('../peers/gateway/', import.meta.url))
 const OURS = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url))
@@ -116,15 +116,6 @@ async function ready(url: string, child: ChildProcess, said: { readonly last: st
     }
     await delay(50)
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen({ host: '127.0.0.1', port: 0 })
-  await once(server, 'listening')
-  const bound = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof bound === 'object' && bound ? bound.port : 0
 }
 
 /**

@@ -61,9 +61,13 @@ export async function measureLoad(callers: number, ms: number, work: () => Promi
       }
     }),
   )
-  const seconds = (performance.now() - begin) / 1000
+  return loadOf(latencies, begin)
+}
+
+/** Returns the figures of the calls since `begin`, which took `latencies`. */
+export function loadOf(latencies: readonly number[], begin: number): Load {
   return {
-    perSecond: latencies.length / seconds,
+    perSecond: latencies.length / ((performance.now() - begin) / 1000),
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
   }
@@ -97,10 +101,18 @@ export function medianRatio<Name extends string>(
   return median(rounds.map(round => round[ours].perSecond / round[theirs].perSecond))
 }
 
-/** Returns the median over the rounds of each of the contender's figures. */
+/** Returns the median over the rounds of the contender's load. */
 export function summary<Name extends string>(rounds: readonly Record<Name, Load>[], name: Name): Load {
-  const of = (figure: keyof Load) => rounded(median(rounds.map(round => round[name][figure])))
-  return { perSecond: of('perSecond'), p50: of('p50'), p99: of('p99') }
+  return medians(rounds.map(({ [name]: { perSecond, p50, p99 } }) => ({ perSecond, p50, p99 })))
+}
+
+/** Returns the median over the rounds of each figure. */
+export function medians<Figure extends string>(
+  rounds: readonly Readonly<Record<Figure, number>>[],
+): Record<Figure, number> {
+  const all: Record<string, number> = {}
+  for (const figure in rounds[0]) all[figure] = rounded(median(rounds.map(round => round[figure])))
+  return all
 }
 
 /** Prints aligned columns: the first to the left, the others to the right. */
@@ -117,9 +129,11 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
     )
 }
 
-/** Returns the version of an installed package. */
-export async function versionOf(packageName: string): Promise<string> {
-  const file = new URL(`../../node_modules/${packageName}/package.json`, import.meta.url)
+const ROOT = new URL('../../', import.meta.url)
+
+/** Returns the version of a package that is installed in `folder`. */
+export async function versionOf(packageName: string, folder = ROOT): Promise<string> {
+  const file = new URL(`node_modules/${packageName}/package.json`, folder)
   const parsed: unknown = JSON.parse(await readFile(file, 'utf8'))
   return isObject(parsed) && 'version' in parsed ? String(parsed.version) : 'unknown'
 }

@@ -1,7 +1,7 @@
 // Loads an HTTP server over kept-alive connections, one request at a time on each, at little cost to the client.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { type Load, quantile } from '#bench/harness/benchmark.ts'
+import { type Load, loadOf } from '#bench/harness/benchmark.ts'
 
 export type HttpRequest = {
   readonly url: string
@@ -40,13 +40,7 @@ export async function openHttpLoaders(requests: readonly HttpRequest[]): Promise
       const begin = performance.now()
       using _awake = awake ? stayAwake() : undefined
       await Promise.all(clients.map(client => repeat(client, begin + ms, latencies)))
-      const seconds = (performance.now() - begin) / 1000
-      return {
-        answers: latencies.length,
-        perSecond: latencies.length / seconds,
-        p50: quantile(latencies, 0.5),
-        p99: quantile(latencies, 0.99),
-      }
+      return { answers: latencies.length, ...loadOf(latencies, begin) }
     },
     [Symbol.dispose]: () => {
       for (const client of clients) client.close()

@@ -43,11 +43,8 @@ export async function startWorker(file: URL, execArgv: readonly string[] = []): 
   }
 }
 
-/** Answers the parent's requests by name until it disconnects, then runs `end` and exits. Called in the worker. */
-export function handleRequests(
-  answers: Readonly<Record<string, (detail: never) => unknown>>,
-  end: () => Promise<void> = async () => undefined,
-): void {
+/** Answers the parent's requests by name until it disconnects, then exits. Called in the worker. */
+export function handleRequests(answers: Readonly<Record<string, (detail: never) => unknown>>): void {
   process.on('message', ({ number, question, detail }: Question) => {
     const find = async () => answers[question]?.(detail as never)
     find().then(
@@ -55,7 +52,7 @@ export function handleRequests(
       error => process.send?.({ number, failure: String(error?.stack ?? error) } satisfies Reply),
     )
   })
-  process.once('disconnect', () => void end().finally(() => process.exit()))
+  process.once('disconnect', () => process.exit())
 }
 
 /** Returns the milliseconds of a clock that all processes on the machine share. */

@@ -1,6 +1,6 @@
 // Benchmarks live changes from commit to subscriber against a bare broadcast of the same bytes, and memory per subscriber.
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import {
   type Bench,
   type Goal,
   median,
+  medians,
   printTable,
   quantile,
   rounded,
@@ -63,9 +64,9 @@ export const bench: Bench = async ({ quick }) => {
           quick ? Math.ceil(eventsFor(subscribers) / 4) : eventsFor(subscribers),
         ),
       )
-    const of = { waybill: middle(rounds, 'waybill'), bare: middle(rounds, 'bare') }
-    const ratio = median(rounds.map(({ waybill, bare }) => waybill.p99 / bare.p99))
-    const commit = rounded(median(rounds.map(({ waybill }) => waybill.commit)))
+    const { commit, ...waybill } = medians(rounds.map(round => round.waybill))
+    const of = { waybill, bare: medians(rounds.map(round => round.bare)) }
+    const ratio = median(rounds.map(round => round.waybill.p99 / round.bare.p99))
     figures[`${subscribers} subscribers`] = { ...of, commit, p99ToBare: rounded(ratio) }
     for (const [name, { p50, p99, rssKB, heapKB }] of Object.entries(of))
       rows.push([
@@ -88,8 +89,7 @@ function eventsFor(subscribers: number): number {
 }
 
 async function openStage(open: AsyncDisposableStack): Promise<Stage> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'waybill-bench-'))
-  open.defer(() => rm(directory, { recursive: true, force: true }))
+  const { path: directory } = open.use(await mkdtempDisposable(path.join(tmpdir(), 'waybill-bench-')))
   const postgres = open.use(await startEmbeddedPostgres({ directory, log: () => {} }))
   const busUrl = await postgres.database('bus')
   const bus = open.use(await openEventBus(busUrl))
@@ -225,9 +225,4 @@ async function commitEvent(bus: EventBus): Promise<void> {
       recordedAt: new Date().toISOString(),
     },
   ])
-}
-
-function middle(rounds: readonly Round[], name: keyof Round): Figures {
-  const of = (figure: keyof Figures) => rounded(median(rounds.map(round => round[name][figure])))
-  return { p50: of('p50'), p99: of('p99'), rssKB: of('rssKB'), heapKB: of('heapKB') }
 }
