@@ -1,13 +1,7 @@
 // Starts two small subgraphs of a library, and the gateway in front of their supergraph.
-import { writeFile } from 'node:fs/promises'
-import path from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { composeServices } from '@apollo/composition'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { parse } from 'graphql'
 import type { GatewayConfig } from '#gateway/config.ts'
-import { startGateway } from '#gateway/service.ts'
-import { DEFAULT_SETTINGS } from '#gateway/settings.ts'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -15,6 +9,7 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import { mountGraphql } from '#platform/graphql/endpoint/endpoint.ts'
 import { rawJsonOf } from '#platform/http/json-body.ts'
 import { createHttpServer } from '#platform/http/server.ts'
+import { composeSupergraph, startComposedGateway } from '#test/gateway/composed-gateway.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 import { createSender } from '#testbed/shop-client.ts'
@@ -138,53 +133,35 @@ export type LibraryOptions = {
 
 /** Returns the library's supergraph with unused URLs; the running subgraphs' URLs are configured. */
 export function librarySupergraph(): string {
-  const services = Object.entries(SDL).map(([name, sdl]) => ({
-    name,
-    url: 'http://127.0.0.1:1/graphql',
-    typeDefs: parse(sdl),
-  }))
-  const { errors, supergraphSdl } = composeServices(services)
-  if (errors) throw new Error(errors.map(error => error.message).join('\n'))
-  return supergraphSdl
+  return composeSupergraph(SDL)
 }
 
 export async function startLibraryGateway({
-  development = false,
   supergraph = librarySupergraph(),
-  settings = DEFAULT_SETTINGS,
   subgraphUrls = {},
   environment = {},
+  ...config
 }: LibraryOptions = {}) {
   await using open = new AsyncDisposableStack()
   const folder = open.use(await temporaryFolder())
   const issuer = await openEmbeddedIssuer(folder.path)
   const catalogue = open.use(await serve('catalogue', issuer))
   const reviews = open.use(await serve('reviews', issuer))
-  const { logger, seen } = recordingLogger()
-  const file = path.join(folder.path, 'supergraph.graphql')
-  await writeFile(file, supergraph)
-  const config: GatewayConfig = {
-    host: '127.0.0.1',
-    port: 0,
-    supergraph: pathToFileURL(file),
-    subgraphUrls: {
-      catalogue: `${catalogue.url}/graphql`,
-      reviews: `${reviews.url}/graphql`,
-      ...subgraphUrls,
-    },
-    auth: issuer,
-    settings,
-    development,
-    logger,
-    ...environment,
-  }
-  const gateway = open.use(await startGateway(config))
+  const own = { catalogue: `${catalogue.url}/graphql`, reviews: `${reviews.url}/graphql` }
+  const { gateway, log } = open.use(
+    await startComposedGateway(supergraph, {
+      auth: issuer,
+      subgraphUrls: { ...own, ...subgraphUrls },
+      ...config,
+      ...environment,
+    }),
+  )
   const send = createSender(() => `${gateway.url}/graphql`)
   const running = open.move()
   return {
     url: gateway.url,
     /** Resolves with a line of the gateway's log. */
-    logged: seen,
+    logged: log.seen,
     catalogue,
     reviews,
     token: (subject: string) => issuer.sign({ role: 'customer', subject }),

@@ -1,14 +1,8 @@
 // Starts a gateway whose supergraph changes while it runs: its versions differ in a field, its subgraphs respond from memory.
 import { rename, writeFile } from 'node:fs/promises'
-import path from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { composeServices } from '@apollo/composition'
-import { parse } from 'graphql'
-import { startGateway } from '#gateway/service.ts'
 import { readSettings } from '#gateway/settings.ts'
+import { composeSupergraph, startComposedGateway } from '#test/gateway/composed-gateway.ts'
 import { type Behavior, startFaultySubgraph } from '#test/gateway/faulty-subgraph.ts'
-import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
-import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 const LINK = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])'
 
@@ -16,12 +10,7 @@ const LINK = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9
 export function shopSupergraph(version: number, { prices = true } = {}): string {
   const items = `${LINK} type Query { items: [Item!]! version${version}: Int } type Item @key(fields: "id") { id: ID! }`
   const priced = `${LINK} type Query { dearest: Int } type Item @key(fields: "id") { id: ID! price: Int }`
-  const services = [{ name: 'items', sdl: items }, ...(prices ? [{ name: 'prices', sdl: priced }] : [])]
-  const { errors, supergraphSdl } = composeServices(
-    services.map(({ name, sdl }) => ({ name, url: 'http://127.0.0.1:1/graphql', typeDefs: parse(sdl) })),
-  )
-  if (errors) throw new Error(errors.map(error => error.message).join('\n'))
-  return supergraphSdl
+  return composeSupergraph({ items, ...(prices && { prices: priced }) })
 }
 
 const ITEMS = 20
@@ -62,21 +51,13 @@ export async function startShopGateway({
   source,
 }: ShopOptions = {}) {
   await using open = new AsyncDisposableStack()
-  const folder = open.use(await temporaryFolder())
   const items = open.use(await startFaultySubgraph(answerItems))
   const prices = open.use(await startFaultySubgraph(answerPrices))
-  const file = path.join(folder.path, 'supergraph.graphql')
-  await writeFile(file, supergraph)
-  const log = recordingLogger()
-  const gateway = open.use(
-    await startGateway({
-      host: '127.0.0.1',
-      port: 0,
-      supergraph: source === undefined ? pathToFileURL(file) : new URL(source),
+  const { gateway, file, log } = open.use(
+    await startComposedGateway(supergraph, {
+      ...(source !== undefined && { supergraph: new URL(source) }),
       subgraphUrls: { items: items.url, prices: prices.url },
       settings: readSettings({ reload }),
-      development: false,
-      logger: log.logger,
     }),
   )
   const running = open.move()

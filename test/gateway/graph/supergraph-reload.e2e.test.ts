@@ -47,7 +47,7 @@ describe('under load', () => {
       [2, 4, 5, 7, 8, 10, 11, 13].map(version => versionOf(shopSupergraph(version))),
     )
     for (const entry of served) expect(entry).toMatchObject({ warmed: 1, left: 0 })
-  }, 60_000)
+  })
 
   test('unchanged subgraphs keep their open connections and their circuit', async () => {
     await using fixture = await startShopGateway({ reload: UNPOLLED })

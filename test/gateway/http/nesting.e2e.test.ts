@@ -1,6 +1,5 @@
-import { composeServices } from '@apollo/composition'
-import { parse } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { composeSupergraph } from '../composed-gateway.ts'
 import { type FaultySubgraph, respondText, startFaultySubgraph } from '../faulty-subgraph.ts'
 import { startLibraryGateway } from '../gateway-fixture.ts'
 
@@ -12,9 +11,8 @@ let faulty: FaultySubgraph
 let library: Awaited<ReturnType<typeof startLibraryGateway>>
 beforeAll(async () => {
   faulty = await startFaultySubgraph()
-  const services = [{ name: 'reviews', url: 'http://127.0.0.1:1/graphql', typeDefs: parse(SDL) }]
-  const { supergraphSdl = '' } = composeServices(services)
-  library = await startLibraryGateway({ supergraph: supergraphSdl, subgraphUrls: { reviews: faulty.url } })
+  const supergraph = composeSupergraph({ reviews: SDL })
+  library = await startLibraryGateway({ supergraph, subgraphUrls: { reviews: faulty.url } })
 })
 afterAll(async () => {
   await library?.[Symbol.asyncDispose]()

@@ -37,7 +37,7 @@ beforeAll(async () => {
   gateway.signal('SIGTERM')
   await gateway.ended // sends the spans that it still has
   spans = receiver.spans
-}, 30_000)
+})
 
 const find = ({ trace }: typeof CLICK, name: string) =>
   spans.find(span => span.traceId === trace && span.name === name)

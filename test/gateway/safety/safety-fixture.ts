@@ -3,16 +3,14 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
-import { composeServices } from '@apollo/composition'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { type GraphQLSchema, graphql, parse } from 'graphql'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type { GatewayConfig } from '#gateway/config.ts'
-import { startGateway } from '#gateway/service.ts'
 import { readSettings } from '#gateway/settings.ts'
 import { serveHttp } from '#test/fixtures/http-server.ts'
+import { composeSupergraph, startComposedGateway } from '#test/gateway/composed-gateway.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
-import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", import: [
   "@key", "@shareable", { name: "@authenticated", as: "@signedIn" }, "@requiresScopes", "@policy", "@cost", "@listSize"])\n`
@@ -97,15 +95,7 @@ export function clinicSchemas(): Map<string, GraphQLSchema> {
 }
 
 export function clinicSupergraph(): string {
-  const { errors, supergraphSdl } = composeServices(
-    Object.entries(CLINIC_SDL).map(([name, sdl]) => ({
-      name,
-      url: `http://${name}.test/`,
-      typeDefs: parse(sdl),
-    })),
-  )
-  if (errors) throw new Error(errors.map(({ message }) => message).join('\n'))
-  return supergraphSdl
+  return composeSupergraph(CLINIC_SDL)
 }
 
 async function serve(schema: GraphQLSchema) {
@@ -169,18 +159,11 @@ export async function startClinicGateway(settings: object = {}, config: Partial<
     subgraphUrls[name] = served.url
     seen.push(served.seen)
   }
-  const file = path.join(folder.path, 'supergraph.graphql')
-  await writeFile(file, clinicSupergraph())
-  const gateway = open.use(
-    await startGateway({
-      host: '127.0.0.1',
-      port: 0,
-      supergraph: pathToFileURL(file),
+  const { gateway } = open.use(
+    await startComposedGateway(clinicSupergraph(), {
       subgraphUrls,
       auth,
       settings: readSettings(settings),
-      development: false,
-      logger: recordingLogger().logger,
       ...config,
     }),
   )

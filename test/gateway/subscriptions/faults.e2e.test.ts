@@ -3,13 +3,17 @@ import type { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { serveHttp } from '#test/fixtures/http-server.ts'
-import { ARTICLES, articles, startArticlesGateway } from './fixtures/articles-gateway.ts'
+import {
+  ARTICLES,
+  answerFor,
+  articles,
+  PUBLISHED,
+  startArticlesGateway,
+} from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph } from './fixtures/subgraph.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
-const PUBLISHED = 'subscription Published { published { id author { name } } }'
-const answerFor = (id: string) => ({ data: { published: { id, author: { name: `Author a${id}` } } } })
 const QUICK = { connectMs: 300, outageMs: 1000, heartbeatMs: 100 }
 
 let open = new AsyncDisposableStack()

@@ -2,16 +2,22 @@ import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { startOtlpReceiver } from '#test/fixtures/otlp-receiver.ts'
+import { composeSupergraph } from '#test/gateway/composed-gateway.ts'
 import { runGateway } from '#test/gateway/gateway-process.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { openAcknowledged } from '#test/platform/graphql/live-server/headline-server.ts'
-import { ARTICLES, AUTHORS, article, articles, authors, compose } from './fixtures/articles-gateway.ts'
+import {
+  ARTICLES,
+  AUTHORS,
+  answerFor,
+  article,
+  articles,
+  authors,
+  PUBLISHED,
+} from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph } from './fixtures/subgraph.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
-
-const PUBLISHED = 'subscription Published { published { id author { name } } }'
-const answerFor = (id: string, name = `Author a${id}`) => ({ data: { published: { id, author: { name } } } })
 
 let open = new AsyncDisposableStack()
 afterEach(async () => {
@@ -29,7 +35,7 @@ async function start({ settings = {}, env = {} }: { settings?: object; env?: Rec
     articles: { sdl: ARTICLES, url: news.url },
     authors: { sdl: AUTHORS, url: people.url },
   }
-  await writeFile(file, compose(services))
+  await writeFile(file, composeSupergraph(services))
   const settingsFile = path.join(folder.path, 'settings.json')
   await writeFile(settingsFile, JSON.stringify(settings))
   const gateway = open.use(runGateway({ ...env, SUPERGRAPH: file, GATEWAY_SETTINGS: settingsFile }))
@@ -70,7 +76,7 @@ describe('a gateway in a process of its own', () => {
     await listening().toBe(1)
     news.topics.publish('published', article('1'))
     expect(await first).toEqual(answerFor('1'))
-    await serve(compose({ ...services, authors: { sdl: AUTHORS, url: others.url } }))
+    await serve(composeSupergraph({ ...services, authors: { sdl: AUTHORS, url: others.url } }))
     news.topics.publish('published', article('2'))
     expect(await subscriber.next()).toEqual(answerFor('2', 'Anonymous'))
     expect(news.seen.upgrades).toHaveLength(1)

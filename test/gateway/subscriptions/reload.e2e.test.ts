@@ -1,19 +1,18 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { composeSupergraph } from '#test/gateway/composed-gateway.ts'
 import {
   ARTICLES,
   AUTHORS,
+  answerFor,
   article,
   articles,
   authors,
-  compose,
+  PUBLISHED,
   startArticlesGateway,
 } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph, type Topics } from './fixtures/subgraph.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
-
-const PUBLISHED = 'subscription Published { published { id author { name } } }'
-const answerFor = (id: string, name = `Author a${id}`) => ({ data: { published: { id, author: { name } } } })
 
 let open = new AsyncDisposableStack()
 afterEach(async () => {
@@ -45,7 +44,9 @@ describe('a subscription, when another supergraph is served', () => {
     const { gateway, subscriber } = await start()
     const before = gateway.current.get()
     const other = await startOtherAuthors()
-    await gateway.replace(compose({ ...gateway.services, authors: { sdl: AUTHORS, url: other.url } }))
+    await gateway.replace(
+      composeSupergraph({ ...gateway.services, authors: { sdl: AUTHORS, url: other.url } }),
+    )
     await eventually(() => gateway.closedGraphs).toEqual([before])
     gateway.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2', 'Anonymous'))
@@ -57,7 +58,9 @@ describe('a subscription, when another supergraph is served', () => {
     const before = gateway.current.get()
     const moved = open.use(await startSubgraph(ARTICLES, articles))
     await moved.stop()
-    await gateway.replace(compose({ ...gateway.services, articles: { sdl: ARTICLES, url: moved.url } }))
+    await gateway.replace(
+      composeSupergraph({ ...gateway.services, articles: { sdl: ARTICLES, url: moved.url } }),
+    )
     gateway.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2'))
     expect(gateway.closedGraphs).toEqual([])
@@ -73,7 +76,9 @@ describe('a subscription, when another supergraph is served', () => {
     const { gateway, subscriber } = await start()
     const before = gateway.current.get()
     const sdl = AUTHORS.replace('name: String ', '')
-    await gateway.replace(compose({ ...gateway.services, authors: { sdl, url: gateway.authors.url } }))
+    await gateway.replace(
+      composeSupergraph({ ...gateway.services, authors: { sdl, url: gateway.authors.url } }),
+    )
     gateway.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2'))
     expect(gateway.closedGraphs).toEqual([])
@@ -86,9 +91,13 @@ describe('a subscription, when another supergraph is served', () => {
   it('returns to the newest one in which it is valid', async () => {
     const { gateway, subscriber } = await start()
     const sdl = AUTHORS.replace('name: String ', '')
-    await gateway.replace(compose({ ...gateway.services, authors: { sdl, url: gateway.authors.url } }))
+    await gateway.replace(
+      composeSupergraph({ ...gateway.services, authors: { sdl, url: gateway.authors.url } }),
+    )
     const other = await startOtherAuthors()
-    await gateway.replace(compose({ ...gateway.services, authors: { sdl: AUTHORS, url: other.url } }))
+    await gateway.replace(
+      composeSupergraph({ ...gateway.services, authors: { sdl: AUTHORS, url: other.url } }),
+    )
     await eventually(() => gateway.closedGraphs.length).toBe(2)
     gateway.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2', 'Anonymous'))
@@ -98,7 +107,7 @@ describe('a subscription, when another supergraph is served', () => {
     const { gateway, subscriber } = await start()
     const ids = Array.from({ length: 60 }, (_, index) => `${index + 100}`)
     const replacing = (async () => {
-      for (let round = 0; round < 6; round++) await gateway.replace(compose(gateway.services))
+      for (let round = 0; round < 6; round++) await gateway.replace(composeSupergraph(gateway.services))
     })()
     const published = (async () => {
       for (const id of ids) {
@@ -116,7 +125,9 @@ describe('a subscription, when another supergraph is served', () => {
     const { gateway, subscriber } = await start()
     const moved = open.use(await startSubgraph(ARTICLES, articles))
     moved.behaviour.refuses = () => true
-    await gateway.replace(compose({ ...gateway.services, articles: { sdl: ARTICLES, url: moved.url } }))
+    await gateway.replace(
+      composeSupergraph({ ...gateway.services, articles: { sdl: ARTICLES, url: moved.url } }),
+    )
     await eventually(() => moved.seen.inits.length).toBe(1)
     gateway.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2'))
@@ -133,7 +144,9 @@ describe('a subscription, when another supergraph is served', () => {
     await listening(gateway.articles.topics).toBe(21)
     const other = await startOtherAuthors()
     const before = gateway.current.get()
-    await gateway.replace(compose({ ...gateway.services, authors: { sdl: AUTHORS, url: other.url } }))
+    await gateway.replace(
+      composeSupergraph({ ...gateway.services, authors: { sdl: AUTHORS, url: other.url } }),
+    )
     await eventually(() => gateway.closedGraphs).toEqual([before])
     gateway.publish('2')
     expect(await Promise.all(firsts)).toEqual(
@@ -144,7 +157,7 @@ describe('a subscription, when another supergraph is served', () => {
 
   it('shares its source with subscribers who join later', async () => {
     const { gateway, subscriber } = await start()
-    await gateway.replace(compose(gateway.services))
+    await gateway.replace(composeSupergraph(gateway.services))
     await using late = subscribe(gateway.socket, PUBLISHED)
     const second = late.next()
     await eventually(() => gateway.readers()).toBe(2)

@@ -1,10 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { article, startArticlesGateway } from '../fixtures/articles-gateway.ts'
+import { answerFor, article, PUBLISHED, startArticlesGateway } from '../fixtures/articles-gateway.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { subscribe } from '../fixtures/websocket-client.ts'
-
-const PUBLISHED = 'subscription Published { published { id author { name } } }'
-const answerFor = (id: string) => ({ data: { published: { id, author: { name: `Author a${id}` } } } })
 
 const SOURCES = [
   ['graphql-transport-ws', {}],
