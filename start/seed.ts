@@ -2,7 +2,7 @@
 import type { EmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { SEED_CUSTOMERS, SEED_PRODUCTS, WAREHOUSES } from '#start/seed-data.ts'
 
-export type TokenSigner = Pick<EmbeddedIssuer, 'sign'>
+type TokenSigner = Pick<EmbeddedIssuer, 'sign'>
 
 const CURRENCY = 'USD'
 

@@ -11,7 +11,6 @@ import type { QueryDeduplication } from '#gateway/pipeline/query-deduplication.t
 import { type FormatError, type GatewayResponse, refuse } from '#gateway/pipeline/response.ts'
 import { emptyMetadata, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 import { runOperation } from '#gateway/pipeline/run-operation.ts'
-import type { GatewaySettings } from '#gateway/settings.ts'
 import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
@@ -19,7 +18,12 @@ import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import { traceparentIn } from '#platform/graphql/context.ts'
-import { createRequestBudget, type RequestBudget, spendText } from '#platform/graphql/documents/limits.ts'
+import {
+  createRequestBudget,
+  type OperationLimits,
+  type RequestBudget,
+  spendText,
+} from '#platform/graphql/documents/limits.ts'
 import { type EndClient, FORWARDER_HEADER, parseEndClient } from '#platform/graphql/end-client.ts'
 import { type BatchesFrom, checkBatch } from '#platform/graphql/endpoint/batch.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
@@ -48,7 +52,8 @@ type GatewayEndpointOptions = {
   readonly serveMultipart: ServeMultipart
   /** Left out, equal queries are executed one by one. */
   readonly deduplication?: QueryDeduplication | undefined
-  readonly limits: GatewaySettings['limits']
+  /** `answerBytes`: the most bytes of a whole response before compression. */
+  readonly limits: OperationLimits & { readonly answerBytes: number }
   readonly batchesFrom: BatchesFrom
   /** Says whether a browser that opens the endpoint gets Apollo Sandbox. */
   readonly development: boolean
