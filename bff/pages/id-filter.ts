@@ -13,7 +13,6 @@ export type IdFilter = AsyncDisposable & {
    * or the filter is disposed.
    */
   fill(): Promise<void>
-  isFilled(): boolean
 }
 
 type IdFilterOptions = {
@@ -87,7 +86,6 @@ export function createIdFilter(options: IdFilterOptions): IdFilter {
       await loadAll(signal)
       if (!signal.aborted) isFilled = true
     },
-    isFilled: () => isFilled,
     async [Symbol.asyncDispose]() {
       filling.abort()
     },

@@ -1,8 +1,8 @@
 // Notifies listeners in this process and, through LISTEN and NOTIFY, in others. It is a hint: listeners poll as well.
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
 import { v7 } from 'uuid'
-import type { StoreLogger } from '#platform/postgres/pool.ts'
+import { type StoreLogger, withSession } from '#platform/postgres/pool.ts'
 import { fullJitter, pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 
 /** `elsewhere` when another process is the cause, or when notifications may have been missed. */
@@ -107,26 +107,24 @@ function callSafely(listener: () => void, logger: StoreLogger | undefined): void
   }
 }
 
-type ListenHandlers = {
-  readonly onReady: () => void
-  /** Called with undefined when notifications may have been missed. */
-  readonly onPayload: (payload: string | undefined) => void
-}
+/** Called with undefined when a session begins to listen: notifications before that may have been missed. */
+type PayloadListener = (payload: string | undefined) => void
 
 /** Holds one LISTEN session, and opens another whenever it is lost. */
 async function keepListening(
   options: NotificationsOptions,
   closing: AbortSignal,
-  onPayload: ListenHandlers['onPayload'],
+  onPayload: PayloadListener,
 ): Promise<void> {
   let failures = 0
-  const onReady = () => {
-    failures = 0
-  }
   while (!closing.aborted) {
     try {
-      await listenOnce(options, closing, { onReady, onPayload })
+      await listenOnce(options, closing, payload => {
+        if (payload === undefined) failures = 0
+        onPayload(payload)
+      })
     } catch (error) {
+      if (closing.aborted) return
       failures += 1
       if (failures === 1)
         options.logger?.warn({ err: error }, 'LISTEN session lost, polling until another is open')
@@ -136,35 +134,23 @@ async function keepListening(
   }
 }
 
+/** Throws when the session is lost, and when `closing` is aborted. */
 async function listenOnce(
   { url, channel }: NotificationsOptions,
   closing: AbortSignal,
-  { onReady, onPayload }: ListenHandlers,
+  onPayload: PayloadListener,
 ): Promise<void> {
-  const client = new pg.Client({
-    connectionString: url,
-    keepAlive: true,
-    connectionTimeoutMillis: 10_000,
-    application_name: `${channel.replaceAll('_', '-')}-listener`,
-  })
-  let stop = () => {}
-  const lost = new Promise<void>((resolve, reject) => {
-    client.once('error', reject)
-    client.once('end', () => reject(new Error('Connection terminated')))
-    stop = resolve
-  })
-  closing.addEventListener('abort', stop)
-  lost.catch(() => {}) // awaited below, once the session listens
-  client.on('error', () => {}) // further errors of a session that is lost already
-  client.on('notification', ({ payload }) => onPayload(payload ?? ''))
-  try {
-    await client.connect()
-    await client.query(`LISTEN ${channel}`)
-    onReady()
-    onPayload(undefined)
-    await lost
-  } finally {
-    closing.removeEventListener('abort', stop)
-    await client.end().catch(() => {}) // a lost session has nothing left to end
-  }
+  await withSession(
+    url,
+    async session => {
+      const ended = once(session, 'end', { signal: closing })
+      ended.catch(() => {}) // awaited below, once the session listens
+      session.on('notification', ({ payload }) => onPayload(payload ?? ''))
+      await session.query(`LISTEN ${channel}`)
+      onPayload(undefined)
+      await ended
+      throw new Error('Connection terminated')
+    },
+    `${channel.replaceAll('_', '-')}-listener`,
+  )
 }

@@ -82,8 +82,12 @@ export async function inTransaction<T>(url: string, work: (session: pg.Client) =
 }
 
 /** Runs `work` with a session that is closed after it, so that no failed transaction or lock is left. */
-export async function withSession<T>(url: string, work: (session: pg.Client) => Promise<T>): Promise<T> {
-  const session = await openSession(url)
+export async function withSession<T>(
+  url: string,
+  work: (session: pg.Client) => Promise<T>,
+  applicationName?: string,
+): Promise<T> {
+  const session = await openSession(url, applicationName)
   try {
     return await work(session)
   } finally {
@@ -91,11 +95,12 @@ export async function withSession<T>(url: string, work: (session: pg.Client) => 
   }
 }
 
-export async function openSession(url: string): Promise<pg.Client> {
+export async function openSession(url: string, applicationName?: string): Promise<pg.Client> {
   const session = new pg.Client({
     connectionString: url,
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    ...(applicationName && { application_name: applicationName }),
   })
   session.on('error', () => {}) // a lost session fails the statement that is waiting for it
   await session.connect()

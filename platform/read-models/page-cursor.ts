@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Json, parseJson } from '#platform/domain/json.ts'
-import type { Document, Query } from '#platform/read-models/read-models.ts'
+import type { Document, Page, Query } from '#platform/read-models/read-models.ts'
 
 /** The value that a page is sorted by. Any other value at the path counts as null, which comes first. */
 export type SortValue = string | number | boolean | null
@@ -10,23 +10,31 @@ export type SortValue = string | number | boolean | null
 /** The last item of a page. `value` is null when the query sorts by id only. */
 export type PagePosition = { readonly value: SortValue; readonly id: string }
 
+type PageCursors = {
+  readonly position: PagePosition | undefined
+  /** Returns the page that begins with these rows: `limit` of them, and one more when there is another page. */
+  pageOf<Doc extends Document>(rows: readonly { readonly id: string; readonly doc: Doc }[]): Page<Doc>
+}
+
 const MAX_ITEMS = 1_000
 
 /**
  * Returns the cursors of one query and the position of `query.after`. `limit` may differ from page to page, the rest may
  * not. Throws CallerError BAD_USER_INPUT for a limit out of range, or a cursor of another query.
  */
-export function createPageCursors(
-  collection: string,
-  query: Query,
-): { encode(doc: Document, id: string): string; position: PagePosition | undefined } {
+export function createPageCursors(collection: string, query: Query): PageCursors {
   checkLimit(query.limit)
   const { orderBy, where = [] } = query
   const order = [orderBy?.path ?? null, orderBy?.descending ?? false]
   const fingerprint = digest(JSON.stringify([collection, where, order]))
+  const cursorOf = (doc: Document, id: string) =>
+    pack([fingerprint, orderBy === undefined ? null : sortValue(doc, orderBy.path), id])
   return {
-    encode: (doc, id) => pack([fingerprint, orderBy === undefined ? null : sortValue(doc, orderBy.path), id]),
     position: query.after === undefined ? undefined : unpack(query.after, fingerprint),
+    pageOf: rows => ({
+      items: rows.slice(0, query.limit).map(({ id, doc }) => ({ id, doc, cursor: cursorOf(doc, id) })),
+      hasNext: rows.length > query.limit,
+    }),
   }
 }
 

@@ -22,8 +22,6 @@ import type {
   CollectionDefinition,
   Document,
   GuardedWrite,
-  Page,
-  Query,
   ReadModels,
 } from '#platform/read-models/read-models.ts'
 import { foldTerms } from '#platform/read-models/search-terms.ts'
@@ -98,11 +96,16 @@ function mongoCollection<Doc extends Document>(target: OpenCollection<Doc>): Col
       return new Map(found.map(row => [row._id, documentOf<Doc>(row) as Doc]))
     },
     async find(query) {
-      const cursors = createPageCursors(definition.name, query)
-      const filter = findFilter(query, cursors.position)
+      const { position, pageOf } = createPageCursors(definition.name, query)
+      const filter = findFilter(query, position)
       const options = { sort: sortOf(query), limit: query.limit + 1, batchSize: query.limit + 2 }
       const rows = await withAttempts(() => stored.find(filter, options).toArray())
-      return pageOf<Doc>(rows, query, cursors.encode)
+      return pageOf(
+        rows.flatMap(row => {
+          const doc = documentOf<Doc>(row)
+          return doc === null ? [] : [{ id: row._id, doc }]
+        }),
+      )
     },
     count: (where = []) => withAttempts(() => stored.countDocuments(countFilter(where))),
     async ids(after, limit) {
@@ -124,18 +127,6 @@ function mongoCollection<Doc extends Document>(target: OpenCollection<Doc>): Col
       await writeQueue(name, () => withAttempts(guarded))
     },
   }
-}
-
-function pageOf<Doc extends Document>(
-  rows: readonly StoredDocument[],
-  { limit }: Query,
-  encode: (doc: Document, id: string) => string,
-): Page<Doc> {
-  const items = rows.slice(0, limit).flatMap(row => {
-    const doc = documentOf<Doc>(row)
-    return doc === null ? [] : [{ id: row._id, doc, cursor: encode(doc, row._id) }]
-  })
-  return { items, hasNext: rows.length > limit }
 }
 
 /** A stored document is a Doc: BSON returns the strings, numbers, booleans, arrays and objects that were written. */

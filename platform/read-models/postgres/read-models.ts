@@ -17,7 +17,6 @@ import {
   dropTable,
   liveTable,
   prepareSchema,
-  recreateShadow,
   shadowTable,
   swapTables,
   type Table,
@@ -27,8 +26,6 @@ import type {
   CollectionDefinition,
   Document,
   GuardedWrite,
-  Page,
-  Query,
   ReadModels,
   Shadow,
 } from '#platform/read-models/read-models.ts'
@@ -74,7 +71,8 @@ async function openShadow<Doc extends Document>(
   const lock = await holdRebuildLock(url, liveTable(definition))
   try {
     await createTable(url, definition, liveTable(definition))
-    await recreateShadow(url, definition)
+    await dropTable(url, shadowTable(definition)) // an earlier rebuild may have left it
+    await createTable(url, definition, shadowTable(definition))
   } catch (error) {
     await lock.end()
     throw error
@@ -126,7 +124,10 @@ function tableCollection<Doc extends Document>(
       const rows = await pool.query<{ id: string; doc: Doc }>(named('many', text, [ids.map(storableText)]))
       return new Map(rows.map(row => [row.id, row.doc]))
     },
-    find: query => findPage({ pool, name: definition.name, table }, query),
+    async find(query) {
+      const { position, pageOf } = createPageCursors(definition.name, query)
+      return pageOf(await pool.query<{ id: string; doc: Doc }>(findSql(table, query, position)))
+    },
     async count(where = []) {
       const rows = await pool.query<{ count: number }>(countSql(table, where))
       return rows[0]?.count ?? 0
@@ -152,18 +153,6 @@ function tableCollection<Doc extends Document>(
         )
     },
   }
-}
-
-async function findPage<Doc extends Document>(
-  { pool, name, table }: { readonly pool: Pool; readonly name: string; readonly table: Table },
-  query: Query,
-): Promise<Page<Doc>> {
-  const cursors = createPageCursors(name, query)
-  const rows = await pool.query<{ id: string; doc: Doc }>(findSql(table, query, cursors.position))
-  const items = rows
-    .slice(0, query.limit)
-    .map(({ id, doc }) => ({ id, doc, cursor: cursors.encode(doc, id) }))
-  return { items, hasNext: rows.length > query.limit }
 }
 
 function writeSql(table: Table): string {

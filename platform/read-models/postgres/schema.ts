@@ -86,15 +86,6 @@ export async function createTable<Doc extends Document>(
   })
 }
 
-/** Drops what an earlier rebuild left of the shadow, and creates it anew. */
-export async function recreateShadow<Doc extends Document>(
-  url: string,
-  definition: CollectionDefinition<Doc>,
-): Promise<void> {
-  await dropTable(url, shadowTable(definition))
-  await createTable(url, definition, shadowTable(definition))
-}
-
 export async function dropTable(url: string, target: Table): Promise<void> {
   await inTransaction(url, session => session.query(`DROP TABLE IF EXISTS ${target.sql}`))
 }
