@@ -5,7 +5,7 @@ import type { CommandContext } from '#platform/event-store/aggregate.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { checkKey } from '#platform/subgraph/input.ts'
 
-export type MutationCall = {
+type MutationCall = {
   readonly mutation: string
   readonly idempotencyKey: string
   /** A command that repeats the key must have an equal body. */

@@ -3,6 +3,7 @@ import { siblingId } from '#platform/domain/ids.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
+import { findAll } from '#platform/read-models/find-all.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { Collection, Document, Query } from '#platform/read-models/read-models.ts'
 import type { SubgraphName } from '#platform/subgraph/names.ts'
@@ -84,12 +85,7 @@ async function* documents<Doc extends Document>(
   collection: Collection<Doc>,
   orderBy?: Query['orderBy'],
 ): AsyncGenerator<Doc> {
-  let after: string | undefined
-  do {
-    const page = await collection.find({ limit: PAGE, ...(orderBy && { orderBy }), ...(after && { after }) })
-    for (const { doc } of page.items) yield doc
-    after = page.hasNext ? page.items.at(-1)?.cursor : undefined
-  } while (after !== undefined)
+  for await (const { doc } of findAll(collection, { limit: PAGE, ...(orderBy && { orderBy }) })) yield doc
 }
 
 /** Merges four sorted readers: ids sort by time, and everything about an order carries its id. */

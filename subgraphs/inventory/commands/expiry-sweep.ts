@@ -1,5 +1,6 @@
 // Expires reservations that are past their end and were never committed, so that the read models free their units too.
 import { createHash } from 'node:crypto'
+import { findAll } from '#platform/read-models/find-all.ts'
 import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 import type { CommandDependencies } from '#subgraphs/inventory/commands/dependencies.ts'
 import type { StockRepository } from '#subgraphs/inventory/domain/aggregate.ts'
@@ -26,24 +27,22 @@ export function startExpirySweep(
  */
 export async function sweepExpired({ stocks, reservations, now }: SweepDependencies): Promise<number> {
   const at = now().toISOString()
+  const due = findAll(reservations, {
+    where: [
+      { path: 'status', equals: 'HELD' },
+      { path: 'expiresAt', to: at },
+    ],
+    orderBy: { path: 'expiresAt' },
+    limit: PAGE,
+  })
   let swept = 0
-  for (let after: string | undefined, hasNext = true; hasNext; ) {
-    const page = await reservations.find({
-      where: [
-        { path: 'status', equals: 'HELD' },
-        { path: 'expiresAt', to: at },
-      ],
-      orderBy: { path: 'expiresAt' },
-      limit: PAGE,
-      ...(after !== undefined && { after }),
-    })
-    const due = page.items.map(({ doc }) => doc)
-    for (let start = 0; start < due.length; start += CONCURRENCY)
-      await Promise.all(due.slice(start, start + CONCURRENCY).map(doc => expireOne(stocks, doc, at)))
-    swept += due.length
-    after = page.items.at(-1)?.cursor
-    hasNext = page.hasNext
+  const expireNext = async () => {
+    for await (const { doc } of due) {
+      await expireOne(stocks, doc, at)
+      swept++
+    }
   }
+  await Promise.all(Array.from({ length: CONCURRENCY }, expireNext))
   return swept
 }
 

@@ -1,20 +1,11 @@
 // Resolves the mutations of inventory: authorises the caller, checks the input, executes the command, maps the result.
 import { requireRole } from '#platform/auth/viewer.ts'
-import type { Refusal } from '#platform/domain/decision.ts'
+import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import type { Json } from '#platform/domain/json.ts'
-import type { CommandResult } from '#platform/event-store/aggregate.ts'
+import type { Json, JsonObject } from '#platform/domain/json.ts'
+import type { AggregateEvent, CommandResult } from '#platform/event-store/aggregate.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type {
-  AddProductInput,
-  AdjustStockInput,
-  ChangePriceInput,
-  ReservationInput,
-  ReserveStockInput,
-  RestockInput,
-  SetLowStockThresholdInput,
-  ShipStockInput,
-} from '#schema/generated/inventory.ts'
+import { commandContext } from '#platform/subgraph/command-context.ts'
 import type { CommandDependencies } from '#subgraphs/inventory/commands/dependencies.ts'
 import {
   readAddProduct,
@@ -26,8 +17,7 @@ import {
   readShip,
   readThreshold,
 } from '#subgraphs/inventory/commands/input.ts'
-import { changeProduct, changeReservation } from '#subgraphs/inventory/commands/stock.ts'
-import type { Allocation } from '#subgraphs/inventory/domain/allocation.ts'
+import type { Allocation, Line } from '#subgraphs/inventory/domain/allocation.ts'
 import {
   allocationsOf,
   commit,
@@ -46,150 +36,147 @@ import {
   changePrice,
   type ProductNotFound,
   type Stock,
+  type StockEvent,
   setLowStockThreshold,
 } from '#subgraphs/inventory/domain/stock.ts'
-import type { ProductSource } from '#subgraphs/inventory/queries/loaders.ts'
+import { productOf } from '#subgraphs/inventory/queries/loaders.ts'
 import type { ReservationDoc, ReservationStatus } from '#subgraphs/inventory/queries/views.ts'
 
 type Args<Input> = { readonly input: Input }
+type Keyed = { readonly idempotencyKey: string }
 
 export function createMutations(dependencies: CommandDependencies) {
   return { ...productMutations(dependencies), ...reservationMutations(dependencies) }
 }
 
 /** The mutations of operations staff on products and their stock. */
-function productMutations({ stocks, now }: CommandDependencies) {
+function productMutations(dependencies: CommandDependencies) {
   return {
-    async addProduct(_: unknown, { input }: Args<AddProductInput>, context: RequestContext) {
-      requireRole(context.viewer, 'ops')
-      const body = readAddProduct(input)
-      const decide = (stock: Stock) => addProduct(stock, body)
-      const changed = await changeProduct(stocks, { ...call('addProduct', input), body, decide }, context)
-      return 'refused' in changed
-        ? { __typename: 'ProductExists' as const, ...changed.refused }
-        : productChanged(changed)
-    },
+    addProduct: productMutation(dependencies, 'addProduct', {
+      read: readAddProduct,
+      decide: addProduct,
+      refused: refusal => ({ __typename: 'ProductExists' as const, ...refusal }),
+    }),
+    changePrice: productMutation(dependencies, 'changePrice', {
+      read: readChangePrice,
+      decide: changePrice,
+      refused: noSuchProduct,
+    }),
+    adjustStock: productMutation(dependencies, 'adjustStock', {
+      read: readAdjustment,
+      decide: adjustStock,
+      refused: adjustmentRefused,
+    }),
+    setLowStockThreshold: productMutation(dependencies, 'setLowStockThreshold', {
+      read: readThreshold,
+      decide: setLowStockThreshold,
+      refused: noSuchProduct,
+    }),
+  }
+}
 
-    async changePrice(_: unknown, { input }: Args<ChangePriceInput>, context: RequestContext) {
-      requireRole(context.viewer, 'ops')
-      const body = readChangePrice(input)
-      const decide = (stock: Stock) => changePrice(stock, body)
-      const changed = await changeProduct(stocks, { ...call('changePrice', input), body, decide }, context)
-      return 'refused' in changed ? noSuchProduct(changed.refused) : productChanged(changed)
-    },
+type ProductCommand<Input, Body, R extends Refusal, Refused> = {
+  readonly read: (input: Input) => Body
+  readonly decide: (stock: Stock, command: Body & { readonly at: string }) => Decision<StockEvent, R>
+  readonly refused: (refusal: R) => Refused
+}
 
-    async adjustStock(_: unknown, { input }: Args<AdjustStockInput>, context: RequestContext) {
-      requireRole(context.viewer, 'ops')
-      const body = readAdjustment(input)
-      const at = now().toISOString()
-      const decide = (stock: Stock) => adjustStock(stock, { ...body, at })
-      const changed = await changeProduct(stocks, { ...call('adjustStock', input), body, decide }, context)
-      return 'refused' in changed ? adjustmentRefused(changed.refused) : productChanged(changed)
-    },
-
-    async setLowStockThreshold(
-      _: unknown,
-      { input }: Args<SetLowStockThresholdInput>,
-      context: RequestContext,
-    ) {
-      requireRole(context.viewer, 'ops')
-      const body = readThreshold(input)
-      const decide = (stock: Stock) => setLowStockThreshold(stock, body)
-      const command = { ...call('setLowStockThreshold', input), body, decide }
-      const changed = await changeProduct(stocks, command, context)
-      return 'refused' in changed ? noSuchProduct(changed.refused) : productChanged(changed)
-    },
+/** The mutation returns the product as it is after the command, or the refusal. */
+function productMutation<
+  Input extends Keyed,
+  Body extends JsonObject & { readonly sku: string },
+  R extends Refusal,
+  Refused,
+>(
+  { stocks, now }: CommandDependencies,
+  mutation: string,
+  { read, decide, refused }: ProductCommand<Input, Body, R, Refused>,
+) {
+  return async (_: unknown, { input }: Args<Input>, context: RequestContext) => {
+    requireRole(context.viewer, 'ops')
+    const body = read(input)
+    const at = now().toISOString()
+    const command = commandContext(context, { mutation, idempotencyKey: input.idempotencyKey, body })
+    const handled = await stocks.handle(body.sku, command, stock => decide(stock, { ...body, at }))
+    context.consistency.reached('inventory', handled.position)
+    if (handled.status === 'refused') return refused(handled.refusal)
+    const { state } = handled.repeated ? await stocks.load(body.sku) : handled
+    const product = productOf(body.sku, state)
+    if (!product) throw new Error(`a command on ${body.sku} was accepted, but there is no product`)
+    return { __typename: 'ProductChanged' as const, product }
   }
 }
 
 /** The mutations on an order's reservation, which only services may call. */
 function reservationMutations(dependencies: CommandDependencies) {
-  const { stocks, now } = dependencies
+  const { reservations, holdQuota: quota } = dependencies
   return {
-    reserveStock: (_: unknown, { input }: Args<ReserveStockInput>, context: RequestContext) =>
-      reserveStock(dependencies, input, context),
-
-    async commitReservation(_: unknown, { input }: Args<ReservationInput>, context: RequestContext) {
-      requireRole(context.viewer, 'service')
-      const { orderId, skus } = readReservation(input)
-      const at = now().toISOString()
-      const command = {
-        ...call('commitReservation', input),
-        skus,
-        body: { orderId, skus },
-        decide: (current: Stocks) => commit(current, { orderId, at }),
-        outcome: () => 'COMMITTED',
-      }
-      return reservationChanged(await changeReservation(stocks, command, context))
-    },
-
-    async releaseReservation(_: unknown, { input }: Args<ReservationInput>, context: RequestContext) {
-      requireRole(context.viewer, 'service')
-      const { orderId, skus } = readReservation(input)
-      const command = {
-        ...call('releaseReservation', input),
-        skus,
-        body: { orderId, skus },
-        decide: (current: Stocks) => release(current, { orderId }),
-        outcome: () => 'RELEASED',
-      }
-      return reservationChanged(await changeReservation(stocks, command, context))
-    },
-
-    async shipStock(_: unknown, { input }: Args<ShipStockInput>, context: RequestContext) {
-      requireRole(context.viewer, 'service')
-      const body = readShip(input)
-      const command = {
-        ...call('shipStock', input),
-        skus: body.lines.map(({ sku }) => sku),
-        body,
-        decide: (current: Stocks) => ship(current, body),
-        outcome: (next: Stocks) => (isHeld(next, body.orderId) ? 'COMMITTED' : 'SHIPPED'),
-      }
-      return reservationChanged(await changeReservation(stocks, command, context))
-    },
-
-    restock: (_: unknown, { input }: Args<RestockInput>, context: RequestContext) =>
-      restockUnits(dependencies, input, context),
+    reserveStock: reservationMutation(dependencies, 'reserveStock', {
+      read: readReserve,
+      decider: (body, at) => stocks => reserve(stocks, { ...body, at, quota }),
+      outcome: (after, { orderId }) => allocationsOf(after, orderId),
+      result: stockReserved,
+    }),
+    commitReservation: reservationMutation(dependencies, 'commitReservation', {
+      read: readReservation,
+      decider: (body, at) => stocks => commit(stocks, { ...body, at }),
+      outcome: () => 'COMMITTED',
+      result: reservationChanged,
+    }),
+    releaseReservation: reservationMutation(dependencies, 'releaseReservation', {
+      read: readReservation,
+      decider: body => stocks => release(stocks, body),
+      outcome: () => 'RELEASED',
+      result: reservationChanged,
+    }),
+    shipStock: reservationMutation(dependencies, 'shipStock', {
+      read: readShip,
+      decider: body => stocks => ship(stocks, body),
+      outcome: (after, { orderId }) => (isHeld(after, orderId) ? 'COMMITTED' : 'SHIPPED'),
+      result: reservationChanged,
+    }),
+    restock: reservationMutation(dependencies, 'restock', {
+      read: readRestock,
+      async decider(body) {
+        const shippedFrom = shippingWarehouses(await reservations.get(body.orderId))
+        return stocks => restock(stocks, { ...body, shippedFrom })
+      },
+      outcome: () => 'SHIPPED',
+      result: reservationChanged,
+    }),
   }
 }
 
-async function reserveStock(
-  { stocks, now, holdQuota }: CommandDependencies,
-  input: ReserveStockInput,
-  context: RequestContext,
-) {
-  requireRole(context.viewer, 'service')
-  const at = now()
-  const body = readReserve(input, at)
-  const command = {
-    ...call('reserveStock', input),
-    skus: body.lines.map(({ sku }) => sku),
-    body,
-    decide: (current: Stocks) => reserve(current, { ...body, at: at.toISOString(), quota: holdQuota }),
-    outcome: (next: Stocks) => allocationsOf(next, body.orderId),
-  }
-  const handled = await changeReservation(stocks, command, context)
-  if (handled.status === 'refused') return reservationRefused(handled.refusal)
-  return { __typename: 'StockReserved' as const, allocations: allocationsIn(handled.outcome) }
+type ReservationBody = { readonly orderId: string } & (
+  | { readonly skus: readonly string[] }
+  | { readonly lines: readonly Line[] }
+)
+type ReservationDecider<R extends Refusal> = (stocks: Stocks) => Decision<AggregateEvent<StockEvent>, R>
+type ReservationCommand<Input, Body, R extends Refusal, Result> = {
+  readonly read: (input: Input, now: Date) => Body
+  readonly decider: (body: Body, at: string) => ReservationDecider<R> | Promise<ReservationDecider<R>>
+  /** Returns what is recorded for the caller and for every repeat, from the stocks after the command. */
+  readonly outcome: (after: Stocks, body: Body) => Json
+  readonly result: (handled: CommandResult<R>) => Result
 }
 
-async function restockUnits(
-  { stocks, reservations }: CommandDependencies,
-  input: RestockInput,
-  context: RequestContext,
+/** The mutation changes the stocks of all SKUs that its input names, or none. */
+function reservationMutation<Input extends Keyed, Body extends ReservationBody, R extends Refusal, Result>(
+  { stocks, now }: CommandDependencies,
+  mutation: string,
+  { read, decider, outcome, result }: ReservationCommand<Input, Body, R, Result>,
 ) {
-  requireRole(context.viewer, 'service')
-  const body = readRestock(input)
-  const shippedFrom = shippingWarehouses(await reservations.get(body.orderId))
-  const command = {
-    ...call('restock', input),
-    skus: body.lines.map(({ sku }) => sku),
-    body,
-    decide: (current: Stocks) => restock(current, { ...body, shippedFrom }),
-    outcome: () => 'SHIPPED',
+  return async (_: unknown, { input }: Args<Input>, context: RequestContext) => {
+    requireRole(context.viewer, 'service')
+    const at = now()
+    const body = read(input, at)
+    const skus = 'skus' in body ? body.skus : body.lines.map(({ sku }) => sku)
+    const decide = await decider(body, at.toISOString())
+    const command = commandContext(context, { mutation, idempotencyKey: input.idempotencyKey, body })
+    const handled = await stocks.handleMany(skus, command, decide, (_, after) => outcome(after, body))
+    context.consistency.reached('inventory', handled.position)
+    return result(handled)
   }
-  return reservationChanged(await changeReservation(stocks, command, context))
 }
 
 /** Returns by SKU the warehouse that shipped the most of it. A read model will do, as returns come long after. */
@@ -197,14 +184,6 @@ function shippingWarehouses(doc: ReservationDoc | undefined): ReadonlyMap<string
   const shipped = (doc?.allocations ?? []).filter(units => units.shipped > 0)
   const ascending = shipped.toSorted((a, b) => a.shipped - b.shipped)
   return new Map(ascending.map(({ sku, warehouse }) => [sku, warehouse]))
-}
-
-function call(mutation: string, { idempotencyKey }: { readonly idempotencyKey: string }) {
-  return { mutation, idempotencyKey }
-}
-
-function productChanged({ product }: { readonly product: ProductSource }) {
-  return { __typename: 'ProductChanged' as const, product }
 }
 
 function noSuchProduct(refused: ProductNotFound) {
@@ -227,14 +206,17 @@ function reservationChanged(handled: CommandResult<Refusal>) {
   return { __typename: 'ReservationChanged' as const, status: handled.outcome as ReservationStatus }
 }
 
-function reservationRefused(refused: ReserveRefusal) {
-  switch (refused.code) {
+function stockReserved(handled: CommandResult<ReserveRefusal>) {
+  if (handled.status === 'accepted')
+    return { __typename: 'StockReserved' as const, allocations: allocationsIn(handled.outcome) }
+  const { refusal } = handled
+  switch (refusal.code) {
     case 'INSUFFICIENT_STOCK':
-      return { __typename: 'InsufficientStock' as const, ...refused }
+      return { __typename: 'InsufficientStock' as const, ...refusal }
     case 'PRODUCT_NOT_FOUND':
-      return noSuchProduct(refused)
+      return noSuchProduct(refusal)
     case 'RESERVATION_EXISTS':
-      throw new CallerError('CONFLICT', refused.message)
+      throw new CallerError('CONFLICT', refusal.message)
   }
 }
 

@@ -41,11 +41,6 @@ export function dropHold(holds: Holds, orderId: string): Holds {
   return rest
 }
 
-/** Returns every order with its hold. */
-export function listHolds(holds: Holds): [string, Hold][] {
-  return Object.values(holds).flatMap(shard => Object.entries(shard))
-}
-
 /** Returns the units of a hold that are still in the warehouses. */
 export function unshipped(hold: Hold): Units[] {
   return hold.allocations

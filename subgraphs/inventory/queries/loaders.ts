@@ -1,6 +1,5 @@
 // Loads the documents of inventory in batches per operation.
 import DataLoader from 'dataloader'
-import { isId } from '#platform/domain/ids.ts'
 import { isSku } from '#platform/domain/sku.ts'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
@@ -77,18 +76,4 @@ export function productOf(sku: string, stock: Stock): ProductSource | null {
       held: stock.held[warehouse] ?? 0,
     }))
   return { ...stock.product, sku, available: available(stock), stock: units }
-}
-
-/** Batches the reservations of one operation, by order id. */
-export function reservationLoader(
-  { reservations }: QueryDependencies,
-  context: RequestContext,
-): DataLoader<string, ReservationDoc | null> {
-  return loaderOf(context, 'reservations', () => {
-    const load = async (ids: readonly string[]) => {
-      const docs = await reservations.getMany(ids.filter(id => isId('order', id)))
-      return ids.map(id => docs.get(id) ?? null)
-    }
-    return new DataLoader(load, { maxBatchSize: MAX_SKUS })
-  })
 }

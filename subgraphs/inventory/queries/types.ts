@@ -1,12 +1,13 @@
 // Resolves the object types of inventory: Product, and the fields that inventory adds to Order.
 import { isStaff, mayActFor } from '#platform/auth/viewer.ts'
+import { isId } from '#platform/domain/ids.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'
+import { documentLoader } from '#platform/subgraph/document-loader.ts'
 import {
   type ProductSource,
   productLoader,
   type QueryDependencies,
-  reservationLoader,
 } from '#subgraphs/inventory/queries/loaders.ts'
 import type { ReservationDoc, WarehouseUnits } from '#subgraphs/inventory/queries/views.ts'
 
@@ -26,8 +27,8 @@ export function createTypes(dependencies: QueryDependencies) {
     Order: {
       __resolveReference: ({ id }: { id: string }) => ({ id }),
       async reservation({ id }: { id: string }, _: unknown, context: RequestContext) {
-        if (!context.viewer) return null
-        const doc = await reservationLoader(dependencies, context).load(id)
+        if (!context.viewer || !isId('order', id)) return null
+        const doc = await documentLoader(context, 'reservations', dependencies.reservations).load(id)
         return doc && mayActFor(context.viewer, doc.customerId) ? reservation(doc) : null
       },
     },

@@ -60,21 +60,15 @@ function withStock(doc: ProductDoc, stock: readonly WarehouseUnits[]): ProductDo
   return { ...doc, stock, available, inStock: available > 0, low: available <= doc.lowStockThreshold }
 }
 
-type Move = { readonly warehouse: string; readonly onHand: number; readonly held: number }
-
 /** Returns the changes of the units of a SKU, by warehouse. */
-function moves(event: StockEvent): Move[] {
+function moves(event: StockEvent): WarehouseUnits[] {
   switch (event.type) {
     case 'StockReceived':
     case 'StockCorrected':
     case 'StockRestocked':
       return [{ warehouse: event.data.warehouse, onHand: event.data.quantity, held: 0 }]
     case 'StockReserved':
-      return event.data.allocations.map(({ warehouse, quantity }) => ({
-        warehouse,
-        onHand: 0,
-        held: quantity,
-      }))
+      return event.data.allocations.map(({ warehouse, quantity: held }) => ({ warehouse, onHand: 0, held }))
     case 'ReservationReleased':
     case 'ReservationExpired':
       return event.data.allocations.map(({ warehouse, quantity }) => ({
@@ -93,7 +87,7 @@ function moves(event: StockEvent): Move[] {
   }
 }
 
-function moved(stock: readonly WarehouseUnits[], move: Move): readonly WarehouseUnits[] {
+function moved(stock: readonly WarehouseUnits[], move: WarehouseUnits): readonly WarehouseUnits[] {
   const { warehouse } = move
   const before = stock.find(units => units.warehouse === warehouse) ?? { onHand: 0, held: 0 }
   const after = { warehouse, onHand: before.onHand + move.onHand, held: before.held + move.held }

@@ -1,4 +1,5 @@
 // Resumes payments that a crash or an outage of the provider left unfinished.
+import { findAll } from '#platform/read-models/find-all.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
 import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -36,33 +37,26 @@ export function startRecoverySweep(dependencies: SweepDependencies): AsyncDispos
   })
 }
 
-async function sweep(dependencies: SweepDependencies, before: Date, signal: AbortSignal): Promise<void> {
-  let after: string | undefined
-  do {
-    const page = await dependencies.unfinished.find({
-      where: [{ path: 'unfinishedSince', from: '', to: before.toISOString() }],
-      orderBy: { path: 'unfinishedSince' },
-      limit: PAGE,
-      ...(after !== undefined && { after }),
-    })
-    const ids = page.items.map(({ id }) => id)
-    await Promise.all(Array.from({ length: CONCURRENCY }, () => resumeAll(dependencies, ids, signal)))
-    after = page.hasNext ? page.items.at(-1)?.cursor : undefined
-  } while (after !== undefined && !signal.aborted)
-}
-
-/** Takes one id after the other from `ids`, which it shares with other callers. */
-async function resumeAll(
-  { payments, logger }: SweepDependencies,
-  ids: string[],
+async function sweep(
+  { payments, unfinished, logger }: SweepDependencies,
+  before: Date,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let id = ids.shift(); id !== undefined && !signal.aborted; id = ids.shift()) {
-    const meta = { actor: 'service:payment', correlationId: id }
-    await payments
-      .resume(id, meta)
-      .catch(err =>
-        logger.warn({ err, paymentId: id }, 'resuming a payment failed, the next sweep tries again'),
-      )
+  const found = findAll(unfinished, {
+    where: [{ path: 'unfinishedSince', from: '', to: before.toISOString() }],
+    orderBy: { path: 'unfinishedSince' },
+    limit: PAGE,
+  })
+  const resumeNext = async () => {
+    for await (const { id } of found) {
+      if (signal.aborted) return
+      const meta = { actor: 'service:payment', correlationId: id }
+      await payments
+        .resume(id, meta)
+        .catch(err =>
+          logger.warn({ err, paymentId: id }, 'resuming a payment failed, the next sweep tries again'),
+        )
+    }
   }
+  await Promise.all(Array.from({ length: CONCURRENCY }, resumeNext))
 }

@@ -2,6 +2,7 @@
 import DataLoader from 'dataloader'
 import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
+import { findAll } from '#platform/read-models/find-all.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
 import type { ShipmentDoc } from '#subgraphs/shipping/queries/views.ts'
 
@@ -31,18 +32,13 @@ async function findByOrder(
   orderIds: readonly string[],
   shipments: Collection<ShipmentDoc>,
 ): Promise<(readonly ShipmentDoc[])[]> {
+  const query = {
+    where: [{ path: 'orderId', in: orderIds }],
+    orderBy: { path: 'createdAt' },
+    limit: READ_LIMIT,
+  }
   const found: ShipmentDoc[] = []
-  let after: string | undefined
-  do {
-    const page = await shipments.find({
-      where: [{ path: 'orderId', in: orderIds }],
-      orderBy: { path: 'createdAt' },
-      limit: READ_LIMIT,
-      ...(after && { after }),
-    })
-    found.push(...page.items.map(({ doc }) => doc))
-    after = page.hasNext ? page.items.at(-1)?.cursor : undefined
-  } while (after)
+  for await (const { doc } of findAll(shipments, query)) found.push(doc)
   const grouped = Map.groupBy(found, ({ orderId }) => orderId)
   return orderIds.map(id => grouped.get(id) ?? [])
 }

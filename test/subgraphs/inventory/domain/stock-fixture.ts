@@ -1,5 +1,5 @@
 // Provides sample stocks and events for the tests of inventory.
-import { type Hold, listHolds, type Units } from '#subgraphs/inventory/domain/holds.ts'
+import type { Hold, Units } from '#subgraphs/inventory/domain/holds.ts'
 import type { ProductFacts, Stock, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import { addProduct, evolveAll, noStock } from '#subgraphs/inventory/domain/stock.ts'
 
@@ -39,5 +39,5 @@ export function committed(sku: string, orderId = ORDER): StockEvent {
 
 /** Every hold on a SKU, with its order. */
 export function holdsOn({ pending, firm }: Stock): [string, Hold][] {
-  return [...listHolds(pending), ...listHolds(firm)]
+  return [pending, firm].flatMap(holds => Object.values(holds).flatMap(shard => Object.entries(shard)))
 }
