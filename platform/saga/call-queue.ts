@@ -12,18 +12,12 @@ import {
   responseEvent,
   type SagaPolicy,
 } from '#platform/saga/attempt.ts'
+import type { SagaDependencies } from '#platform/saga/dependencies.ts'
 import type { PendingCall } from '#platform/saga/history.ts'
-import type { JournalEntry } from '#platform/saga/journal.ts'
-import type { Call, StepResponse } from '#platform/saga/saga.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
+import type { Journal } from '#platform/saga/journal.ts'
 
-type CallQueueOptions = {
-  readonly saga: string
-  readonly perform: (call: Call) => Promise<StepResponse>
-  readonly record: (sagaId: string, entry: JournalEntry) => Promise<void>
-  readonly policy: SagaPolicy | undefined
-  readonly logger: Pick<Logger, 'warn'> | undefined
-  readonly now: () => Date
+type CallQueueOptions = Pick<SagaDependencies<unknown>, 'saga' | 'perform' | 'policy' | 'logger' | 'now'> & {
+  readonly record: Journal['record']
 }
 
 export type CallQueue = {

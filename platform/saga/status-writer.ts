@@ -1,10 +1,7 @@
 // Writes the statuses of sagas, no more often than recovery after a crash needs.
 import { LRUCache } from 'lru-cache'
-import type { SagaStatus } from '#platform/saga/saga.ts'
-import type { Statuses } from '#platform/saga/statuses.ts'
+import type { PositionedStatus, Statuses } from '#platform/saga/statuses.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-
-export type PositionedStatus = { readonly status: SagaStatus; readonly position: number }
 
 export type StatusWriter = {
   /**

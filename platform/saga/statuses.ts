@@ -11,9 +11,11 @@ type StatusDocument = Omit<SagaStatus, 'lastError'> & {
 
 type StatusPages = AsyncIterable<readonly SagaStatus[]>
 
+export type PositionedStatus = { readonly status: SagaStatus; readonly position: number }
+
 export type Statuses = {
   /** A status replaces the stored one only if its position is past that one's. */
-  write(statuses: readonly { readonly status: SagaStatus; readonly position: number }[]): Promise<void>
+  write(statuses: readonly PositionedStatus[]): Promise<void>
   /** Returns statuses by id ascending, past the id `after`. */
   list: SagaRunner<SagaEvent>['list']
   /** Reads the sagas with a pending step, page after page. */

@@ -3,8 +3,8 @@
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import type { HistoryReducer, SagaProgress } from '#platform/saga/history.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
-import type { PositionedStatus, StatusWriter } from '#platform/saga/status-writer.ts'
-import type { Statuses } from '#platform/saga/statuses.ts'
+import type { StatusWriter } from '#platform/saga/status-writer.ts'
+import type { PositionedStatus, Statuses } from '#platform/saga/statuses.ts'
 import type {
   Activities,
   EffectChanges,

@@ -12,17 +12,11 @@ import {
   policyWithDefaults,
   reportInFlight,
   responseEvent,
-  type SagaPolicy,
 } from '#platform/saga/attempt.ts'
-import type { Call, StepResponse } from '#platform/saga/saga.ts'
+import type { SagaDependencies } from '#platform/saga/dependencies.ts'
 import type { Activities, IncomingEvent, StepOutcome, StepRequest } from '#platform/saga/temporal/messages.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
 
-type StepOptions = {
-  readonly perform: (call: Call) => Promise<StepResponse>
-  readonly policy: SagaPolicy | undefined
-  readonly logger: Pick<Logger, 'warn'> | undefined
-}
+type StepOptions = Pick<SagaDependencies<unknown>, 'perform' | 'policy' | 'logger'>
 
 /** The workflow's `heartbeatTimeout` says after how long without one another worker takes over the step. */
 const HEARTBEAT_MS = 2_000

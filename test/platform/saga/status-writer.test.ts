@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { SagaStatus } from '#platform/saga/saga.ts'
-import { createStatusWriter, type PositionedStatus } from '#platform/saga/status-writer.ts'
+import { createStatusWriter } from '#platform/saga/status-writer.ts'
+import type { PositionedStatus } from '#platform/saga/statuses.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
