@@ -8,6 +8,7 @@ import type { OrderCards, OrderScreen } from '#schema/generated/bff-mobile.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
 import type { GraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import { ADDRESS, addProduct, createSender, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 const SCREEN = `query ($id: ID!) { order(id: $id) {
@@ -38,8 +39,8 @@ beforeAll(async () => {
   await vi.waitFor(async () => {
     const screens = await Promise.all(ids.slice(0, 3).map(id => screenOf(ada, id)))
     for (const screen of screens) expect(screen?.parcels).toHaveLength(1)
-  }, 20_000)
-}, 60_000)
+  }, WAIT)
+})
 afterAll(async () => {
   await edge?.[Symbol.asyncDispose]()
   await platform?.[Symbol.asyncDispose]()
@@ -190,6 +191,6 @@ describe('a screen with a section that cannot be loaded', () => {
     expect(await screenOf(ada, ids[0] ?? '')).toMatchObject({ notices: [] }) // cached, and still true
     await edge.start('shipping')
     await edge.start('payment')
-    await expect.poll(async () => (await inGerman()).notices, { timeout: 15_000, interval: 200 }).toEqual([])
+    await expect.poll(async () => (await inGerman()).notices).toEqual([])
   })
 })

@@ -7,16 +7,14 @@ import type {
   OrderSnapshot,
   ProductPage,
 } from '#schema/generated/bff-web.ts'
-import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
-import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
-  addProduct,
-  CHECKOUT,
-  type CheckoutResponse,
-  checkoutInput,
-  registerShopper,
-  untilDecided,
-} from '#testbed/shop-client.ts'
+  type GraphSession,
+  openGraphSession,
+  openShopperSession,
+  placeOrder,
+} from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { addProduct } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 beforeAll(async () => {
@@ -29,18 +27,6 @@ beforeAll(async () => {
   ])
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
-
-async function shopperNamed(name: string): Promise<GraphSession> {
-  return openGraphSession(platform, 'bff-web', (await registerShopper(platform, name)).token)
-}
-
-async function buy(browser: GraphSession, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
-  const { checkout } = await untilDecided(() =>
-    browser.data<CheckoutResponse>(CHECKOUT, { input: checkoutInput(input) }),
-  )
-  expect(checkout.__typename).toBe('OrderAccepted')
-  return checkout.order?.id ?? ''
-}
 
 describe('a customer', () => {
   test('registers, and is identified by the token from then on', async () => {
@@ -182,10 +168,10 @@ describe('the list of orders', () => {
   let grace: GraphSession
   let ids: string[]
   beforeAll(async () => {
-    grace = await shopperNamed('Grace Hopper')
+    grace = await openShopperSession(platform, 'Grace Hopper')
     ids = []
     for (const reference of ['Spring 1', 'Spring 2', 'Autumn'])
-      ids.push(await buy(grace, { idempotencyKey: reference, sku: 'coffee-mug', reference }))
+      ids.push(await placeOrder(grace, { idempotencyKey: reference, sku: 'coffee-mug', reference }))
     const cancel =
       'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancellation { order { status } } } }'
     const input = { idempotencyKey: 'cancel', orderId: ids[1], settleWithinMs: 10_000 }
@@ -222,8 +208,8 @@ describe('the list of orders', () => {
   })
 
   test('shows customers their own orders, and staff all', async () => {
-    const other = await shopperNamed('Edsger Dijkstra')
-    const own = await buy(other, { idempotencyKey: 'own', sku: 'coffee-mug' })
+    const other = await openShopperSession(platform, 'Edsger Dijkstra')
+    const own = await placeOrder(other, { idempotencyKey: 'own', sku: 'coffee-mug' })
     expect((await listed(other)).map(order => order.id)).toEqual([own])
     expect(await listed(other, { text: 'hopper' })).toEqual([])
     const support = openGraphSession(platform, 'bff-web', await platform.token('support'))
@@ -243,8 +229,8 @@ describe('an order as of a past instant', () => {
   const PAGE = 'query ($id: ID!) { orderPage(id: $id) { placedAt status timeline { at type } } }'
 
   test('shows its state at that time', async () => {
-    const alan = await shopperNamed('Alan')
-    const id = await buy(alan, { idempotencyKey: 'history', sku: 'tea-pot' })
+    const alan = await openShopperSession(platform, 'Alan')
+    const id = await placeOrder(alan, { idempotencyKey: 'history', sku: 'tea-pot' })
     const { orderPage } = await alan.data<{ orderPage: OrderPage }>(PAGE, { id })
     const asOf = async (at: string | number) =>
       (await alan.data<{ orderAsOf: OrderSnapshot | null }>(QUERY, { id, at: new Date(at).toISOString() }))
@@ -263,8 +249,11 @@ describe('an order as of a past instant', () => {
   })
 
   test('of another customer is null, and an invalid time is refused', async () => {
-    const id = await buy(await shopperNamed('Barbara'), { idempotencyKey: 'hers', sku: 'tea-pot' })
-    const stranger = await shopperNamed('Stranger')
+    const id = await placeOrder(await openShopperSession(platform, 'Barbara'), {
+      idempotencyKey: 'hers',
+      sku: 'tea-pot',
+    })
+    const stranger = await openShopperSession(platform, 'Stranger')
     const at = new Date().toISOString()
     expect(await stranger.data(QUERY, { id, at })).toEqual({ orderAsOf: null })
     expect(await stranger.codeOf(QUERY, { id, at: 'yesterday' })).toBe('BAD_USER_INPUT')

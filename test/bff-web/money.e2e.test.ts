@@ -1,7 +1,12 @@
 // The money of a checkout through the web graph: the fee that the product page shows, and tenders that take nothing.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ProductPage } from '#schema/generated/bff-web.ts'
-import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
+import {
+  type GraphSession,
+  openGraphSession,
+  openShopperSession,
+  placeOrder,
+} from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   ADDRESS,
@@ -25,24 +30,12 @@ beforeAll(async () => {
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
-async function shopperNamed(name: string): Promise<GraphSession> {
-  return openGraphSession(platform, 'bff-web', (await registerShopper(platform, name)).token)
-}
-
-async function buy(browser: GraphSession, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
-  const { checkout } = await untilDecided(() =>
-    browser.data<CheckoutResponse>(CHECKOUT, { input: checkoutInput(input) }),
-  )
-  expect(checkout.__typename).toBe('OrderAccepted')
-  return checkout.order?.id ?? ''
-}
-
 describe("a product's page", () => {
   const PAGE = `query ($country: String) { productPage(sku: "kettle", country: $country) {
     shippingEstimate { fee { amount } } } }`
 
   test('shows the shipping fee that an order and a quote of one unit have, by its size', async () => {
-    const ada = await shopperNamed('Ada')
+    const ada = await openShopperSession(platform, 'Ada')
     const { shippingEstimate } = (await ada.data<{ productPage: ProductPage }>(PAGE, { country: 'US' }))
       .productPage
     expect(shippingEstimate?.fee.amount).toBe('43.10')
@@ -51,7 +44,7 @@ describe("a product's page", () => {
     const quote =
       'query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) { ... on ShippingQuote { fee { amount } } } }'
     expect(await ada.data(quote, { input })).toEqual({ shippingQuote: { fee: { amount: '43.10' } } })
-    const id = await buy(ada, { idempotencyKey: 'kettle', sku: 'kettle' })
+    const id = await placeOrder(ada, { idempotencyKey: 'kettle', sku: 'kettle' })
     const page = 'query ($id: ID!) { orderPage(id: $id) { shippingFee { amount } } }'
     expect(await ada.data(page, { id })).toEqual({ orderPage: { shippingFee: { amount: '43.10' } } })
   })
@@ -59,7 +52,7 @@ describe("a product's page", () => {
   test.each(['UK', 'ZZ', 'EU', 'us'])(
     'refuses %s as a country, like a quote and a checkout',
     async country => {
-      const ada = await shopperNamed('Ada')
+      const ada = await openShopperSession(platform, 'Ada')
       const page = 'query ($country: String) { productPage(sku: "kettle", country: $country) { sku } }'
       const quote = 'query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) { __typename } }'
       const order = checkoutInput({ idempotencyKey: `to-${country}`, sku: 'kettle' })
@@ -87,12 +80,12 @@ describe('the tenders of a checkout', () => {
     ).checkout
 
   test('may be a voucher that covers everything and a card that is not used', async () => {
-    const ada = await shopperNamed('Ada')
+    const ada = await openShopperSession(platform, 'Ada')
     const { order } = await pay(ada, 'gift', voucher('25.94'), card)
     const page = `query ($id: ID!) { orderPage(id: $id) {
       total { amount } payments { tenders { kind amount { amount } } } } }`
     await expect
-      .poll(() => ada.data(page, { id: order?.id }), { timeout: 5000 })
+      .poll(() => ada.data(page, { id: order?.id }))
       .toEqual({
         orderPage: {
           total: { amount: '25.94' },
@@ -102,7 +95,7 @@ describe('the tenders of a checkout', () => {
   })
 
   test('that do not add up to the total are refused with what to change', async () => {
-    const ada = await shopperNamed('Ada')
+    const ada = await openShopperSession(platform, 'Ada')
     const refused = { __typename: 'TenderMismatch', code: 'TENDER_MISMATCH' }
     expect(await pay(ada, 'nothing')).toMatchObject({
       ...refused,

@@ -3,6 +3,7 @@ import type { OrderChange, OrdersChange } from '#schema/generated/bff-web.ts'
 import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { type SubscriptionClient, subscribe } from '#test/fixtures/subscription-client.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import {
   addProduct,
   CHECKOUT,
@@ -130,13 +131,10 @@ describe('the changes of an order', () => {
   test('are visible only to those who may see the order, and accept only its own cursors', async () => {
     const id = await buy('private')
     // Others than the one who placed it see it once the event has come here.
-    await vi.waitFor(
-      async () => {
-        await using staff = watchOne(id, undefined, supportToken)
-        expect((await staff.next()).orderChanges.order.id).toBe(id)
-      },
-      { timeout: 10_000 },
-    )
+    await vi.waitFor(async () => {
+      await using staff = watchOne(id, undefined, supportToken)
+      expect((await staff.next()).orderChanges.order.id).toBe(id)
+    }, WAIT)
     await using other = watchOne(id, undefined, stranger.token)
     await expect(other.next()).rejects.toThrow(/not yours/)
     await using none = watchOne('nonsense')

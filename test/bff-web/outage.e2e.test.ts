@@ -77,10 +77,10 @@ test('pages are served without a service that is down, say what is missing, and 
   // A partial page is kept nowhere: it is asked for again each time, until it is whole.
   expect((await edge.during(() => orderPage())).requests).toHaveLength(1)
   await edge.start('shipping')
-  await expect.poll(async () => (await orderPage()).notices, { timeout: 15_000, interval: 200 }).toEqual([])
+  await expect.poll(async () => (await orderPage()).notices).toEqual([])
   expect((await orderPage()).shipments).toEqual([{ status: 'LABELLED' }])
   await expect
-    .poll(() => customer.data(product), { timeout: 15_000, interval: 200 })
+    .poll(() => customer.data(product))
     .toMatchObject({ productPage: { shippingEstimate: { days: expect.any(Number) }, notices: [] } })
 })
 
@@ -123,7 +123,7 @@ test('without orders, order pages are unavailable, and cached pages are still se
   const dashboard =
     '{ operations { orderTotals { byStatus { status } } stuckFulfilments { stuck } notices { section code message } } }'
   await expect
-    .poll(() => ops.data(dashboard), { timeout: 10_000 })
+    .poll(() => ops.data(dashboard))
     .toEqual({
       operations: {
         orderTotals: { byStatus: expect.any(Array) },

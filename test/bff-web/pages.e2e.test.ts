@@ -1,17 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
-import type { GraphSession } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, placeOrder } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
-import {
-  addProduct,
-  CHECKOUT,
-  type CheckoutResponse,
-  checkoutInput,
-  registerShopper,
-  type Shopper,
-  untilDecided,
-} from '#testbed/shop-client.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
+import { addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let edge: RecordedBff
@@ -44,17 +37,12 @@ afterAll(async () => {
   await platform?.[Symbol.asyncDispose]()
 })
 
-async function buy(browser: GraphSession, idempotencyKey: string): Promise<string> {
-  const input = {
-    ...checkoutInput({ idempotencyKey, sku: 'cap', deliveryInstructions: 'SANDBOX_HOLD' }),
-    lines: [
-      { sku: 'cap', quantity: 1 },
-      { sku: 'scarf', quantity: 2 },
-    ],
-  }
-  const { checkout } = await untilDecided(() => browser.data<CheckoutResponse>(CHECKOUT, { input }))
-  expect(checkout.__typename).toBe('OrderAccepted')
-  return checkout.order?.id ?? ''
+function buy(browser: GraphSession, idempotencyKey: string): Promise<string> {
+  const lines = [
+    { sku: 'cap', quantity: 1 },
+    { sku: 'scarf', quantity: 2 },
+  ]
+  return placeOrder(browser, { idempotencyKey, sku: 'cap', lines, deliveryInstructions: 'SANDBOX_HOLD' })
 }
 
 /** Until nothing more happens to the order by itself: its label is booked, and its money is taken. */
@@ -64,7 +52,7 @@ async function settled(id: string): Promise<void> {
     const { orderPage } = await support.data<{ orderPage: OrderPage }>(page, { id })
     expect(orderPage.shipments).toEqual([{ status: 'LABELLED' }])
     expect(orderPage.payments).toEqual([{ status: 'CAPTURED' }])
-  }, 10_000)
+  }, WAIT)
 }
 
 const WHOLE = `query ($id: ID!) { orderPage(id: $id) {

@@ -90,7 +90,7 @@ describe('straight after', () => {
 
   test('a return request and its decision, the page shows them', async () => {
     const id = await buy({ idempotencyKey: 'to-return', quantity: 2 })
-    await expect.poll(async () => (await pageOf(id))?.status, { timeout: 10_000 }).toBe('COMPLETED')
+    await expect.poll(async () => (await pageOf(id))?.status).toBe('COMPLETED')
     const request = `mutation ($input: RequestReturnInput!) { requestReturn(input: $input) {
       ... on ReturnRequested { return { id } } } }`
     const returned = { orderId: id, lines: [{ sku: 'cap', quantity: 1 }], reason: 'too small' }

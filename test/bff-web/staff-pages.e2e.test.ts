@@ -1,18 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Operations, OrderPage, ProductPage } from '#schema/generated/bff-web.ts'
-import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession, placeOrder } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { subscribe } from '#test/fixtures/subscription-client.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
-import {
-  addProduct,
-  CHECKOUT,
-  type CheckoutResponse,
-  checkoutInput,
-  registerShopper,
-  type Shopper,
-  untilDecided,
-} from '#testbed/shop-client.ts'
+import { addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let shopper: Shopper
@@ -27,14 +19,6 @@ beforeAll(async () => {
   support = openGraphSession(platform, 'bff-web', await platform.token('support'))
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
-
-async function buy(input: Parameters<typeof checkoutInput>[0]): Promise<string> {
-  const { checkout } = await untilDecided(() =>
-    customer.data<CheckoutResponse>(CHECKOUT, { input: checkoutInput(input) }),
-  )
-  expect(checkout.__typename).toBe('OrderAccepted')
-  return checkout.order?.id ?? ''
-}
 
 /** The order's page, as its customer sees it live, once `isSo`. */
 async function once(id: string, isSo: (page: OrderPage) => boolean): Promise<OrderPage> {
@@ -74,7 +58,7 @@ describe('a return', () => {
   let orderId: string
   beforeAll(async () => {
     await addProduct(platform, { sku: 'boots', price: '50.00', stock: { 'BER-1': 10 } })
-    orderId = await buy({
+    orderId = await placeOrder(customer, {
       idempotencyKey: 'boots',
       sku: 'boots',
       quantity: 3,
@@ -89,7 +73,11 @@ describe('a return', () => {
     })
 
   test('is refused before delivery, and for more units than were delivered', async () => {
-    const held = await buy({ idempotencyKey: 'held', sku: 'boots', deliveryInstructions: 'SANDBOX_HOLD' })
+    const held = await placeOrder(customer, {
+      idempotencyKey: 'held',
+      sku: 'boots',
+      deliveryInstructions: 'SANDBOX_HOLD',
+    })
     const input = {
       idempotencyKey: 'early',
       orderId: held,
@@ -157,7 +145,11 @@ describe('dispatching a shipment', () => {
 
   test('is for ops, moves the order on, and can be repeated', async () => {
     await addProduct(platform, { sku: 'piano', price: '900.00', stock: { 'BER-1': 2 } })
-    const id = await buy({ idempotencyKey: 'piano', sku: 'piano', deliveryInstructions: 'SANDBOX_HOLD' })
+    const id = await placeOrder(customer, {
+      idempotencyKey: 'piano',
+      sku: 'piano',
+      deliveryInstructions: 'SANDBOX_HOLD',
+    })
     const held = await once(id, page => page.shipments?.[0]?.status === 'LABELLED')
     const input = { idempotencyKey: 'dispatch', shipmentId: held.shipments?.[0]?.id }
     expect(await customer.codeOf(DISPATCH, { input })).toBe('FORBIDDEN')
@@ -189,7 +181,12 @@ describe('the catalogue', () => {
   })
   beforeAll(async () => {
     await addProduct(platform, { sku: 'lamp', price: '40.00', stock: { 'BER-1': 5 } })
-    await buy({ idempotencyKey: 'lamp', sku: 'lamp', quantity: 3, deliveryInstructions: 'SANDBOX_HOLD' })
+    await placeOrder(customer, {
+      idempotencyKey: 'lamp',
+      sku: 'lamp',
+      quantity: 3,
+      deliveryInstructions: 'SANDBOX_HOLD',
+    })
   })
 
   test('is changed by ops only', async () => {
@@ -212,7 +209,11 @@ describe('the catalogue', () => {
     })
     const list = '{ orders(first: 1) { nodes { lines { sku } total { amount } } } }'
     const before = await customer.data(list)
-    const id = await buy({ idempotencyKey: 'dearer', sku: 'lamp', deliveryInstructions: 'SANDBOX_HOLD' })
+    const id = await placeOrder(customer, {
+      idempotencyKey: 'dearer',
+      sku: 'lamp',
+      deliveryInstructions: 'SANDBOX_HOLD',
+    })
     const page = 'query ($id: ID!) { orderPage(id: $id) { itemsTotal { amount } } }'
     expect(await customer.data(page, { id })).toEqual({ orderPage: { itemsTotal: { amount: '44.00' } } })
     expect(before).toMatchObject({ orders: { nodes: [{ lines: [{ sku: 'lamp' }] }] } })

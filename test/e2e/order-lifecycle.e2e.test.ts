@@ -13,7 +13,6 @@ import {
   untilDecided,
 } from '#testbed/shop-client.ts'
 
-/** Views of other services follow the order's own view within moments. */
 type PaidOrder = {
   readonly payments: readonly {
     readonly status: string
@@ -23,8 +22,6 @@ type PaidOrder = {
   readonly reservation: { readonly status: string }
 }
 
-const SOON = { timeout: 5000, interval: 20 }
-
 let platform: TestPlatform
 let shopper: Shopper
 let stranger: Shopper
@@ -33,7 +30,7 @@ beforeAll(async () => {
   await addProduct(platform, { sku: 'kettle', price: '59.90', stock: { 'BER-1': 50 } })
   await addProduct(platform, { sku: 'lamp', price: '40.00', stock: { 'NYC-1': 50 } })
   ;[shopper, stranger] = await Promise.all([registerShopper(platform), registerShopper(platform)])
-}, 60_000)
+})
 afterAll(() => platform[Symbol.asyncDispose]())
 
 async function checkout(input: Parameters<typeof checkoutInput>[0]) {
@@ -109,7 +106,7 @@ describe('an order through the web graph', () => {
       return data.order
     }
     const { total } = await wholeOrder()
-    await expect.poll(wholeOrder, SOON).toMatchObject({
+    await expect.poll(wholeOrder).toMatchObject({
       status: 'COMPLETED',
       lines: [
         {
@@ -174,7 +171,7 @@ describe('an order through the web graph', () => {
         paidInFull: payment?.captured.amount === payment?.amount.amount,
       }
     }
-    await expect.poll(parcelsAndMoney, SOON).toEqual({ parcels: 2, paidInFull: true })
+    await expect.poll(parcelsAndMoney).toEqual({ parcels: 2, paidInFull: true })
   })
 
   test('repeated under its key is the same order; under the same key with another body it is a conflict', async () => {
@@ -248,7 +245,7 @@ describe('an order through the web graph', () => {
       }
     }
     const all = { isSettled: true, isKept: false, reservation: { status: 'RELEASED' } }
-    await expect.poll(givenBack, SOON).toEqual(all)
+    await expect.poll(givenBack).toEqual(all)
   })
 
   test('of somebody else looks like a missing order, to read and to watch', async () => {

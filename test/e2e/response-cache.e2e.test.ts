@@ -29,7 +29,7 @@ beforeAll(async () => {
   const { operations } = await readManifest(MANIFEST)
   const sha256Hash = operations.find(({ name }) => name === 'OrderPage')?.id
   extensions = JSON.stringify({ persistedQuery: { version: 1, sha256Hash } })
-}, 60_000)
+})
 afterAll(() => platform[Symbol.asyncDispose]())
 
 async function place(): Promise<string> {

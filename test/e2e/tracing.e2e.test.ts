@@ -47,7 +47,7 @@ beforeAll(async () => {
   await buy(APPROVAL, 'tok_approval')
   await hosts[Symbol.asyncDispose]() // services flush their spans when they stop
   spans = receiver.spans
-}, 90_000)
+})
 
 const within = ({ trace }: typeof CLICK) => spans.filter(span => span.traceId === trace)
 const labelled = ({ service, name }: ReceivedSpan) => `${service}: ${name}`

@@ -34,7 +34,7 @@ beforeAll(async () => {
   databases = await freshDatabases()
   fleet = await startFleet({ databases, counts: { 'bff-mobile': 0 }, env: () => QUICK })
   prober = await createRecoveryProbe(fleet)
-}, 120_000)
+})
 afterAll(() => fleet?.[Symbol.asyncDispose]())
 
 function leasePlaces() {
@@ -89,7 +89,7 @@ test('one key sent to both processes at once gives one order and one charge', as
   expect(
     await untilEmpty(() => findDiscrepancies(databases, [shopper.id], { twice: { 'BER-1': 1_000 } })),
   ).toEqual([])
-}, 60_000)
+})
 
 test('a write through one process is visible at the other under its token', async () => {
   await addProduct(fleet, { sku: 'seen', price: '5.00', stock: { 'BER-1': 1_000 } })
@@ -119,7 +119,7 @@ test('a write through one process is visible at the other under its token', asyn
     const { cancellationRequested, status } = paged.data.orderPage
     expect(cancellationRequested || status === 'CANCELLED').toBe(true)
   }
-}, 60_000)
+})
 
 test('when one of two machines dies the other takes over its leases, and orders continue', async () => {
   const usual = await prober.recover()

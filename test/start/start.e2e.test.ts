@@ -39,7 +39,7 @@ beforeAll(async () => {
   await Promise.all([instance.ready, second.ready])
   dataDir = folders[0].dataDir
   portBase = Number(new URL(instance.url('bff-web')).port)
-}, 120_000)
+})
 afterAll(() => open.disposeAsync())
 
 type Outcome = { readonly code: number; readonly printed: string; readonly output: string }

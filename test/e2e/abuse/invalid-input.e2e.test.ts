@@ -34,7 +34,7 @@ beforeAll(async () => {
     },
   )
   shopper = await registerShopper(platform)
-}, 60_000)
+})
 afterAll(() => platform[Symbol.asyncDispose]())
 
 async function eventCount(): Promise<number> {
