@@ -19,8 +19,8 @@ import { PORT_OFFSETS, type ServiceName } from '#start/topology.ts'
 const TREE = fileURLToPath(new URL('../', import.meta.url))
 const READY = /^Waybill is ready/
 // Below the range of outgoing connections (32768 and up on Linux), one of which could take the port meanwhile.
-const LOWEST_BASE = 12_000
-const HIGHEST_BASE = 32_000
+const LOWEST_PORT = 12_000
+const HIGHEST_PORT = 32_000
 const FREE_DEADLINE_MS = 30_000
 
 export type WaybillProcess = AsyncDisposable & {
@@ -76,7 +76,7 @@ export async function databaseOf(dataDir: string, name: SubgraphName | 'bus'): P
 /** Returns a port base whose seven ports are free at the moment. */
 export async function freePortBase(): Promise<number> {
   for (;;) {
-    const base = LOWEST_BASE + Math.floor(Math.random() * (HIGHEST_BASE - LOWEST_BASE))
+    const base = randomPort()
     if (await areFree(base)) return base
   }
 }
@@ -95,7 +95,12 @@ async function areFree(portBase: number): Promise<boolean> {
   return free.every(Boolean)
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Returns a random port that no outgoing connection takes, free or not. */
+export function randomPort(): number {
+  return LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT))
+}
+
+export function isFree(port: number): Promise<boolean> {
   return new Promise(resolve => {
     const probe = createServer().once('error', () => resolve(false))
     probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))

@@ -18,8 +18,9 @@ import {
   waitsFor,
 } from '#test/deploy/compose.ts'
 import { isMap, readText, readYaml, whyNot } from '#test/deploy/files.ts'
-import { checkEnvironment, mainOf, variablesOf } from '#test/deploy/variables.ts'
+import { checkEnvironment, variablesOf } from '#test/deploy/variables.ts'
 import { ROOT } from '#test/docs/pages.ts'
+import { mainOf } from '#testbed/fleet/service-process.ts'
 
 const FIRST_PORT = 4000
 const IDENTITIES = Object.keys(OVERLAYS) as Identity[]

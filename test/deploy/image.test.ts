@@ -9,8 +9,8 @@ import { createHttpServer } from '#platform/http/server.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { SERVICE_NAMES } from '#start/topology.ts'
 import { readText } from '#test/deploy/files.ts'
-import { mainOf } from '#test/deploy/variables.ts'
 import { ROOT } from '#test/docs/pages.ts'
+import { mainOf } from '#testbed/fleet/service-process.ts'
 import packageFile from '../../package.json' with { type: 'json' }
 
 const dockerfile = readText('deploy/Dockerfile')

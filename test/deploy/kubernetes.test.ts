@@ -18,8 +18,9 @@ import {
   readBase,
   render,
 } from '#test/deploy/kubernetes.ts'
-import { checkEnvironment, mainOf, variablesOf } from '#test/deploy/variables.ts'
+import { checkEnvironment, variablesOf } from '#test/deploy/variables.ts'
 import { codeWords, ROOT, readPage, sectionOf } from '#test/docs/pages.ts'
+import { mainOf } from '#testbed/fleet/service-process.ts'
 
 const base = readBase()
 const portOf = (name: ServiceName) => 4000 + PORT_OFFSETS[name]

@@ -2,7 +2,6 @@
 
 import { readBffConfig } from '#bff/config.ts'
 import { readGatewayConfig } from '#gateway/config.ts'
-import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import type { ServiceName } from '#start/topology.ts'
 import { readInventoryConfig } from '#subgraphs/inventory/config.ts'
 import { readOrdersConfig } from '#subgraphs/orders/config.ts'
@@ -20,13 +19,6 @@ const READERS: Readonly<Record<ServiceName, (env: Environment) => unknown>> = {
   gateway: readGatewayConfig,
   'bff-web': env => readBffConfig('bff-web', env),
   'bff-mobile': env => readBffConfig('bff-mobile', env),
-}
-
-/** Returns the file that runs `service`, relative to the repository. */
-export function mainOf(service: ServiceName): string {
-  return (SUBGRAPHS as readonly string[]).includes(service)
-    ? `subgraphs/${service}/main.ts`
-    : `${service}/main.ts`
 }
 
 /** Checks `env`: throws what the service itself would throw at its start. */

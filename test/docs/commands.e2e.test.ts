@@ -64,7 +64,7 @@ beforeAll(async () => {
   }
   target = { tree: ROOT, dataDir, portBase, databases }
   instance = await startWaybill({ dataDir, portBase, env: { CARRIER_SANDBOX_STEP_MS: '150' } })
-}, 90_000)
+})
 
 afterAll(async () => {
   await instance?.[Symbol.asyncDispose]()
@@ -93,10 +93,9 @@ test('the commands of the README lead to an order that is completed', async () =
   await expect
     .poll(newest, { timeout: 20_000, interval: 200 })
     .toMatchObject({ status: 'COMPLETED', lines: [{ title: 'Pour-over kettle' }] })
-}, 60_000)
+})
 
 test.each(PAGES.filter(page => !FOLLOWED_ELSEWHERE.includes(page) && shellBlocksOf(page).length > 0))(
   'the commands of %s do what it says',
   page => followPage(page, target),
-  60_000,
 )

@@ -1,8 +1,5 @@
 import { test } from 'vitest'
 import { expectOneMigration } from '#test/fleet/concurrent-starts.ts'
 
-test(
-  'four processes that start at once on empty databases create what one creates',
-  () => expectOneMigration(['orders']),
-  120_000,
-)
+test('four processes that start at once on empty databases create what one creates', () =>
+  expectOneMigration(['orders']))

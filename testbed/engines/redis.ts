@@ -1,12 +1,11 @@
 // Starts Redis or Valkey servers and clusters for tests and benchmarks, which can be killed, paused and restarted.
-import { execFile, execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { freePort } from '#start/postgres-server.ts'
 import { type Engine, engineAt, outputOf } from '#testbed/engines/engine.ts'
 import { type ServerProcess, startServerProcess } from '#testbed/engines/server-process.ts'
@@ -23,13 +22,8 @@ export const redis: Engine = {
     return kind && { version: versionOf(kind), from: 'PATH', start: startEngine }
   },
   async install() {
-    if (redisOnPath()) return
-    if (process.getuid?.() !== 0) throw new Error('redis-server is not on PATH, and only root may install it')
-    try {
-      await promisify(execFile)('apt-get', ['install', '-y', 'redis-server'], { timeout: INSTALL_MS })
-    } catch (cause) {
-      throw new Error('redis-server is not on PATH, and apt-get could not install it', { cause })
-    }
+    const reason = missingRedisReason()
+    if (reason !== undefined) throw new Error(reason)
   },
 }
 
@@ -52,18 +46,14 @@ export type RedisProcess = ServerProcess & {
 
 /** Returns why tests with Redis cannot run; undefined when they can. Installs it when this process is root. */
 export function missingRedisReason(): string | undefined {
-  if (isInstalled()) return undefined
-  if (process.getuid?.() !== 0) return 'redis-server is not on PATH'
+  if (redisOnPath()) return undefined
+  if (process.getuid?.() !== 0) return 'redis-server is not on PATH, and only root may install it'
   try {
-    execFileSync('apt-get', ['install', '-y', 'redis-server'], { stdio: 'ignore', timeout: 120_000 })
+    execFileSync('apt-get', ['install', '-y', 'redis-server'], { stdio: 'ignore', timeout: INSTALL_MS })
   } catch {
-    return 'redis-server is not on PATH, and cannot be installed'
+    return 'redis-server is not on PATH, and apt-get could not install it'
   }
-  return isInstalled() ? undefined : 'redis-server is not on PATH'
-}
-
-function isInstalled(): boolean {
-  return redisOnPath() !== undefined
+  return redisOnPath() ? undefined : 'redis-server is not on PATH'
 }
 
 /** Returns which of Redis and Valkey is on PATH: the prefix of its programs' names. */

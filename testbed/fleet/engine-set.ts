@@ -33,20 +33,13 @@ export type EngineSet = AsyncDisposable & {
 }
 
 /** Starts PostgreSQL alone, for everything. */
-export async function openPostgresSet(): Promise<EngineSet> {
-  await using open = new AsyncDisposableStack()
-  const postgres = open.use(await startDurablePostgres())
-  const databases = await makeDatabases(postgres.database)
-  const running = open.move()
-  return {
-    name: 'embedded',
-    databases,
-    stores: databases,
-    engines: [postgres],
-    missing: [],
-    env: () => ({}),
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
-  }
+export function openPostgresSet(): Promise<EngineSet> {
+  return openSet('embedded', [])
+}
+
+/** Starts PostgreSQL for the event stores, and every engine that is available for the rest; PostgreSQL replaces the others. */
+export function openScaleOutSet(): Promise<EngineSet> {
+  return openSet('scale-out', PLACES)
 }
 
 /** An engine with the variables that direct a service to it. */
@@ -77,12 +70,11 @@ function databaseAt(url: string, service: string): string {
   return url.replace(/^([^/]+\/\/[^/?]+)\/?[^?]*/, `$1/fleet_${RUN}_${service}`)
 }
 
-/** Starts PostgreSQL for the event stores, and every engine that is available for the rest; PostgreSQL replaces the others. */
-export async function openScaleOutSet(): Promise<EngineSet> {
+async function openSet(name: string, places: readonly Place[]): Promise<EngineSet> {
   await using open = new AsyncDisposableStack()
   const postgres = open.use(await startDurablePostgres())
   const databases = await makeDatabases(postgres.database)
-  const had = PLACES.flatMap(place => {
+  const had = places.flatMap(place => {
     const found = place.engine.find()
     return found ? [{ ...place, found }] : []
   })
@@ -98,16 +90,16 @@ export async function openScaleOutSet(): Promise<EngineSet> {
   )
   const running = open.move()
   return {
-    name: 'scale-out',
+    name,
     databases,
     stores: { ...databases, ...(viewsOf && { views: eachSubgraph(viewsOf) }) },
     engines: [
       ...started.map(({ version, running: { faults } }) => ({ version, ...(faults && { faults }) })),
       postgres,
     ],
-    missing: PLACES.filter(({ engine }) => !had.some(place => place.engine === engine)).map(
-      ({ engine }) => `${engine.name}: ${missingReason(engine)}`,
-    ),
+    missing: places
+      .filter(({ engine }) => !had.some(place => place.engine === engine))
+      .map(({ engine }) => `${engine.name}: ${missingReason(engine)}`),
     env: service =>
       Object.assign({}, ...started.map(({ variables, running: { url } }) => variables(url, service))),
     [Symbol.asyncDispose]: () => running.disposeAsync(),

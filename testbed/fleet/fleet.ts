@@ -1,12 +1,12 @@
 // Starts several processes of each service, as on many machines: each runs its main.ts and knows its callees' addresses.
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { type Deployment, environmentOf, SERVICE_NAMES, type ServiceName } from '#start/topology.ts'
 import { createSender, type PlatformClient } from '#testbed/shop-client.ts'
+import { isFree, randomPort } from '#testbed/waybill-process.ts'
 import { startLoadBalancer } from './load-balancer.ts'
 import { createServiceProcess, type ServiceProcess } from './service-process.ts'
 
@@ -28,9 +28,6 @@ export type Fleet = AsyncDisposable &
     readonly webUrl: string
   }
 
-// Below the range of outgoing connections, one of which could take the port while a process is down.
-const LOWEST_PORT = 12_000
-const HIGHEST_PORT = 32_000
 /** A port on which nobody listens: the address of a service that has no process. */
 const NOBODY = 1
 const SECRET = 'a-secret-for-tests-only'
@@ -148,15 +145,8 @@ function inTurn(processes: readonly ServiceProcess[]): (service: ServiceName) =>
 async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>()
   while (found.size < count) {
-    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT))
+    const port = randomPort()
     if (await isFree(port)) found.add(port)
   }
   return [...found]
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const probe = createServer().once('error', () => resolve(false))
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-  })
 }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -36,6 +37,7 @@ type ServiceProcessOptions = {
   readonly logFile: string
 }
 
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const READY_DEADLINE_MS = 180_000
 const STOP_DEADLINE_MS = 25_000
 const LOOK_MS = 50
@@ -54,7 +56,7 @@ export function createServiceProcess({
 
   function launch(): void {
     const log = openSync(logFile, 'a', 0o600)
-    child = spawn(process.execPath, [mainOf(service)], {
+    child = spawn(process.execPath, [path.join(ROOT, mainOf(service))], {
       stdio: ['ignore', log, log],
       env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     })
@@ -111,9 +113,9 @@ function endAll(): void {
   for (const child of living) child.kill('SIGKILL')
 }
 
-function mainOf(service: ServiceName): string {
-  const folder = SUBGRAPHS.some(name => name === service) ? `subgraphs/${service}` : service
-  return fileURLToPath(new URL(`../../${folder}/main.ts`, import.meta.url))
+/** Returns the file that runs `service`, relative to the repository. */
+export function mainOf(service: ServiceName): string {
+  return SUBGRAPHS.some(name => name === service) ? `subgraphs/${service}/main.ts` : `${service}/main.ts`
 }
 
 function hasEnded(child: ChildProcess): boolean {
