@@ -2,12 +2,19 @@
 import { expect } from 'vitest'
 import { SUBGRAPHS, type SubgraphName } from '#platform/subgraph/names.ts'
 import { SERVICE_NAMES } from '#start/topology.ts'
-import { freshDatabases } from '#test/fixtures/databases.ts'
+import { freshDatabases, queryDatabase } from '#test/fixtures/databases.ts'
 import { type Databases, startFleet } from '../../testbed/fleet/fleet.ts'
-import { readSchemaObjects } from './schema-objects.ts'
 
 const TOGETHER = 4
 const TROUBLE = /"level":"(error|fatal)".*/
+const OBJECTS = `
+  SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'i', 'S', 'v')
+  UNION ALL SELECT n.nspname || '.' || p.proname || '()' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+   WHERE n.nspname !~ '^(pg_|information_schema)'
+  UNION ALL SELECT n.nspname || '.' || s.stxname || ' (statistics)' FROM pg_statistic_ext s
+   JOIN pg_namespace n ON n.oid = s.stxnamespace
+  ORDER BY 1`
 
 /** Expects four processes of each to create what one creates, once, without logging an error. */
 export async function expectOneMigration(subgraphs: readonly SubgraphName[]): Promise<void> {
@@ -34,4 +41,9 @@ async function startAll(
 
 function catalogues(databases: Databases): Promise<string[][]> {
   return Promise.all([...SUBGRAPHS, 'bus' as const].map(name => readSchemaObjects(databases[name])))
+}
+
+/** Returns tables, indexes, functions and statistics of the database at `url` in order; duplicates appear twice. */
+async function readSchemaObjects(url: string): Promise<string[]> {
+  return (await queryDatabase<{ name: string }>(url, OBJECTS)).map(({ name }) => name)
 }

@@ -1,22 +1,16 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
-import pg from 'pg'
 import { expect, test } from 'vitest'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
 import { findServer } from '#start/postgres-server.ts'
-import { freshDatabase } from '#test/fixtures/databases.ts'
+import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
 import { openDataDir } from '#testbed/waybill-process.ts'
 
-async function ask(connectionString: string, sql: string): Promise<unknown> {
-  const client = new pg.Client({ connectionString })
-  await client.connect()
-  try {
-    const { rows } = await client.query({ text: sql, rowMode: 'array' })
-    return rows[0]?.[0]
-  } finally {
-    await client.end()
-  }
+/** Returns the one value that `sql` selects. */
+async function ask(url: string, sql: string): Promise<unknown> {
+  const [row = {}] = await queryDatabase(url, sql)
+  return Object.values(row)[0]
 }
 
 test('the test server runs PostgreSQL 18', async () => {

@@ -2,7 +2,6 @@
 // really did. It does not rely on the services.
 
 import { isDeepStrictEqual } from 'node:util'
-import pg from 'pg'
 import { siblingId } from '#platform/domain/ids.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
@@ -16,6 +15,7 @@ import * as orders from '#subgraphs/orders/queries/views.ts'
 import * as payment from '#subgraphs/payment/queries/views.ts'
 import type { ShipmentDoc } from '#subgraphs/shipping/queries/views.ts'
 import * as shipping from '#subgraphs/shipping/queries/views.ts'
+import { queryDatabase } from '#test/fixtures/databases.ts'
 import type { StoreUrls } from '#testbed/fleet/engine-set.ts'
 import { STOCK } from './traffic.ts'
 
@@ -269,14 +269,8 @@ async function withReadModels<T>(
   return await read(models)
 }
 
-async function rows<Row extends object>(places: StoreUrls, name: SubgraphName, sql: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: places[name] })
-  await client.connect()
-  try {
-    return (await client.query<Row>(sql)).rows
-  } finally {
-    await client.end()
-  }
+function rows<Row extends object>(places: StoreUrls, name: SubgraphName, sql: string): Promise<Row[]> {
+  return queryDatabase(places[name], sql)
 }
 
 function duplicates(values: readonly string[]): string[] {

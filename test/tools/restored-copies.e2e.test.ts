@@ -2,10 +2,10 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import pg from 'pg'
 import { expect, test } from 'vitest'
 import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { ROOT } from '#test/docs/pages.ts'
+import { queryDatabase } from '#test/fixtures/databases.ts'
 import { databaseOf, freePortBase, openDataDir, startWaybill } from '#testbed/waybill-process.ts'
 
 type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string }
@@ -29,18 +29,13 @@ const reconcile = (env: Variables, ...args: string[]) =>
 
 /** Copies the database as it is now. No service may be connected to it. */
 async function copyDatabase(url: string, name: string): Promise<string> {
-  const client = new pg.Client({
-    connectionString: Object.assign(new URL(url), { pathname: '/postgres' }).href,
-  })
-  await client.connect()
-  try {
-    const source = new URL(url).pathname.slice(1)
-    await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [source])
-    await client.query(`CREATE DATABASE ${name} TEMPLATE ${source}`)
-  } finally {
-    await client.end()
-  }
-  return Object.assign(new URL(url), { pathname: `/${name}` }).href
+  const at = (database: string) => Object.assign(new URL(url), { pathname: `/${database}` }).href
+  const source = new URL(url).pathname.slice(1)
+  const server = at('postgres')
+  const end = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1'
+  await queryDatabase(server, end, [source])
+  await queryDatabase(server, `CREATE DATABASE ${name} TEMPLATE ${source}`)
+  return at(name)
 }
 
 /** The variables that name a database for each service. */

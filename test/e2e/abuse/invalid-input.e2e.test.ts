@@ -1,5 +1,5 @@
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { queryDatabase } from '#test/fixtures/databases.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   ADDRESS,
@@ -38,11 +38,8 @@ beforeAll(async () => {
 afterAll(() => platform[Symbol.asyncDispose]())
 
 async function eventCount(): Promise<number> {
-  const client = new pg.Client({ connectionString: platform.databases.orders })
-  await client.connect()
-  const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM event_store.events')
-  await client.end()
-  return Number(rows[0]?.count)
+  const sql = 'SELECT count(*)::int AS count FROM event_store.events'
+  return (await queryDatabase<{ count: number }>(platform.databases.orders, sql))[0]?.count ?? 0
 }
 
 const VALID = {
