@@ -163,7 +163,6 @@ async function run(endpoint: Endpoint, context: HttpRequestContext): Promise<unk
 /** With the older media type, every well-formed request gets 200. */
 function statusFor({ outcome, status }: GatewayResponse, type: string): number {
   if (status !== undefined) return status
-  if (outcome === 'not a query') return 405
   return outcome === 'refused' && type === RESPONSE_TYPE ? 400 : 200
 }
 

@@ -9,7 +9,7 @@ type ObservedResponse = {
   readonly text: string
   readonly name: string | undefined
   readonly kind: string | undefined
-  readonly outcome: 'ok' | 'errors' | 'refused' | 'not a query'
+  readonly outcome: 'ok' | 'errors' | 'refused'
 }
 
 type Ended = Omit<ObservedResponse, 'text'>
@@ -57,11 +57,6 @@ export function observeOperations(service: string): OperationObserver {
   }
 }
 
-/** Returns the outcome as metrics and spans name it. */
-function outcomeOf({ outcome }: Ended): string {
-  return outcome === 'not a query' ? 'refused' : outcome
-}
-
 function createTimer(): (ended: Ended, seconds: number) => void {
   const all = durationHistogram<'operation' | 'kind' | 'outcome'>(
     'waybill_gateway_operation_seconds',
@@ -79,7 +74,7 @@ function createTimer(): (ended: Ended, seconds: number) => void {
     const operation = labelOf(ended)
     const { kind = 'none', outcome } = ended
     const key = `${kind} ${outcome} ${operation}`
-    const found = known.get(key) ?? all.of({ operation, kind, outcome: outcomeOf(ended) })
+    const found = known.get(key) ?? all.of({ operation, kind, outcome })
     known.set(key, found)
     found(seconds)
   }
@@ -98,7 +93,7 @@ async function inOperationSpan<Observed extends ObservedResponse>(
       attributes: {
         ...(kind && { 'graphql.operation.type': kind }),
         ...(name !== undefined && { 'graphql.operation.name': name }),
-        'waybill.outcome': outcomeOf(answered),
+        'waybill.outcome': outcome,
         'waybill.answer_characters': text.length,
       },
       ...(outcome === 'errors' && { error: 'answered with errors' }),

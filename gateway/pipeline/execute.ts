@@ -62,10 +62,7 @@ export async function executeOperation(
   if ('errors' in prepared) return refuse(prepared.errors, format)
   const { name, kind } = prepared
   if (request.queriesOnly && kind !== 'query')
-    return {
-      ...refuse([new GraphQLError(`A ${kind} must be sent by POST.`)], format, { prepared }),
-      outcome: 'not a query',
-    }
+    return refuse([new GraphQLError(`A ${kind} must be sent by POST.`)], format, { prepared, status: 405 })
   if (kind === 'subscription') return refuse([new GraphQLError(NO_SUBSCRIPTIONS)], format, { prepared })
   const coerced = prepared.coerce(request.variables)
   if ('errors' in coerced) return refuse(coerced.errors, format, { prepared })

@@ -7,7 +7,7 @@ export type GatewayResponse = {
   /** The whole body, as JSON. */
   readonly text: string
   /** `refused`: nothing was executed. */
-  readonly outcome: 'ok' | 'errors' | 'refused' | 'not a query'
+  readonly outcome: 'ok' | 'errors' | 'refused'
   readonly name: string | undefined
   readonly kind: PreparedOperation['kind'] | undefined
   /** The HTTP status, where the outcome does not decide it. */

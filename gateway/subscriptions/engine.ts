@@ -167,7 +167,7 @@ async function executeOnce(
   const format = createErrorFormatter({ requestId: sender.requestId, logger })
   const context = { graph, format, metadata, observer, admission }
   const { text, outcome } = await runOperation(context, operation, sender)
-  if (outcome === 'refused' || outcome === 'not a query') throw errorsIn(text)
+  if (outcome === 'refused') throw errorsIn(text)
   const result = encodeResultText(addExtensions(text, metadata))
   return { source: singleItem(result), resultOf: () => result, shareKey: undefined }
 }

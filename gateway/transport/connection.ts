@@ -22,6 +22,10 @@ export type HttpResponse = {
 export type Connection = AsyncDisposable & {
   /** Rejects when no complete response arrives. */
   readonly send: (request: OutgoingRequest) => Promise<HttpResponse>
+}
+
+/** The connection to one instance. */
+export type InstanceConnection = Connection & {
   /** Returns whether GET of `path` responds with HTTP 2xx. Never rejects. */
   check(path: string, signal: AbortSignal): Promise<boolean>
 }
@@ -33,7 +37,11 @@ type ConnectionOptions = {
   readonly maxResponseBytes: number
 }
 
-export function openConnection({ url, connections, maxResponseBytes }: ConnectionOptions): Connection {
+export function openConnection({
+  url,
+  connections,
+  maxResponseBytes,
+}: ConnectionOptions): InstanceConnection {
   const { origin, pathname, search } = new URL(url)
   const pool = new Pool(origin, { connections, maxResponseSize: maxResponseBytes })
   const path = pathname + search

@@ -1,6 +1,5 @@
 // Spreads requests over the instances of a subgraph, behind the interface of a single connection.
-
-import type { Connection } from '#gateway/transport/connection.ts'
+import type { Connection, InstanceConnection } from '#gateway/transport/connection.ts'
 import { isValidResponse } from '#gateway/transport/subgraph-response.ts'
 import type { BalancingStrategy } from '#platform/discovery/balancing-strategies.ts'
 import type { ServiceInstances } from '#platform/discovery/discovery.ts'
@@ -12,7 +11,7 @@ type InstancesOptions = {
   /** The subgraph's name in metrics. */
   readonly name: string
   readonly instances: ServiceInstances
-  readonly open: (url: string) => Connection
+  readonly open: (url: string) => InstanceConnection
   readonly choose: BalancingStrategy
   /** The header whose value `choose` hashes; the body where a request lacks it. */
   readonly hashBy: string
@@ -25,7 +24,7 @@ type InstancesOptions = {
 
 /** A query that failed on one instance is retried on another. Disposing ends the health checks. */
 export function openInstances({ hashBy, checks, ...options }: InstancesOptions): Connection {
-  const balanced = openLoadBalancer<Connection>({
+  const balanced = openLoadBalancer<InstanceConnection>({
     ...options,
     onHealth: observeInstances(options.name),
     checks: checks && { ...checks, isWell: (connection, signal) => connection.check(checks.path, signal) },
@@ -40,8 +39,6 @@ export function openInstances({ hashBy, checks, ...options }: InstancesOptions):
         send: connection => connection.send(outgoing),
         isInOrder: isValidResponse,
       }),
-    check: async (path, signal) =>
-      (await Promise.all(balanced.connections().map(one => one.check(path, signal)))).includes(true),
     [Symbol.asyncDispose]: () => balanced[Symbol.asyncDispose](),
   }
 }

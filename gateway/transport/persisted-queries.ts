@@ -1,7 +1,7 @@
 // Sends automatic persisted queries to a subgraph: the hash of a document, and its text when the hash is not known.
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Connection, HttpResponse, OutgoingRequest } from '#gateway/transport/connection.ts'
+import type { HttpResponse, InstanceConnection, OutgoingRequest } from '#gateway/transport/connection.ts'
 import { isObject, parseJson } from '#platform/domain/json.ts'
 
 /** The most documents whose hashes are remembered. */
@@ -23,9 +23,9 @@ type DocumentHash = {
  * must know the protocol, if only to reply that it does not support it.
  */
 export function withPersistedQueries(
-  connection: Connection,
+  connection: InstanceConnection,
   now: () => number = () => performance.now(),
-): Connection {
+): InstanceConnection {
   const documents = new LRUCache<string, DocumentHash>({ max: MAX_DOCUMENTS })
   let textUntil = Number.NEGATIVE_INFINITY
 

@@ -39,8 +39,6 @@ type LoadBalancer<Connection> = AsyncDisposable & {
    * the service has no instance.
    */
   run<Reply>(call: BalancedRequest<Connection, Reply>): Promise<Reply>
-  /** Returns the connections to the current instances, healthy or not. */
-  connections(): readonly Connection[]
 }
 
 /** Disposing waits for requests under way. */
@@ -76,7 +74,6 @@ export function openLoadBalancer<Connection extends AsyncDisposable>(
           if (!maySendAgain(error, call) || !choice.hasAnother(call)) throw error
         }
     },
-    connections: () => members.all().map(({ connection }) => connection),
     [Symbol.asyncDispose]: () => members[Symbol.asyncDispose](),
   }
 }

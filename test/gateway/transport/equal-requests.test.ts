@@ -18,7 +18,6 @@ function heldSubgraph() {
         sent.push(one)
         return one.promise
       },
-      check: async () => true,
       async [Symbol.asyncDispose]() {},
     },
   })
