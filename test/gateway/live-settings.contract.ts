@@ -2,6 +2,7 @@
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { readSettings } from '#gateway/settings.ts'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { startLibraryGateway } from '#test/gateway/gateway-fixture.ts'
 import type { SettingsSource } from '#test/platform/config/settings.contract.ts'
 import { startFaultySubgraph } from './faulty-subgraph.ts'
@@ -16,9 +17,7 @@ export async function startAdjustable(
 ) {
   const library = await startLibraryGateway({ ...options, environment: { settingsUrl: source.url } })
   const ask = async () => {
-    const body = JSON.stringify({ query: QUERY })
-    const headers = { 'content-type': 'application/json' }
-    const answer = await fetch(`${library.url}/graphql`, { method: 'POST', headers, body })
+    const answer = await postJson(`${library.url}/graphql`, { query: QUERY })
     const { errors = [] } = z.object({ errors: z.array(z.unknown()).optional() }).parse(await answer.json())
     return { status: answer.status, policy: answer.headers.get('ratelimit-policy'), errors }
   }

@@ -1,7 +1,7 @@
 import { symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { serveHttp } from '#test/fixtures/http-server.ts'
+import { postJson, serveHttp } from '#test/fixtures/http-server.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { librarySupergraph } from './gateway-fixture.ts'
 import { npmRunGateway, runGateway } from './gateway-process.ts'
@@ -14,12 +14,7 @@ async function libraryFile() {
 }
 
 async function ask(url: string, query: string): Promise<unknown> {
-  const response = await fetch(`${url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query }),
-  })
-  return response.json()
+  return (await postJson(`${url}/graphql`, { query })).json()
 }
 
 describe('npm run gateway', () => {

@@ -1,6 +1,7 @@
 // Starts a gateway whose supergraph changes while it runs: its versions differ in a field, its subgraphs respond from memory.
 import { rename, writeFile } from 'node:fs/promises'
 import { readSettings } from '#gateway/settings.ts'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { composeSupergraph, startComposedGateway } from '#test/gateway/composed-gateway.ts'
 import { type Behavior, startFaultySubgraph } from '#test/gateway/faulty-subgraph.ts'
 
@@ -84,11 +85,7 @@ export async function startShopGateway({
 }
 
 async function ask<T>(url: string, query: string): Promise<Reply<T>> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query }),
-  })
+  const response = await postJson(url, { query })
   const body: unknown = await response.json()
   return { status: response.status, ...(typeof body === 'object' && body) }
 }

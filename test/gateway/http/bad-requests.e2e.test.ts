@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { startLibraryGateway } from '../gateway-fixture.ts'
 
 let library: Awaited<ReturnType<typeof startLibraryGateway>>
@@ -14,13 +15,7 @@ beforeEach(() => {
 const JSON_TYPE = 'application/json'
 const BOOK = 'query($isbn: ID!) { book(isbn: $isbn) { title } }'
 
-function post(body: string, accept: string): Promise<Response> {
-  return fetch(`${library.url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': JSON_TYPE, accept },
-    body,
-  })
-}
+const post = (body: string, accept: string) => postJson(`${library.url}/graphql`, body, { accept })
 
 const json = (body: unknown) => JSON.stringify(body)
 const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { composeSupergraph } from '../composed-gateway.ts'
 import { type FaultySubgraph, respondText, startFaultySubgraph } from '../faulty-subgraph.ts'
 import { startLibraryGateway } from '../gateway-fixture.ts'
@@ -42,11 +43,8 @@ describe.each([
 
   test('is refused as a variable', async () => {
     faulty.requests.length = 0
-    const response = await fetch(`${library.url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: `{"query":"query($it: Anything) { echo(it: $it) }","variables":{"it":${nested(20_000)}}}`,
-    })
+    const body = `{"query":"query($it: Anything) { echo(it: $it) }","variables":{"it":${nested(20_000)}}}`
+    const response = await postJson(`${library.url}/graphql`, body)
     expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
     expect(faulty.requests).toEqual([])
   })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { type FaultySubgraph, respondEntities, respondJson, startFaultySubgraph } from '../faulty-subgraph.ts'
 import { startLibraryGateway } from '../gateway-fixture.ts'
 
@@ -37,11 +38,7 @@ const books = (isbns: readonly string[]) =>
   respondJson({ data: { books: isbns.map(isbn => ({ __typename: 'Book', isbn, title: isbn })) } })
 
 async function post(body: object): Promise<{ status: number; text: string }> {
-  const response = await fetch(`${library.url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
+  const response = await postJson(`${library.url}/graphql`, body)
   return { status: response.status, text: await response.text() }
 }
 

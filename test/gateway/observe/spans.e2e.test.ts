@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { type ReceivedSpan, startOtlpReceiver } from '#test/fixtures/otlp-receiver.ts'
 import { startFaultySubgraph } from '#test/gateway/faulty-subgraph.ts'
 import { runGateway } from '#test/gateway/gateway-process.ts'
@@ -26,11 +27,7 @@ beforeAll(async () => {
   })
   const url = await gateway.url
   const ask = ({ trace, span }: typeof CLICK, query: string) =>
-    fetch(`${url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', traceparent: `00-${trace}-${span}-01` },
-      body: JSON.stringify({ query }),
-    })
+    postJson(`${url}/graphql`, { query }, { traceparent: `00-${trace}-${span}-01` })
   await ask(CLICK, 'query Priced { items { id price } }')
   await ask(REFUSED, '{ nothing }')
   forwarded = items.requests[0]?.headers.traceparent

@@ -6,6 +6,7 @@ import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { startClinicGateway } from '../safety/safety-fixture.ts'
 
@@ -109,18 +110,17 @@ describe('a manifest', () => {
     { id: sha(MOTTO), name: 'Motto', type: 'query', body: MOTTO },
     { id: sha(WAVE), name: 'Wave', type: 'mutation', body: WAVE },
   ]
-  let open: AsyncDisposableStack
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>
   let manifest: string
   beforeAll(async () => {
-    open = new AsyncDisposableStack()
-    const folder = open.use(await temporaryFolder())
+    folder = await temporaryFolder()
     manifest = path.join(folder.path, 'manifest.json')
     await writeFile(
       manifest,
       JSON.stringify({ format: 'apollo-persisted-query-manifest', version: 1, operations }),
     )
   })
-  afterAll(() => open?.disposeAsync())
+  afterAll(() => folder?.[Symbol.asyncDispose]())
 
   test('makes its operations available from the start and allows others', async () => {
     await using gateway = await startClinicGateway({ persisted: { manifest, automatic: false } })
@@ -165,11 +165,8 @@ describe('a manifest', () => {
       { extensions: { code: 'OPERATION_NOT_PERSISTED' } },
     ])
     await client.dispose()
-    const streamed = await fetch(`${gateway.url}/stream`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-      body: JSON.stringify({ query: '{ room { price } }' }),
-    })
+    const refused = { query: '{ room { price } }' }
+    const streamed = await postJson(`${gateway.url}/stream`, refused, { accept: 'text/event-stream' })
     expect(await streamed.text()).toContain('OPERATION_NOT_PERSISTED')
   })
 

@@ -8,7 +8,7 @@ import { type GraphQLSchema, graphql, parse } from 'graphql'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type { GatewayConfig } from '#gateway/config.ts'
 import { readSettings } from '#gateway/settings.ts'
-import { serveHttp } from '#test/fixtures/http-server.ts'
+import { postJson, serveHttp } from '#test/fixtures/http-server.ts'
 import { composeSupergraph, startComposedGateway } from '#test/gateway/composed-gateway.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 
@@ -169,15 +169,7 @@ export async function startClinicGateway(settings: object = {}, config: Partial<
   )
   const url = `${gateway.url}/graphql`
   const post = async (body: unknown, { claims, headers = {} }: Sent = {}): Promise<Response> =>
-    fetch(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(claims && { authorization: `Bearer ${await sign(claims)}` }),
-        ...headers,
-      },
-      body: typeof body === 'string' ? body : JSON.stringify(body),
-    })
+    postJson(url, body, { ...(claims && { authorization: `Bearer ${await sign(claims)}` }), ...headers })
   const running = open.move()
   return {
     url,

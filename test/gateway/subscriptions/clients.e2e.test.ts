@@ -6,6 +6,7 @@ import { createClient } from 'graphql-sse'
 import { createClient as createSocketClient } from 'graphql-ws'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { ofType, openAcknowledged } from '#test/platform/graphql/live-server/headline-server.ts'
 import { startArticlesGateway } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
@@ -90,12 +91,8 @@ describe('a token', () => {
       [gateway.graphql, PARTS],
       [gateway.stream, 'text/event-stream'],
     ] as const) {
-      const headers = { 'content-type': 'application/json', accept, authorization: 'Bearer nonsense' }
-      const response = await fetch(url, {
-        method: 'POST',
-        headers,
-        body: JSON.stringify({ query: PUBLISHED }),
-      })
+      const headers = { accept, authorization: 'Bearer nonsense' }
+      const response = await postJson(url, { query: PUBLISHED }, headers)
       expect(response.status).toBe(401)
     }
     expect(gateway.articles.seen.upgrades).toEqual([])
@@ -114,11 +111,7 @@ describe('a token', () => {
     const { gateway, listening } = await start({}, { auth: true })
     const authorization = `Bearer ${await gateway.token('ann', 2)}`
     const expired = { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] }
-    const response = await fetch(gateway.graphql, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: PARTS, authorization },
-      body: JSON.stringify({ query: PUBLISHED }),
-    })
+    const response = await postJson(gateway.graphql, { query: PUBLISHED }, { accept: PARTS, authorization })
     const client = createClient({ url: gateway.stream, headers: { authorization }, retryAttempts: 0 })
     const results = client.iterate({ query: PUBLISHED })
     const told = results.next()

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { ofType, openAcknowledged } from '#test/platform/graphql/live-server/headline-server.ts'
 import { startArticlesGateway } from './fixtures/articles-gateway.ts'
@@ -99,11 +100,8 @@ describe('a subscription', () => {
     const code = 'COST_ESTIMATED_TOO_EXPENSIVE'
     await using subscriber = subscribe(gateway.socket, SECRET)
     await expect(subscriber.next()).rejects.toMatchObject([{ extensions: { code } }])
-    const response = await fetch(gateway.graphql, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'multipart/mixed;subscriptionSpec=1.0' },
-      body: JSON.stringify({ query: SECRET }),
-    })
+    const accept = 'multipart/mixed;subscriptionSpec=1.0'
+    const response = await postJson(gateway.graphql, { query: SECRET }, { accept })
     const parts: unknown[] = []
     for await (const part of readParts(response)) parts.push(part)
     expect(parts.at(-1)).toMatchObject({ payload: null, errors: [{ extensions: { code } }] })
@@ -175,9 +173,8 @@ describe('the number of concurrent subscriptions', () => {
     using _held = await openAcknowledged({ url: gateway.socket })
     await using second = subscribe(gateway.socket, COUNTDOWN)
     await expect(second.next()).rejects.toMatchObject({ code: 4429 })
-    const body = JSON.stringify({ query: COUNTDOWN })
-    const headers = { 'content-type': 'application/json', accept: 'text/event-stream' }
-    expect((await fetch(gateway.stream, { method: 'POST', headers, body })).status).toBe(429)
+    const third = await postJson(gateway.stream, { query: COUNTDOWN }, { accept: 'text/event-stream' })
+    expect(third.status).toBe(429)
   })
 
   it('returns to zero when clients have come and gone', async () => {

@@ -1,14 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
 import { INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
-import { type FaultySubgraph, respondJson, respondText, startFaultySubgraph } from '../faulty-subgraph.ts'
+import { respondJson, respondText } from '../faulty-subgraph.ts'
 import { type LibraryOptions, startLibraryGateway } from '../gateway-fixture.ts'
+import { sharedFaultySubgraph } from './subgraph-fixture.ts'
 
-let faulty: FaultySubgraph
-beforeAll(async () => {
-  faulty = await startFaultySubgraph()
-})
-afterAll(() => faulty?.[Symbol.asyncDispose]())
+const faulty = await sharedFaultySubgraph()
 
 const INTERNAL = 'db-7.internal:5432 refused'
 const PATH = ['newestQuote']

@@ -1,21 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import {
-  type Behavior,
-  type FaultySubgraph,
-  respondJson,
-  respondText,
-  startFaultySubgraph,
-} from '../faulty-subgraph.ts'
-import { connectTo, NOBODY, query } from './subgraph-fixture.ts'
+import { describe, expect, test } from 'vitest'
+import { type Behavior, respondJson, respondText } from '../faulty-subgraph.ts'
+import { connectTo, NOBODY, query, sharedFaultySubgraph } from './subgraph-fixture.ts'
 
-let faulty: FaultySubgraph
-beforeAll(async () => {
-  faulty = await startFaultySubgraph()
-})
-afterAll(() => faulty?.[Symbol.asyncDispose]())
-beforeEach(() => {
-  faulty.requests.length = 0
-})
+const faulty = await sharedFaultySubgraph()
 
 const WELL = respondJson({ data: { newestQuote: 'A classic.' } })
 const REFUSED = { errors: [{ message: 'no', extensions: { code: 'FORBIDDEN' } }] }

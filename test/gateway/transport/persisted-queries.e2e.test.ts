@@ -1,25 +1,14 @@
 import { createHash } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
 import { withPersistedQueries } from '#gateway/transport/persisted-queries.ts'
 import { isObject } from '#platform/domain/json.ts'
-import {
-  type Behavior,
-  type FaultySubgraph,
-  type RecordedRequest,
-  respondJson,
-  startFaultySubgraph,
-} from '../faulty-subgraph.ts'
+import { type Behavior, type RecordedRequest, respondJson } from '../faulty-subgraph.ts'
 import { startLibraryGateway } from '../gateway-fixture.ts'
-import { connectTo, NOBODY, query } from './subgraph-fixture.ts'
+import { connectTo, NOBODY, query, sharedFaultySubgraph } from './subgraph-fixture.ts'
 
-let faulty: FaultySubgraph
-beforeAll(async () => {
-  faulty = await startFaultySubgraph()
-})
-afterAll(() => faulty?.[Symbol.asyncDispose]())
+const faulty = await sharedFaultySubgraph()
 beforeEach(() => {
-  faulty.requests.length = 0
   faulty.setBehavior(persisting())
 })
 

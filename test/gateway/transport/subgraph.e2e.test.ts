@@ -1,17 +1,12 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
-import { type Behavior, type FaultySubgraph, respondJson, startFaultySubgraph } from '../faulty-subgraph.ts'
+import { type Behavior, respondJson } from '../faulty-subgraph.ts'
 import { startLibraryGateway } from '../gateway-fixture.ts'
-import { connectTo, from, NOBODY, query } from './subgraph-fixture.ts'
+import { connectTo, from, NOBODY, query, sharedFaultySubgraph } from './subgraph-fixture.ts'
 
-let faulty: FaultySubgraph
-beforeAll(async () => {
-  faulty = await startFaultySubgraph()
-})
-afterAll(() => faulty?.[Symbol.asyncDispose]())
+const faulty = await sharedFaultySubgraph()
 beforeEach(() => {
-  faulty.requests.length = 0
   faulty.setBehavior(respondJson({ data: { newestQuote: 'A classic.' } }))
 })
 

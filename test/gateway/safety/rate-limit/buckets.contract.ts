@@ -1,8 +1,24 @@
 // Tests the behaviour that every store of token buckets must have.
+import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
 import type { BucketPolicy } from '#gateway/safety/rate-limit/token-bucket.ts'
+
+/** Resolves once a take succeeds: until they are connected, takes fail. */
+export async function untilUp(buckets: Buckets): Promise<void> {
+  await expect.poll(() => isUp(buckets)).toBe('up')
+}
+
+export function isUp(buckets: Buckets, key = 'probe'): Promise<string> {
+  return Promise.resolve(buckets.take(key, 0)).then(() => 'up', String)
+}
+
+/** Returns the buckets under keys of their own, which are full. */
+export function withOwnKeys(buckets: Buckets): Buckets {
+  const own = randomUUID()
+  return { ...buckets, take: (key, cost) => buckets.take(own + key, cost) }
+}
 
 /** Defines the tests; `open` returns full buckets. */
 export function bucketsContract(open: (policy: BucketPolicy) => Promise<Buckets>): void {
@@ -40,10 +56,9 @@ export function bucketsContract(open: (policy: BucketPolicy) => Promise<Buckets>
 
   test('tokens come back as time goes by', async () => {
     await using buckets = await open({ capacity: 2, perSecond: 50 })
-    await buckets.take('ann', 2)
-    const { allowed, retryAfterMs } = await buckets.take('ann', 2)
-    expect(allowed).toBe(false)
-    await delay(retryAfterMs + 5)
+    let taken = await buckets.take('ann', 2)
+    while (taken.allowed) taken = await buckets.take('ann', 2) // a busy machine is slow enough to fill it meanwhile
+    await delay(taken.retryAfterMs + 5)
     expect(await buckets.take('ann', 2)).toMatchObject({ allowed: true })
   })
 

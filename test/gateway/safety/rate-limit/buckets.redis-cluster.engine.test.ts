@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
 import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
 import { missingRedisReason, type RedisCluster, startRedisCluster } from '#testbed/engines/redis.ts'
-import { bucketsContract } from './buckets.contract.ts'
+import { bucketsContract, isUp, withOwnKeys } from './buckets.contract.ts'
 
 const missing = missingRedisReason() // a cluster is started here, whatever REDIS_URL names
 const SOON = { timeout: 30_000, interval: 50 }
@@ -17,14 +16,11 @@ describe.skipIf(missing)(`buckets on a cluster of Redis${missing ? ` (skipped: $
 
   const open = (policy: { capacity: number; perSecond: number }) =>
     createRedisBuckets({ policy, urls: cluster.url.split(',') })
-  const isUp = (buckets: Buckets, key = 'probe') =>
-    Promise.resolve(buckets.take(key, 0)).then(() => 'up', String)
 
   async function connected(policy: { capacity: number; perSecond: number }): Promise<Buckets> {
     const buckets = open(policy)
     await expect.poll(() => isUp(buckets), SOON).toBe('up')
-    const own = randomUUID()
-    return { ...buckets, take: (key, cost) => buckets.take(own + key, cost) }
+    return withOwnKeys(buckets)
   }
 
   describe('of one process', () => bucketsContract(connected))
