@@ -9,7 +9,6 @@ import { WebSocket } from 'ws'
 import { postJson } from '#test/fixtures/http-server.ts'
 import { ofType, openAcknowledged } from '#test/platform/graphql/live-server/headline-server.ts'
 import { startArticlesGateway } from './fixtures/articles-gateway.ts'
-import { eventually } from './fixtures/eventually.ts'
 import { readParts } from './fixtures/multipart-reader.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
@@ -27,7 +26,7 @@ afterEach(async () => {
 
 async function start(subscriptions: object = {}, options: Parameters<typeof startArticlesGateway>[1] = {}) {
   const gateway = open.use(await startArticlesGateway({ subscriptions }, options))
-  const listening = (topic = 'published') => eventually(() => gateway.articles.topics.listening(topic))
+  const listening = (topic = 'published') => expect.poll(() => gateway.articles.topics.listening(topic))
   return { gateway, listening }
 }
 
@@ -43,7 +42,7 @@ describe('a client that reads slowly', () => {
     await listening('bulky').toBe(1)
     raw.socket.pause()
     for (let index = 0; index < COUNT; index++) gateway.articles.topics.publish('bulky', bulky(index))
-    await eventually(() => isSettled(() => gateway.articles.topics.taken('bulky'))).toBe(true)
+    await expect.poll(() => isSettled(() => gateway.articles.topics.taken('bulky'))).toBe(true)
     expect(gateway.articles.topics.taken('bulky')).toBeLessThan(COUNT)
     raw.socket.resume()
     await raw.seen(({ payload }) => textIn(payload) === bulky(COUNT - 1))
@@ -56,7 +55,7 @@ describe('a client that reads slowly', () => {
     using slow = await openAcknowledged({ url: gateway.socket })
     using fast = await openAcknowledged({ url: gateway.socket })
     for (const raw of [slow, fast]) raw.subscribe('1', 'subscription { bulky }')
-    await eventually(() => gateway.readers()).toBe(2)
+    await expect.poll(() => gateway.readers()).toBe(2)
     await listening('bulky').toBe(1)
     slow.socket.pause()
     for (let index = 0; index < COUNT; index++) gateway.articles.topics.publish('bulky', bulky(index))
@@ -68,7 +67,7 @@ describe('a client that reads slowly', () => {
       { message: expect.stringContaining('subscribe again'), extensions: { code: 'UNAVAILABLE' } },
     ])
     expect(slow.messages.filter(ofType('next')).length).toBeLessThan(COUNT)
-    await eventually(() => gateway.readers()).toBe(1)
+    await expect.poll(() => gateway.readers()).toBe(1)
   })
 })
 
@@ -138,7 +137,7 @@ describe('a token', () => {
     await raw.seen(ofType('pong'))
     await gateway.articles.stop()
     await gateway.articles.start()
-    await eventually(() => gateway.articles.seen.upgrades.length).toBe(2)
+    await expect.poll(() => gateway.articles.seen.upgrades.length).toBe(2)
     await listening().toBe(1)
     expect(gateway.articles.seen.upgrades.map(({ authorization }) => authorization)).toEqual([
       `Bearer ${before}`,
@@ -173,9 +172,9 @@ describe('a front end', () => {
       .subscribe({ next: ({ data }) => seen.push(data) })
     await listening().toBe(1)
     gateway.publish('1')
-    await eventually(() => seen).toMatchObject([{ published: { id: '1', author: { name: 'Author a1' } } }])
+    await expect.poll(() => seen).toMatchObject([{ published: { id: '1', author: { name: 'Author a1' } } }])
     gateway.publish('2')
-    await eventually(() => seen.length).toBe(2)
+    await expect.poll(() => seen.length).toBe(2)
     subscription.unsubscribe()
     client.stop()
     await listening().toBe(0)
@@ -204,7 +203,7 @@ describe('a front end', () => {
     const { unsubscribe } = client.subscription(PUBLISHED, {}).subscribe(({ data }) => void seen.push(data))
     await listening().toBe(1)
     gateway.publish('1')
-    await eventually(() => seen).toMatchObject([{ published: { id: '1' } }])
+    await expect.poll(() => seen).toMatchObject([{ published: { id: '1' } }])
     unsubscribe()
     await listening().toBe(0)
     await socket.dispose()

@@ -10,7 +10,6 @@ import {
   PUBLISHED,
   startArticlesGateway,
 } from './fixtures/articles-gateway.ts'
-import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph } from './fixtures/subgraph.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
@@ -188,11 +187,11 @@ describe('a subgraph of several instances', () => {
     await using subscriber = subscribe(gateway.socket, PUBLISHED)
     const first = subscriber.next()
     const followed = () => instances.filter(({ topics }) => topics.listening('published') > 0)
-    await eventually(() => followed().length).toBe(1)
+    await expect.poll(() => followed().length).toBe(1)
     const [before] = followed()
     await before?.stop()
     const other = instances.find(instance => instance !== before)
-    await eventually(() => other?.topics.listening('published')).toBe(1)
+    await expect.poll(() => other?.topics.listening('published')).toBe(1)
     other?.topics.publish('published', ARTICLE)
     expect(await first).toEqual(answerFor('7'))
   })

@@ -15,7 +15,6 @@ import {
   authors,
   PUBLISHED,
 } from './fixtures/articles-gateway.ts'
-import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph } from './fixtures/subgraph.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
@@ -46,7 +45,7 @@ async function start({ settings = {}, env = {} }: { settings?: object; env?: Rec
     socket: `${url.replace('http', 'ws')}/graphql`,
     news,
     services,
-    listening: (topic = 'published') => eventually(() => news.topics.listening(topic)),
+    listening: (topic = 'published') => expect.poll(() => news.topics.listening(topic)),
     /** Replaces the supergraph by renaming a new file over it. */
     async serve(sdl: string) {
       await writeFile(`${file}.next`, sdl)
@@ -96,14 +95,16 @@ describe('a gateway in a process of its own', () => {
     const sent = 300
     for (let index = 0; index < sent; index++) news.topics.publish('bulky', `${index} ${'x'.repeat(SIZE)}`)
     let taken = -1
-    await eventually(
-      () => {
-        const last = taken
-        taken = news.topics.taken('bulky')
-        return taken > 0 && taken === last
-      },
-      { interval: 500 },
-    ).toBe(true)
+    await expect
+      .poll(
+        () => {
+          const last = taken
+          taken = news.topics.taken('bulky')
+          return taken > 0 && taken === last
+        },
+        { interval: 500 },
+      )
+      .toBe(true)
     expect(taken).toBeLessThan(sent * clients.length)
     // All of it would be 375 MB.
     expect((await resident()) - before).toBeLessThan(150_000_000)
@@ -136,6 +137,6 @@ describe('a gateway in a process of its own', () => {
     gateway.signal('SIGTERM')
     expect((await client.closed).code).toBe(1012)
     await gateway.ended
-    await eventually(() => news.topics.listening('published')).toBe(0)
+    await expect.poll(() => news.topics.listening('published')).toBe(0)
   })
 })

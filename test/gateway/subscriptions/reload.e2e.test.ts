@@ -10,7 +10,6 @@ import {
   PUBLISHED,
   startArticlesGateway,
 } from './fixtures/articles-gateway.ts'
-import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph, type Topics } from './fixtures/subgraph.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
@@ -30,7 +29,7 @@ async function start() {
   return { gateway, subscriber }
 }
 
-const listening = (topics: Topics) => eventually(() => topics.listening('published'))
+const listening = (topics: Topics) => expect.poll(() => topics.listening('published'))
 
 /** Starts another subgraph with the same schema, whose authors have other names. */
 async function startOtherAuthors() {
@@ -47,7 +46,7 @@ describe('a subscription, when another supergraph is served', () => {
     await gateway.replace(
       composeSupergraph({ ...gateway.services, authors: { sdl: AUTHORS, url: other.url } }),
     )
-    await eventually(() => gateway.closedGraphs).toEqual([before])
+    await expect.poll(() => gateway.closedGraphs).toEqual([before])
     gateway.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2', 'Anonymous'))
     expect(gateway.articles.seen.upgrades).toHaveLength(1)
@@ -67,7 +66,7 @@ describe('a subscription, when another supergraph is served', () => {
     await moved.start()
     await listening(moved.topics).toBe(1)
     await listening(gateway.articles.topics).toBe(0)
-    await eventually(() => gateway.closedGraphs).toEqual([before])
+    await expect.poll(() => gateway.closedGraphs).toEqual([before])
     moved.topics.publish('published', article('3'))
     expect(await subscriber.next()).toEqual(answerFor('3'))
   })
@@ -85,7 +84,7 @@ describe('a subscription, when another supergraph is served', () => {
     await using late = subscribe(gateway.socket, PUBLISHED)
     await expect(late.next()).rejects.toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
     await subscriber[Symbol.asyncDispose]()
-    await eventually(() => gateway.closedGraphs).toEqual([before])
+    await expect.poll(() => gateway.closedGraphs).toEqual([before])
   })
 
   it('returns to the newest one in which it is valid', async () => {
@@ -98,7 +97,7 @@ describe('a subscription, when another supergraph is served', () => {
     await gateway.replace(
       composeSupergraph({ ...gateway.services, authors: { sdl: AUTHORS, url: other.url } }),
     )
-    await eventually(() => gateway.closedGraphs.length).toBe(2)
+    await expect.poll(() => gateway.closedGraphs.length).toBe(2)
     gateway.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2', 'Anonymous'))
   })
@@ -117,7 +116,7 @@ describe('a subscription, when another supergraph is served', () => {
     })()
     for (const id of ids) expect(await subscriber.next()).toEqual(answerFor(id))
     await Promise.all([replacing, published])
-    await eventually(() => gateway.closedGraphs.length).toBe(6)
+    await expect.poll(() => gateway.closedGraphs.length).toBe(6)
     expect(gateway.articles.seen.upgrades).toHaveLength(1)
   })
 
@@ -128,7 +127,7 @@ describe('a subscription, when another supergraph is served', () => {
     await gateway.replace(
       composeSupergraph({ ...gateway.services, articles: { sdl: ARTICLES, url: moved.url } }),
     )
-    await eventually(() => moved.seen.inits.length).toBe(1)
+    await expect.poll(() => moved.seen.inits.length).toBe(1)
     gateway.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2'))
   })
@@ -147,7 +146,7 @@ describe('a subscription, when another supergraph is served', () => {
     await gateway.replace(
       composeSupergraph({ ...gateway.services, authors: { sdl: AUTHORS, url: other.url } }),
     )
-    await eventually(() => gateway.closedGraphs).toEqual([before])
+    await expect.poll(() => gateway.closedGraphs).toEqual([before])
     gateway.publish('2')
     expect(await Promise.all(firsts)).toEqual(
       queries.map((_, index) => ({ data: { [`a${index}`]: { author: { name: 'Anonymous' } } } })),
@@ -160,7 +159,7 @@ describe('a subscription, when another supergraph is served', () => {
     await gateway.replace(composeSupergraph(gateway.services))
     await using late = subscribe(gateway.socket, PUBLISHED)
     const second = late.next()
-    await eventually(() => gateway.readers()).toBe(2)
+    await expect.poll(() => gateway.readers()).toBe(2)
     gateway.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2'))
     expect(await second).toEqual(answerFor('2'))

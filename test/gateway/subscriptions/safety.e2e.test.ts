@@ -7,7 +7,6 @@ import { postJson } from '#test/fixtures/http-server.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { ofType, openAcknowledged } from '#test/platform/graphql/live-server/headline-server.ts'
 import { startArticlesGateway } from './fixtures/articles-gateway.ts'
-import { eventually } from './fixtures/eventually.ts'
 import { readParts } from './fixtures/multipart-reader.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
@@ -23,7 +22,7 @@ afterEach(async () => {
 
 async function start(...options: Parameters<typeof startArticlesGateway>) {
   const gateway = open.use(await startArticlesGateway(...options))
-  return { gateway, listening: () => eventually(() => gateway.articles.topics.listening('published')) }
+  return { gateway, listening: () => expect.poll(() => gateway.articles.topics.listening('published')) }
 }
 
 describe('a subscription', () => {
@@ -50,10 +49,10 @@ describe('a subscription', () => {
     )
     await using anonymous = subscribe(gateway.socket, SECRET)
     const hidden = anonymous.next()
-    await eventually(() => gateway.readers()).toBe(1)
+    await expect.poll(() => gateway.readers()).toBe(1)
     await using known = subscribe(gateway.socket, SECRET, { token: await gateway.token('ann') })
     const shown = known.next()
-    await eventually(() => gateway.articles.topics.listening('published')).toBe(2)
+    await expect.poll(() => gateway.articles.topics.listening('published')).toBe(2)
     gateway.publish('1')
     expect(await hidden).toMatchObject({ data: { published: { author: { secret: null } } } })
     expect(await shown).toMatchObject({ data: { published: { author: { secret: 'pen name' } } } })
@@ -161,7 +160,7 @@ describe('the number of concurrent subscriptions', () => {
     await listening().toBe(1)
     await using equal = subscribe(gateway.socket, query)
     const got = equal.next()
-    await eventually(() => gateway.readers()).toBe(2)
+    await expect.poll(() => gateway.readers()).toBe(2)
     await using other = subscribe(gateway.socket, COUNTDOWN)
     await expect(other.next()).rejects.toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
     gateway.publish('1')
@@ -187,7 +186,7 @@ describe('the number of concurrent subscriptions', () => {
       for (let index = 0; index < 20; index += 2) raw.send({ id: `${index}`, type: 'complete' })
     }
     await listening().toBe(0)
-    await eventually(() => gateway.readers()).toBe(0)
+    await expect.poll(() => gateway.readers()).toBe(0)
     expect(await gateway.followed()).toBe(0)
   })
 })

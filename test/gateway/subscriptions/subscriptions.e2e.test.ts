@@ -1,7 +1,6 @@
 import { createClient } from 'graphql-sse'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
 import { type ArticlesGateway, startArticlesGateway } from './fixtures/articles-gateway.ts'
-import { eventually } from './fixtures/eventually.ts'
 import { type Part, readParts } from './fixtures/multipart-reader.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
@@ -29,7 +28,7 @@ beforeEach(async () => {
   gateway.articles.seen.upgrades.length = 0
 })
 
-const listeners = (topic = 'published') => eventually(() => gateway.articles.topics.listening(topic))
+const listeners = (topic = 'published') => expect.poll(() => gateway.articles.topics.listening(topic))
 
 function post(body: object, accept: string, signal?: AbortSignal): Promise<Response> {
   return fetch(gateway.graphql, {
@@ -65,7 +64,7 @@ describe('a subscription over two subgraphs', () => {
     let asked = 0
     gateway.authors.behaviour.delay = () => (asked++ === 0 ? released.promise : Promise.resolve())
     for (const id of ['1', '2', '3']) gateway.publish(id)
-    await eventually(() => asked).toBe(3)
+    await expect.poll(() => asked).toBe(3)
     released.resolve()
     expect(await first).toEqual(answerFor('1'))
     expect(await subscriber.next()).toEqual(answerFor('2'))
@@ -125,7 +124,7 @@ describe('a subscription over two subgraphs', () => {
     })
     await using refused = subscribe(open.socket, PUBLISHED)
     const first = refused.next()
-    await eventually(() => open.articles.topics.listening('published')).toBe(1)
+    await expect.poll(() => open.articles.topics.listening('published')).toBe(1)
     open.articles.closeSockets(4400, 'too odd')
     await expect(first).rejects.toMatchObject([
       { message: expect.stringContaining('too odd'), extensions: { serviceName: 'articles' } },
@@ -250,7 +249,7 @@ describe('equal subscriptions', () => {
     expect((await parts.next()).value).toEqual({})
     const firsts = [one.next(), other.next(), parts.next()]
     await listeners().toBe(1)
-    await eventually(() => gateway.readers()).toBe(3)
+    await expect.poll(() => gateway.readers()).toBe(3)
     gateway.publish('1')
     const [first, second, third] = await Promise.all(firsts)
     expect(first).toEqual(answerFor('1'))
@@ -266,10 +265,10 @@ describe('equal subscriptions', () => {
     await using other = subscribe(gateway.socket, PUBLISHED)
     void one.next()
     const second = other.next()
-    await eventually(() => gateway.readers()).toBe(2)
+    await expect.poll(() => gateway.readers()).toBe(2)
     await listeners().toBe(1)
     await one[Symbol.asyncDispose]()
-    await eventually(() => gateway.readers()).toBe(1)
+    await expect.poll(() => gateway.readers()).toBe(1)
     gateway.publish('7')
     expect(await second).toEqual(answerFor('7'))
   })

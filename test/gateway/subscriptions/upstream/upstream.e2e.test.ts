@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { answerFor, article, PUBLISHED, startArticlesGateway } from '../fixtures/articles-gateway.ts'
-import { eventually } from '../fixtures/eventually.ts'
 import { subscribe } from '../fixtures/websocket-client.ts'
 
 const SOURCES = [
@@ -17,13 +16,13 @@ afterEach(async () => {
 async function start(subscriptions: object = {}, options: Parameters<typeof startArticlesGateway>[1] = {}) {
   current = new AsyncDisposableStack()
   const gateway = current.use(await startArticlesGateway({ subscriptions }, options))
-  const listening = () => eventually(() => gateway.articles.topics.listening('published'))
+  const listening = () => expect.poll(() => gateway.articles.topics.listening('published'))
   /** Resolves when `work` has cut the gateway's connection and the gateway has subscribed again. */
   const resubscribed = async (work: () => void) => {
     const { subscriptions } = gateway.articles.seen
     const before = subscriptions.length
     work()
-    await eventually(() => subscriptions.length).toBe(before + 1)
+    await expect.poll(() => subscriptions.length).toBe(before + 1)
     await listening().toBe(1)
   }
   return { gateway, listening, resubscribed }
@@ -74,7 +73,7 @@ describe.each(SOURCES)('a subgraph with %s', (_, sources) => {
     await gateway.articles.stop()
     await using subscriber = subscribe(gateway.socket, PUBLISHED)
     const first = subscriber.next()
-    await eventually(() => gateway.readers()).toBe(1)
+    await expect.poll(() => gateway.readers()).toBe(1)
     await gateway.articles.start()
     await listening().toBe(1)
     gateway.publish('1')
@@ -136,7 +135,7 @@ describe.each(SOURCES)('a subgraph with %s', (_, sources) => {
     await using other = subscribe(gateway.socket, PUBLISHED, { headers: { 'x-tenant': 'umbrella' } })
     void one.next()
     void other.next()
-    await eventually(() => gateway.articles.topics.listening('published')).toBe(2)
+    await expect.poll(() => gateway.articles.topics.listening('published')).toBe(2)
     const { upgrades, streams } = gateway.articles.seen
     const tenants = [...upgrades, ...streams].map(headers => headers['x-tenant'])
     expect(tenants.sort()).toEqual(['acme', 'umbrella'])
@@ -147,10 +146,10 @@ describe.each(SOURCES)('a subgraph with %s', (_, sources) => {
     const { gateway } = await start({ ...sources, maxEventBytes: 10_000 })
     await using subscriber = subscribe(gateway.socket, 'subscription { bulky }')
     const first = subscriber.next()
-    await eventually(() => gateway.articles.topics.listening('bulky')).toBe(1)
+    await expect.poll(() => gateway.articles.topics.listening('bulky')).toBe(1)
     gateway.articles.topics.publish('bulky', 'x'.repeat(20_000))
-    await eventually(() => gateway.articles.seen.subscriptions.length).toBe(2)
-    await eventually(() => gateway.articles.topics.listening('bulky')).toBe(1)
+    await expect.poll(() => gateway.articles.seen.subscriptions.length).toBe(2)
+    await expect.poll(() => gateway.articles.topics.listening('bulky')).toBe(1)
     gateway.articles.topics.publish('bulky', 'small')
     expect(await first).toEqual({ data: { bulky: 'small' } })
   })
@@ -199,6 +198,6 @@ describe('a subgraph that only completes events', () => {
       gateway.articles.topics.publish('published', article('2'))
       return subscriber.next()
     }
-    await eventually(again, { interval: 500 }).toEqual(answerFor('2'))
+    await expect.poll(again, { interval: 500 }).toEqual(answerFor('2'))
   })
 })
