@@ -1,6 +1,6 @@
 // The settings that the gateway applies while it runs, in addition to those of every service.
 import { z } from 'zod'
-import { rateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
+import { rateLimitSettings } from '#gateway/safety/settings.ts'
 import { adjustmentSchema, liveSettingsShape } from '#platform/config/live-settings.ts'
 import type { Settings } from '#platform/config/settings.ts'
 import type { Adjustment } from '#platform/resilience/policy.ts'

@@ -31,9 +31,8 @@ import {
   NO_FIELDS,
   type OperationAuthorization,
 } from '#gateway/safety/authorization/operation-authorization.ts'
-import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { compileCost } from '#gateway/safety/cost/estimate.ts'
-import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
+import { type AuthorizationSettings, type CostSettings, DEFAULT_COST } from '#gateway/safety/settings.ts'
 import type { Supergraph } from '#gateway/supergraph/supergraph.ts'
 import { createDocumentCheck } from '#platform/graphql/documents/document-check.ts'
 import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'

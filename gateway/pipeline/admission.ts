@@ -8,9 +8,9 @@ import {
   refuse,
 } from '#gateway/pipeline/response.ts'
 import type { CostEstimate } from '#gateway/safety/cost/estimate.ts'
-import type { CostSettings } from '#gateway/safety/cost/settings.ts'
 import type { RateLimitedClient } from '#gateway/safety/rate-limit/client-key.ts'
 import { type ChargeResult, MIN_COST, type RateLimit } from '#gateway/safety/rate-limit/rate-limit.ts'
+import type { CostSettings } from '#gateway/safety/settings.ts'
 import { CALLER_CODES } from '#platform/domain/errors.ts'
 
 type Variables = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
 // Derives a caller's scopes and policies from the claims of its verified token, and checks rules against them.
 import type { AnyOfAll, Rule } from '#gateway/safety/authorization/rules.ts'
-import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
+import type { AuthorizationSettings } from '#gateway/safety/settings.ts'
 import { claimNamed } from '#platform/auth/claims.ts'
 
 /** The claims of a verified token. */

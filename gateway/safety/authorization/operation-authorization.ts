@@ -4,12 +4,12 @@ import type { ExecutionError } from '#gateway/executor/execution.ts'
 import { hold } from '#gateway/planner/normalization/collect-fields.ts'
 import { type Claims, createGrants, meets } from '#gateway/safety/authorization/grants.ts'
 import type { AuthorizationRules, RuleId } from '#gateway/safety/authorization/rules.ts'
-import { type AuthorizationSettings, DEFAULT_AUTHORIZATION } from '#gateway/safety/authorization/settings.ts'
 import {
   filterOperation,
   requiredRules,
   type UnauthorizedField,
 } from '#gateway/safety/authorization/unauthorized-fields.ts'
+import { type AuthorizationSettings, DEFAULT_AUTHORIZATION } from '#gateway/safety/settings.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { createMemoryBuckets } from '#gateway/safety/rate-limit/buckets.memory.ts'
 import { type Buckets, withFallback } from '#gateway/safety/rate-limit/buckets.ts'
 import { createRateLimit, type RateLimit } from '#gateway/safety/rate-limit/rate-limit.ts'
-import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
+import type { RateLimitSettings } from '#gateway/safety/settings.ts'
 import type { Settings } from '#platform/config/settings.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 

@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
 import { clientKey, type RateLimitedClient } from '#gateway/safety/rate-limit/client-key.ts'
-import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
 import { type TakeResult, untilMs } from '#gateway/safety/rate-limit/token-bucket.ts'
+import type { RateLimitSettings } from '#gateway/safety/settings.ts'
 
 /** The outcome of a charge, as the client sees it. */
 export type ChargeResult = {
