@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest'
 import * as debts from '#subgraphs/orders/domain/debts.ts'
 import type { DebtResolution } from '#subgraphs/orders/domain/events.ts'
 import { absent } from '#subgraphs/orders/domain/order.ts'
-import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import {
   AT,
+  confirm,
   given,
   must,
   outcome,
-  placement,
+  place,
   type Step,
   usd,
 } from '#test/subgraphs/orders/domain/order-fixture.ts'
@@ -24,10 +24,7 @@ const resolve =
   (resolution: DebtResolution, debtId = 'cap_1'): Step =>
   order =>
     debts.resolveDebt(order, { debtId, resolution, at: LATER })
-const confirmed: Step[] = [
-  order => decide.place(order, placement()),
-  order => decide.confirm(order, { at: AT }),
-]
+const confirmed = [place, confirm]
 const texts = (...steps: Step[]) => must(given(...confirmed, ...steps)).timeline.map(({ text }) => text)
 
 describe('a debt', () => {

@@ -6,34 +6,30 @@ import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
 import {
   AT,
+  complete,
+  confirm,
+  deliver,
   given,
   must,
   outcome,
-  placement,
+  place,
   type Step,
+  ship,
   usd,
 } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const at = AT
-const place: Step = order => decide.place(order, placement())
-const confirm: Step = order => decide.confirm(order, { at })
-const ship =
-  (shipmentId: string, sku: string, quantity: number): Step =>
-  order =>
-    decide.noteShipped(order, { shipmentId, lines: [{ sku, quantity }], at })
 const lose: Step = order => decide.noteLost(order, { shipmentId: 'shp_2', at })
 const refundLoss: Step = order =>
   decide.noteLossRefunded(order, { shipmentId: 'shp_2', refund: usd(5000), at })
-const deliver: Step = order => decide.noteDelivered(order, { shipmentId: 'shp_1', at })
-const complete: Step = order => decide.complete(order, { at })
-const sent = [place, confirm, ship('shp_1', 'MUG', 3), ship('shp_2', 'POT', 2)]
+const sent = [place, confirm, ship('shp_1', ['MUG', 3]), ship('shp_2', ['POT', 2])]
 const texts = (order: PlacedOrder) => order.timeline.map(({ text }) => text)
 const counts = (order: PlacedOrder) =>
   order.lines.map(({ sku, shipped, delivered, lost, returned }) => [sku, shipped, delivered, lost, returned])
 
 describe('a lost shipment', () => {
   test('is in the timeline with its units, and its refund with the amount', () => {
-    const order = must(given(...sent, deliver, lose, refundLoss, complete))
+    const order = must(given(...sent, deliver('shp_1'), lose, refundLoss, complete))
     expect(texts(order).slice(-4)).toEqual([
       'Shipment delivered',
       '2 units lost on the way',
@@ -54,7 +50,7 @@ describe('a lost shipment', () => {
   })
 
   test('is derived at completion in histories that do not record losses', () => {
-    const order = must(given(...sent, deliver, complete))
+    const order = must(given(...sent, deliver('shp_1'), complete))
     expect(order.lines.map(({ lost }) => lost)).toEqual([0, 2])
   })
 })
@@ -70,14 +66,16 @@ test('a refunded return is in the timeline with its amount, and counts into the 
   const receive: Step = order => returns.receiveReturn(order, { returnId: 'ret_1', at })
   const refund: Step = order =>
     returns.noteReturnRefunded(order, { returnId: 'ret_1', refund: usd(1000), at })
-  const before = must(given(...sent, deliver, lose, refundLoss, complete, request, receive))
+  const before = must(given(...sent, deliver('shp_1'), lose, refundLoss, complete, request, receive))
   expect(refundedSoFar(before)).toEqual(usd(5000))
-  const order = must(given(...sent, deliver, lose, refundLoss, complete, request, receive, refund))
+  const order = must(given(...sent, deliver('shp_1'), lose, refundLoss, complete, request, receive, refund))
   expect(texts(order).at(-1)).toBe('Refunded for what came back: 10.00 USD')
   expect(refundedSoFar(order)).toEqual(usd(6000))
   expect(counts(order)[0]).toEqual(['MUG', 3, 3, 0, 1])
   const late: Step = o => decide.noteRefunded(o, { refundId: 'late-payment-1', refund: usd(500), at })
-  const all = must(given(...sent, deliver, lose, refundLoss, complete, request, receive, refund, late, late))
+  const all = must(
+    given(...sent, deliver('shp_1'), lose, refundLoss, complete, request, receive, refund, late, late),
+  )
   expect(texts(all).at(-1)).toBe('Refunded: 5.00 USD')
   expect(refundedSoFar(all)).toEqual(usd(6500))
 })

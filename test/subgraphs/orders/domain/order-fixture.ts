@@ -1,7 +1,8 @@
 // Builds orders for given/when/then tests, beginning with a placed one.
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
-import type { OrderEvent, OrderPlaced } from '#subgraphs/orders/domain/events.ts'
+import type { OrderEvent, OrderPlaced, SkuQuantity } from '#subgraphs/orders/domain/events.ts'
 import { absent, evolve, type Order, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import { orderNumber } from '#subgraphs/orders/domain/order-number.ts'
 
 export const ORDER_ID = 'ord_0190a5b2-7c1e-7000-8000-0123456789ab'
@@ -46,6 +47,23 @@ export function placedEvent(changes: Partial<OrderPlaced> = {}): OrderEvent {
 }
 
 export type Step = (order: Order) => Decision<OrderEvent, Refusal>
+
+export const place: Step = order => decide.place(order, placement())
+export const confirm: Step = order => decide.confirm(order, { at: AT })
+export const complete: Step = order => decide.complete(order, { at: AT })
+
+/** Ships units of the lines, given as pairs of SKU and quantity. */
+export function ship(shipmentId: string, ...lines: [string, number][]): Step {
+  return order => decide.noteShipped(order, { shipmentId, lines: lines.map(toUnits), at: AT })
+}
+
+export function toUnits([sku, quantity]: [string, number]): SkuQuantity {
+  return { sku, quantity }
+}
+
+export function deliver(shipmentId: string): Step {
+  return order => decide.noteDelivered(order, { shipmentId, at: AT })
+}
 
 /** The order after each of `steps` was accepted in turn. */
 export function given(...steps: Step[]): Order {

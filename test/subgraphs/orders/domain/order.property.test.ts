@@ -5,7 +5,17 @@ import type { OrderEvent, OrderStatus } from '#subgraphs/orders/domain/events.ts
 import { absent, evolve, isKnownAt, type Order } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
-import { AT, isPlaced, placement, type Step, usd } from '#test/subgraphs/orders/domain/order-fixture.ts'
+import {
+  AT,
+  complete,
+  confirm,
+  deliver,
+  isPlaced,
+  place,
+  placement,
+  type Step,
+  usd,
+} from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const at = AT
 const LEGAL: Readonly<Record<OrderStatus, readonly OrderStatus[]>> = {
@@ -28,13 +38,9 @@ const lines = fc.array(
 const total = fc.integer({ min: 0, max: 12_000 })
 
 const command: fc.Arbitrary<Step> = fc.oneof(
-  total.map(
-    (minor): Step =>
-      order =>
-        decide.place(order, placement({ total: usd(minor) })),
-  ),
+  stepOf(total, (order, minor) => decide.place(order, placement({ total: usd(minor) }))),
   fc.constant<Step>(order => decide.noteApprovalAwaited(order, { at })),
-  { weight: 3, arbitrary: fc.constant<Step>(order => decide.confirm(order, { at })) },
+  { weight: 3, arbitrary: fc.constant(confirm) },
   fc.constant<Step>(order => decide.requestCancellation(order, { at })),
   fc.constant<Step>(order => decide.rejectCancellation(order, { message: 'no', at })),
   fc.constant<Step>(order =>
@@ -42,54 +48,37 @@ const command: fc.Arbitrary<Step> = fc.oneof(
   ),
   {
     weight: 4,
-    arbitrary: fc.tuple(shipment, lines).map(
-      ([shipmentId, units]): Step =>
-        order =>
-          decide.noteShipped(order, { shipmentId, lines: units, at }),
+    arbitrary: stepOf(fc.tuple(shipment, lines), (order, [shipmentId, units]) =>
+      decide.noteShipped(order, { shipmentId, lines: units, at }),
+    ),
+  },
+  { weight: 3, arbitrary: shipment.map(deliver) },
+  fc.constant(complete),
+  {
+    weight: 3,
+    arbitrary: stepOf(fc.tuple(returned, lines), (order, [returnId, units]) =>
+      returns.requestReturn(order, { returnId, lines: units, reason: 'no', at }),
     ),
   },
   {
     weight: 3,
-    arbitrary: shipment.map(
-      (shipmentId): Step =>
-        order =>
-          decide.noteDelivered(order, { shipmentId, at }),
-    ),
+    arbitrary: stepOf(returned, (order, returnId) => returns.receiveReturn(order, { returnId, at })),
   },
-  fc.constant<Step>(order => decide.complete(order, { at })),
-  {
-    weight: 3,
-    arbitrary: fc.tuple(returned, lines).map(
-      ([returnId, units]): Step =>
-        order =>
-          returns.requestReturn(order, { returnId, lines: units, reason: 'no', at }),
-    ),
-  },
-  {
-    weight: 3,
-    arbitrary: returned.map(
-      (returnId): Step =>
-        order =>
-          returns.receiveReturn(order, { returnId, at }),
-    ),
-  },
-  returned.map(
-    (returnId): Step =>
-      order =>
-        returns.rejectReturn(order, { returnId, at }),
-  ),
-  returned.map(
-    (returnId): Step =>
-      order =>
-        returns.noteReturnRefunded(order, { returnId, at }),
-  ),
+  stepOf(returned, (order, returnId) => returns.rejectReturn(order, { returnId, at })),
+  stepOf(returned, (order, returnId) => returns.noteReturnRefunded(order, { returnId, at })),
 )
-const place: Step = order => decide.place(order, placement())
-const confirm: Step = order => decide.confirm(order, { at })
 const start = fc.constantFrom<Step[]>([], [place], [place, confirm])
 const commands = fc
   .tuple(start, fc.array(command, { maxLength: 40 }))
   .map(([first, rest]) => [...first, ...rest])
+
+/** Steps that decide with values of `arbitrary`. */
+function stepOf<T>(
+  arbitrary: fc.Arbitrary<T>,
+  decision: (order: Order, value: T) => ReturnType<Step>,
+): fc.Arbitrary<Step> {
+  return arbitrary.map(value => order => decision(order, value))
+}
 
 type Run = {
   readonly order: Order

@@ -1,36 +1,33 @@
 // Tests returns: which units may be returned, how much money they give back, and the order's status.
 import { describe, expect, test } from 'vitest'
-import type { OrderEvent, OrderPlaced, UnitRange } from '#subgraphs/orders/domain/events.ts'
+import type { OrderEvent, OrderPlaced } from '#subgraphs/orders/domain/events.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
 import {
   AT,
+  complete,
+  confirm,
+  deliver,
   given,
   must,
   outcome,
+  place,
   placement,
   type Step,
+  ship,
+  toUnits,
   usd,
 } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const at = AT
-const confirm: Step = order => decide.confirm(order, { at })
-const ship =
-  (shipmentId: string, lines: { sku: string; quantity: number }[], units?: UnitRange[]): Step =>
-  order =>
-    decide.noteShipped(order, { shipmentId, lines, ...(units && { units }), at })
-const deliver: Step = order => decide.noteDelivered(order, { shipmentId: 'shp_1', at })
-const complete: Step = order => decide.complete(order, { at })
-const everything = [
-  { sku: 'MUG', quantity: 3 },
-  { sku: 'POT', quantity: 2 },
-]
+const shipAll = ship('shp_1', ['MUG', 3], ['POT', 2])
+const arrive = deliver('shp_1')
 const ask =
   (returnId: string, ...lines: [string, number][]): Step =>
   order =>
     returns.requestReturn(order, {
       returnId,
-      lines: lines.map(([sku, quantity]) => ({ sku, quantity })),
+      lines: lines.map(toUnits),
       reason: 'broken',
       at,
     })
@@ -60,7 +57,7 @@ function refunds(...steps: Step[]): number[] {
 }
 
 function delivered(changes: Partial<OrderPlaced> = {}): Step[] {
-  return [order => decide.place(order, placement(changes)), confirm, ship('shp_1', everything), deliver]
+  return [order => decide.place(order, placement(changes)), confirm, shipAll, arrive]
 }
 
 describe('requesting a return', () => {
@@ -71,7 +68,7 @@ describe('requesting a return', () => {
   })
 
   test('nothing can be returned before delivery', () => {
-    const shipped = given(o => decide.place(o, placement()), confirm, ship('shp_1', everything))
+    const shipped = given(place, confirm, shipAll)
     expect(outcome(ask('ret_1', ['MUG', 1])(shipped))).toBe('ORDER_NOT_DELIVERED')
   })
 
@@ -84,11 +81,7 @@ describe('requesting a return', () => {
   test('units that were not ordered, or not delivered yet, cannot be returned', () => {
     expect(outcome(ask('ret_1', ['CUP', 1])(given(...delivered())))).toBe('RETURN_EXCEEDS_DELIVERED')
     const half: Step[] = [
-      o => decide.place(o, placement()),
-      confirm,
-      ship('shp_1', [{ sku: 'MUG', quantity: 3 }]),
-      ship('shp_2', [{ sku: 'POT', quantity: 2 }]),
-      deliver,
+      ...[place, confirm, ship('shp_1', ['MUG', 3]), ship('shp_2', ['POT', 2]), arrive],
       complete, // the second shipment was lost
     ]
     expect(outcome(ask('ret_1', ['POT', 1])(given(...half)))).toBe('RETURN_EXCEEDS_DELIVERED')
@@ -124,13 +117,14 @@ describe('requesting a return', () => {
       { lineNo: 1, sku: 'SOCK', title: 'Sock', quantity: 1, unitPrice: usd(1000), weightGrams: 100 },
       { lineNo: 2, sku: 'SOCK', title: 'Sock', quantity: 1, unitPrice: usd(200), weightGrams: 100 },
     ]
-    const sock = [{ sku: 'SOCK', quantity: 1 }]
+    const sendSock = (shipmentId: string, lineNo: number): Step => {
+      const units = [{ lineNo, from: 0, to: 1 }]
+      return o => decide.noteShipped(o, { shipmentId, lines: [{ sku: 'SOCK', quantity: 1 }], units, at })
+    }
     const steps = (lost: number): Step[] => [
       o => decide.place(o, placement({ lines, itemsTotal: usd(1200), total: usd(1700) })),
       confirm,
-      ship('shp_2', sock, [{ lineNo: 2 - lost, from: 0, to: 1 }]),
-      ship('shp_1', sock, [{ lineNo: 1 + lost, from: 0, to: 1 }]),
-      deliver,
+      ...[sendSock('shp_2', 2 - lost), sendSock('shp_1', 1 + lost), arrive],
       o => decide.noteLost(o, { shipmentId: 'shp_2', at }),
       complete,
       ask('ret_1', ['SOCK', 1]),
@@ -172,10 +166,9 @@ describe('deciding on a return', () => {
       { lineNo: 1, sku: 'MUG', title: 'Mug', quantity: 1, unitPrice: usd(500), weightGrams: 300 },
       { lineNo: 2, sku: 'MUG', title: 'Mug', quantity: 2, unitPrice: usd(1000), weightGrams: 300 },
     ]
-    const mugs = [{ sku: 'MUG', quantity: 3 }]
     const two = { lines, itemsTotal: usd(2500), total: usd(3000) }
     const both = [
-      ...[(o => decide.place(o, placement(two))) satisfies Step, confirm, ship('shp_1', mugs), deliver],
+      ...[(o => decide.place(o, placement(two))) satisfies Step, confirm, ship('shp_1', ['MUG', 3]), arrive],
       ...[ask('ret_1', ['MUG', 1]), ask('ret_2', ['MUG', 1])],
     ]
     expect(refunds(...both)).toEqual([500, 1000])

@@ -38,35 +38,23 @@ const cancelling = fc.constantFrom('cancelled', 'collected')
 const collecting = fc.constantFrom('collected', 'cancelled', 'unknown')
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.constant<Step>(state => request(state, aRequest)),
-  time.map(
-    (n): Step =>
-      state =>
-        label(state, LABEL, minute(n)),
-  ),
-  time.map(
-    (n): Step =>
-      state =>
-        refuseBooking(state, { code: 'NO', message: 'no' }, minute(n)),
-  ),
-  fc.tuple(time, cancelling).map(
-    ([n, said]): Step =>
-      state =>
-        cancel(state, said, minute(n)),
-  ),
-  fc.tuple(time, collecting).map(
-    ([n, said]): Step =>
-      state =>
-        dispatch(state, said, minute(n)),
-  ),
-  fc.tuple(time, status).map(
-    ([n, told]): Step =>
-      state =>
-        note(state, notice(n, told)),
-  ),
+  stepOf(time, (state, n) => label(state, LABEL, minute(n))),
+  stepOf(time, (state, n) => refuseBooking(state, { code: 'NO', message: 'no' }, minute(n))),
+  stepOf(fc.tuple(time, cancelling), (state, [n, said]) => cancel(state, said, minute(n))),
+  stepOf(fc.tuple(time, collecting), (state, [n, said]) => dispatch(state, said, minute(n))),
+  stepOf(fc.tuple(time, status), (state, [n, told]) => note(state, notice(n, told))),
 )
 const steps = fc
   .array(step, { maxLength: 25 })
   .map(some => [(state: Shipment) => request(state, aRequest), ...some])
+
+/** Steps that decide with values of `arbitrary`. */
+function stepOf<T>(
+  arbitrary: fc.Arbitrary<T>,
+  decide: (state: Shipment, value: T) => ReturnType<Step>,
+): fc.Arbitrary<Step> {
+  return arbitrary.map(value => state => decide(state, value))
+}
 
 function play(all: readonly Step[]): { state: Shipment; events: ShipmentEvent[]; statuses: string[] } {
   let state: Shipment = { status: 'ABSENT' }
@@ -138,14 +126,11 @@ test('a delivered parcel ends delivered, in whatever order its notices arrive an
   const told = fc.shuffledSubarray([...story, ...story], { minLength: 8, maxLength: 8 })
   fc.assert(
     fc.property(told, notices => {
+      const noted = notices.map<Step>(one => state => note(state, one))
       const { state } = play([
         state => request(state, aRequest),
         state => label(state, LABEL, minute(0)),
-        ...notices.map(
-          (one): Step =>
-            state =>
-              note(state, one),
-        ),
+        ...noted,
       ])
       expect(state.status).toBe('DELIVERED')
     }),
