@@ -9,6 +9,7 @@ import {
   delivered,
   deliveredAndNoted,
   dispatched,
+  dispatchedAndNoted,
   dispatchedAndTaken,
   effectsOf,
   eur,
@@ -30,7 +31,9 @@ import {
   writtenOff,
 } from './fulfilment-fixture.ts'
 
-const BOTH_BACK = [ok('void-payment'), ok('release-stock')]
+const UNDO = ['void-payment', 'release-stock']
+const BOTH_BACK = UNDO.map(step => ok(step))
+const ALL_CALLED_BACK = [ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
 
 /** Returns the input of the final cancellation, after all compensations have succeeded. */
 function cancellation(...events: HistoryEvent[]) {
@@ -63,14 +66,14 @@ describe('an order that cannot be fulfilled', () => {
 
   test('voids a payment without a response, in case it was authorised after all', () => {
     const unknown = [...held, failed('authorise-payment')]
-    expect(effectsOf(...unknown)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...unknown)).toEqual(UNDO)
     expect(effectsOf(...unknown, ok('release-stock'))).toEqual([])
     expect(cancellation(...unknown, ...BOTH_BACK)).toMatchObject({ reason: 'PAYMENT_UNAVAILABLE' })
     expect(effectsOf(...unknown, approved)).toEqual([])
   })
 
   test('voids, releases and cancels when the payment is not approved in time', () => {
-    expect(effectsOf(...awaitingApproval, timedOut)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...awaitingApproval, timedOut)).toEqual(UNDO)
     expect(cancellation(...awaitingApproval, timedOut, ...BOTH_BACK)).toMatchObject({
       reason: 'APPROVAL_TIMED_OUT',
     })
@@ -91,31 +94,25 @@ describe('an order that cannot be fulfilled', () => {
 
   test('is stopped by a denied approval that arrives before the pending authorisation', () => {
     expect(effectsOf(...held, rejected)).toEqual([])
-    expect(effectsOf(...held, rejected, ok('authorise-payment', { pending: true }))).toEqual([
-      'void-payment',
-      'release-stock',
-    ])
+    expect(effectsOf(...held, rejected, ok('authorise-payment', { pending: true }))).toEqual(UNDO)
   })
 
   test('waits for the response to its note when the approval times out meanwhile', () => {
     const early = [...held, ok('authorise-payment', { pending: true }), timedOut]
     expect(effectsOf(...early)).toEqual([])
-    expect(effectsOf(...early, ok('await-approval'))).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...early, ok('await-approval'))).toEqual(UNDO)
   })
 
   test('voids the payment when the hold expired before the commit', () => {
     const expired = [...authorised, refused('commit-stock', 'RESERVATION_EXPIRED')]
-    expect(effectsOf(...expired)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...expired)).toEqual(UNDO)
     expect(cancellation(...expired, ...BOTH_BACK)).toMatchObject({ reason: 'STOCK_HOLD_EXPIRED' })
   })
 
   test('is stopped by any forward step that fails without a response', () => {
     expect(effectsOf(started, failed('reserve-stock'))).toEqual(['release-stock'])
-    expect(effectsOf(...authorised, failed('commit-stock'))).toEqual(['void-payment', 'release-stock'])
-    expect(effectsOf(...authorised, ok('commit-stock'), failed('confirm-order'))).toEqual([
-      'void-payment',
-      'release-stock',
-    ])
+    expect(effectsOf(...authorised, failed('commit-stock'))).toEqual(UNDO)
+    expect(effectsOf(...authorised, ok('commit-stock'), failed('confirm-order'))).toEqual(UNDO)
   })
 })
 
@@ -125,7 +122,7 @@ describe('a carrier that refuses', () => {
     expect(effectsOf(...refusal)).toEqual([])
     const known = [...refusal, ok('create-shipment:MUC', { shipmentId: 'shp_m' })]
     expect(effectsOf(...known)).toEqual(['cancel-shipment:shp_m'])
-    expect(effectsOf(...known, ok('cancel-shipment:shp_m'))).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...known, ok('cancel-shipment:shp_m'))).toEqual(UNDO)
     expect(cancellation(...known, ok('cancel-shipment:shp_m'), ...BOTH_BACK)).toMatchObject({
       reason: 'CARRIER_REFUSED',
       message: 'CARRIER_REFUSED said.',
@@ -134,7 +131,7 @@ describe('a carrier that refuses', () => {
 
   test('leaves nothing to cancel when it refuses every shipment', () => {
     const refusals = [refused('create-shipment:BER'), failed('create-shipment:MUC')]
-    expect(effectsOf(...confirmed, ...refusals)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...confirmed, ...refusals)).toEqual(UNDO)
   })
 
   test('leaves a dispatched part to be delivered and charged with the fee, and the rest is released', () => {
@@ -146,7 +143,7 @@ describe('a carrier that refuses', () => {
     ]
     expect(inputOf(replay(...partial), 'capture:shp_b')).toMatchObject({ amount: { minor: 7500 } })
     const taken = [...partial, ok('ship-stock:shp_b'), ok('note-shipped:shp_b'), ok('capture:shp_b')]
-    expect(effectsOf(...taken)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...taken)).toEqual(UNDO)
     const whole = [...taken, ...BOTH_BACK, ...deliveredAndNoted('shp_b')]
     expect(effectsOf(...whole)).toEqual(['complete-order'])
     expect(replay(...whole, ok('complete-order')).phase).toBe('ended')
@@ -161,21 +158,15 @@ describe('a payment that cannot be taken', () => {
   test('keeps back all goods that have not left, and refunds what was captured for them', () => {
     const stopped = [...labelled, ok('capture:shp_b'), declined]
     expect(effectsOf(...stopped)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
-    const back = [...stopped, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
-    expect(effectsOf(...back)).toEqual(['void-payment', 'release-stock'])
+    const back = [...stopped, ...ALL_CALLED_BACK]
+    expect(effectsOf(...back)).toEqual(UNDO)
     const rest = [...back, ok('refund:shp_b'), ok('note-refund:shp_b'), ...BOTH_BACK]
     expect(cancellation(...rest)).toMatchObject({ reason: 'PAYMENT_DECLINED' })
     expect(names(replay(...rest).all)).not.toContain('record-debt:cap_m')
   })
 
   test('is a debt for goods that have left, and the order completes once it is paid', () => {
-    const gone = [
-      ...labelled,
-      ...dispatchedAndTaken('shp_b'),
-      dispatched('shp_m'),
-      ...[ok('ship-stock:shp_m'), ok('note-shipped:shp_m')],
-      declined,
-    ]
+    const gone = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndNoted('shp_m'), declined]
     expect(effectsOf(...gone)).toEqual(['record-debt:cap_m'])
     expect(inputOf(replay(...gone), 'record-debt:cap_m')).toEqual({ ...debt, code: 'card_expired' })
     const arrived = [
@@ -191,7 +182,7 @@ describe('a payment that cannot be taken', () => {
     const gone = [
       ...labelled,
       ...dispatchedAndTaken('shp_b'),
-      ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), declined],
+      ...[...dispatchedAndNoted('shp_m'), declined],
       ...[...deliveredAndNoted('shp_b'), ...deliveredAndNoted('shp_m'), ok('record-debt:cap_m')],
     ]
     expect(effectsOf(...gone, writtenOff('cap_m', 1052))).toEqual(['resolve-debt:cap_m', 'void-payment'])
@@ -201,7 +192,7 @@ describe('a payment that cannot be taken', () => {
   test('stops only its own parcel when the other is with the carrier', () => {
     const stopped = [...labelled, ...dispatchedAndTaken('shp_b'), declined]
     expect(effectsOf(...stopped)).toEqual(['cancel-shipment:shp_m'])
-    expect(effectsOf(...stopped, ok('cancel-shipment:shp_m'))).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...stopped, ok('cancel-shipment:shp_m'))).toEqual(UNDO)
     const late = refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED')
     expect(effectsOf(...stopped, late)).toEqual([
       'ship-stock:shp_m',
@@ -211,7 +202,7 @@ describe('a payment that cannot be taken', () => {
   })
 
   test('releases the stock of cancelled shipments while the debt is open', () => {
-    const left = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
+    const left = dispatchedAndNoted('shp_m')
     const inDebt = [...labelled, ok('capture:shp_b'), ...left, declined, ok('record-debt:cap_m')]
     const calledBack = [...inDebt, ok('cancel-shipment:shp_b')]
     expect(effectsOf(...calledBack)).toContain('release-stock')
@@ -222,7 +213,7 @@ describe('a payment that cannot be taken', () => {
   test('refunds the captured part with the goods, and leaves the rest as a debt', () => {
     const part = refused('capture:shp_m', 'PAYMENT_REFUSED', { movementId: 'cap_m', outstanding: 1000 })
     const stopped = [...labelled, ok('capture:shp_b'), part]
-    const back = [...stopped, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
+    const back = [...stopped, ...ALL_CALLED_BACK]
     expect(inputOf(replay(...back), 'refund:shp_m')).toMatchObject({ amount: eur(52) })
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m'), part]
     expect(inputOf(replay(...gone), 'record-debt:cap_m')).toMatchObject({ amount: eur(1000) })
@@ -241,8 +232,7 @@ describe('a payment that cannot be taken', () => {
   })
 
   test('is not owed for lost goods: a recorded debt is dropped, and the order completes', () => {
-    const sent = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m')]
-    const noted = [...sent, ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
+    const noted = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndNoted('shp_m')]
     const replayed = [...noted, declined, ok('record-debt:cap_m')]
     expect(effectsOf(...replayed, lost('shp_m'))).toEqual([
       'note-lost:shp_m',
@@ -272,12 +262,9 @@ describe('a cancellation', () => {
     expect(effectsOf(started, cancelled, ok('reserve-stock'))).toEqual(['release-stock'])
     expect(effectsOf(started, cancelled, refused('reserve-stock'))).toEqual(['cancel-order'])
     expect(effectsOf(...held, cancelled)).toEqual([])
-    expect(effectsOf(...held, cancelled, ok('authorise-payment', { pending: true }))).toEqual([
-      'void-payment',
-      'release-stock',
-    ])
+    expect(effectsOf(...held, cancelled, ok('authorise-payment', { pending: true }))).toEqual(UNDO)
     expect(effectsOf(...held, cancelled, refused('authorise-payment'))).toEqual(['release-stock'])
-    expect(effectsOf(...authorised, cancelled, ok('commit-stock'))).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...authorised, cancelled, ok('commit-stock'))).toEqual(UNDO)
   })
 
   test('keeps its reason when another step fails afterwards', () => {
@@ -307,7 +294,7 @@ describe('a cancellation', () => {
 
   test('stops the order when orders refuses to confirm because of it', () => {
     const refusal = [...authorised, ok('commit-stock'), refused('confirm-order')]
-    expect(effectsOf(...refusal)).toEqual(['void-payment', 'release-stock'])
+    expect(effectsOf(...refusal)).toEqual(UNDO)
     expect(effectsOf(...refusal, cancelled)).toEqual([])
   })
 
@@ -317,8 +304,8 @@ describe('a cancellation', () => {
     const created = [...creating, ok('create-shipment:MUC', { shipmentId: 'shp_m' })]
     expect(effectsOf(...created)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
     expect(effectsOf(...created, ok('cancel-shipment:shp_b'))).toEqual([])
-    const back = [...created, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
-    expect(effectsOf(...back)).toEqual(['void-payment', 'release-stock'])
+    const back = [...created, ...ALL_CALLED_BACK]
+    expect(effectsOf(...back)).toEqual(UNDO)
     expect(cancellation(...back, ...BOTH_BACK)).toMatchObject({ reason: 'CUSTOMER_REQUEST' })
     expect(effectsOf(...back, dispatched('shp_b'))).toEqual([])
   })
@@ -393,7 +380,7 @@ describe('a cancellation', () => {
   })
 
   test('refunds all captured money, after the capture in flight has finished', () => {
-    const back = [ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
+    const back = ALL_CALLED_BACK
     expect(effectsOf(...paid, cancelled, ...back)).toEqual(['refund:shp_m', 'release-stock'])
     const all = [...paid, cancelled, ...back, ok('refund:shp_b'), ok('release-stock'), ok('refund:shp_m')]
     expect(effectsOf(...all)).toEqual(['cancel-order', 'note-refund:shp_m'])

@@ -62,6 +62,12 @@ export function startedWith(changes: Partial<FulfilmentOrder>): HistoryEvent {
   return { type: 'FulfilmentStarted', data: { order: { ...order, ...changes }, captureAt: 'label', at: AT } }
 }
 
+/** The start of a history that an older build began, without the price of the goods and the time of the capture. */
+export function startedByOlderBuild(changes: Partial<FulfilmentOrder> = {}): HistoryEvent {
+  const { goodsTotal: _, ...older } = order
+  return { type: 'FulfilmentStarted', data: { order: { ...older, ...changes }, at: AT } }
+}
+
 export function ok(step: string, result: JsonObject = {}): HistoryEvent {
   return { type: 'StepSucceeded', data: { step, result, at: AT } }
 }
@@ -125,10 +131,13 @@ export const labelledUnpaid: HistoryEvent[] = [
 /** The labels are there, and the money is taken. */
 export const paid = [...labelled, ok('capture:shp_b'), ok('capture:shp_m')]
 
-/** The answers to what a dispatch and then a delivery ask for, and to the capture. */
+/** A dispatch, and the answers to what it asks for. */
+export function dispatchedAndNoted(shipmentId: string): HistoryEvent[] {
+  return [dispatched(shipmentId), ok(`ship-stock:${shipmentId}`), ok(`note-shipped:${shipmentId}`)]
+}
+
 export function dispatchedAndTaken(shipmentId: string): HistoryEvent[] {
-  const steps = ['ship-stock', 'note-shipped', 'capture'].map(step => ok(`${step}:${shipmentId}`))
-  return [dispatched(shipmentId), ...steps]
+  return [...dispatchedAndNoted(shipmentId), ok(`capture:${shipmentId}`)]
 }
 
 export function deliveredAndNoted(shipmentId: string): HistoryEvent[] {

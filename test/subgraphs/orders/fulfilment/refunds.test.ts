@@ -5,7 +5,7 @@ import type { FulfilmentOrder } from '#subgraphs/orders/fulfilment/fulfilment.ts
 import {
   delivered,
   deliveredAndNoted,
-  dispatched,
+  dispatchedAndNoted,
   dispatchedAndTaken,
   dropped,
   eur,
@@ -16,11 +16,11 @@ import {
   lost,
   names,
   ok,
-  order,
   type Replay,
   refused,
   replay,
   returned,
+  startedByOlderBuild,
   startedWith,
   writtenOff,
 } from './fulfilment-fixture.ts'
@@ -58,7 +58,7 @@ describe('a lost shipment', () => {
   test('gives nothing back when none of its money was captured, and is noted', () => {
     const unpaid = [
       ...dispatchedAndTaken('shp_b'),
-      ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), refused('capture:shp_m')],
+      ...[...dispatchedAndNoted('shp_m'), refused('capture:shp_m')],
     ]
     const replayed = replay(...labelled, ...unpaid, lost('shp_m'))
     expect(names(replayed.all)).toContain('note-lost:shp_m')
@@ -67,14 +67,14 @@ describe('a lost shipment', () => {
 
   test('gives back what a retry captured before the rest of its payment was written off', () => {
     const declined = refused('capture:shp_m', 'DECLINED', { movementId: 'cap_m', outstanding: 1052 })
-    const gone = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), declined]
+    const gone = [...dispatchedAndNoted('shp_m'), declined]
     const history = [...labelled, ...dispatchedAndTaken('shp_b'), ...gone, lost('shp_m')]
     expect(refunds(...history, writtenOff('cap_m', 1052))).toEqual({})
     expect(refunds(...history, writtenOff('cap_m', 600))).toEqual({ 'refund:late-payment-1': eur(452) })
   })
 
   test('waits for its capture', () => {
-    const taking = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), lost('shp_m')]
+    const taking = [...dispatchedAndNoted('shp_m'), lost('shp_m')]
     expect(refunds(...labelled, ...taking)).toEqual({})
     expect(refunds(...labelled, ...taking, ok('capture:shp_m'))).toEqual({ 'refund:shp_m': eur(1052) })
   })
@@ -135,7 +135,7 @@ describe('a return', () => {
   test('is refunded when the money for its units is captured later', () => {
     const events = [
       ...[...dispatchedAndTaken('shp_b'), returned('ret_1', 1, mug(1))],
-      ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), lost('shp_b')],
+      ...[...dispatchedAndNoted('shp_m'), lost('shp_b')],
     ]
     const before = { 'refund:ret_1': eur(1000), 'refund:shp_b': eur(6448) }
     expect(refunds(...labelledUnpaid, ...events)).toEqual(before)
@@ -203,12 +203,7 @@ function minorOf(amount: unknown): number {
 }
 
 describe('a history of an older build', () => {
-  const { goodsTotal: _, ...older } = order
-  const start: HistoryEvent = {
-    type: 'FulfilmentStarted',
-    data: { order: older, at: '2026-03-01T12:00:00.000Z' },
-  }
-  const old = [start, ...labelled.slice(1)]
+  const old = [startedByOlderBuild(), ...labelled.slice(1)]
 
   test('charges the fee with the last shipment, and refunds what was charged for a lost one', () => {
     const replayed = replay(...old, ...bothTaken, lost('shp_m'))
@@ -235,10 +230,7 @@ describe('a history of an older build', () => {
   })
 
   test('lowers the shipments in proportion when the total is below the price of the goods', () => {
-    const sale: HistoryEvent = {
-      type: 'FulfilmentStarted',
-      data: { order: { ...older, total: eur(4001) }, at: '2026-03-01T12:00:00.000Z' },
-    }
+    const sale = startedByOlderBuild({ total: eur(4001) })
     const replayed = replay(sale, ...labelled.slice(1), ...bothTaken)
     expect(amounts(replayed, 'payment.capturePayment')).toEqual({
       'capture:shp_b': eur(3500),
