@@ -2,7 +2,7 @@
 // way to start them, so that every saga runner shows the same.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
-import { siblingId } from '#platform/domain/ids.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import {
   anOrder,
   type Data,
@@ -14,8 +14,6 @@ import {
   SUPPORT,
 } from '#test/subgraphs/orders/orders-fixture.ts'
 
-/** Views of other services follow within moments of what the order's own answer told. */
-const SOON = { timeout: 5000, interval: 10 }
 const SERVICE: Viewer = { role: 'service', subject: 'test' }
 
 export function checkoutContract(name: string, start: () => Promise<Running>): void {
@@ -43,13 +41,6 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
 
     async function orderOf(id: string, viewer: Viewer = SUPPORT): Promise<Data> {
       return (await all.request(viewer, ORDER, { variables: { id } })).data.order
-    }
-
-    async function paymentOf(orderId: string): Promise<Data> {
-      const query = `query($id: ID!) { payment(id: $id) {
-      status amount { amount } authorised { amount } captured { amount } refunded { amount } } }`
-      const variables = { id: siblingId('payment', orderId) }
-      return (await all.request(SUPPORT, query, { on: 'payment', variables })).data.payment
     }
 
     /** Reads as a service, which sees the current state; the views of other roles follow a moment later. */
@@ -96,7 +87,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
           'OrderCompleted',
         ])
         await expect
-          .poll(() => paymentOf(id), SOON)
+          .poll(() => all.paymentOf(id), WAIT)
           .toMatchObject({ status: 'CAPTURED', captured: { amount: total.amount } })
       })
 
@@ -107,7 +98,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         const { timeline } = await orderOf(id)
         expect(timeline.filter(({ type }: Data) => type === 'OrderShipped')).toHaveLength(2)
         await expect
-          .poll(() => paymentOf(id), SOON)
+          .poll(() => all.paymentOf(id), WAIT)
           .toMatchObject({ status: 'CAPTURED', captured: { amount: total.amount } })
       })
 
@@ -165,7 +156,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
           cancellation: { reason: 'CARRIER_REFUSED' },
         })
         await expect
-          .poll(() => paymentOf(id), SOON)
+          .poll(() => all.paymentOf(id), WAIT)
           .toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
         const again = await all.request(ada, PLACE, { variables })
         expect(again.data.placeOrder).toMatchObject({
@@ -183,7 +174,7 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
           __typename: 'OrderCancellation',
           order: { status: 'CANCELLED', cancellation: { reason: 'CUSTOMER_REQUEST' } },
         })
-        await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ status: 'VOIDED' })
+        await expect.poll(() => all.paymentOf(order.id), WAIT).toMatchObject({ status: 'VOIDED' })
         expect(await cancel(order.id)).toMatchObject({ __typename: 'OrderCancellation' })
       })
 
@@ -243,7 +234,9 @@ export function checkoutContract(name: string, start: () => Promise<Running>): v
         })
         await all.waitForEvent(order.id, 'ReturnRefunded')
         expect(await available('MUG')).toBe(before + 2)
-        await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ refunded: { amount: '20.00' } })
+        await expect
+          .poll(() => all.paymentOf(order.id), WAIT)
+          .toMatchObject({ refunded: { amount: '20.00' } })
         expect(await orderOf(order.id)).toMatchObject({
           returns: [{ status: 'REFUNDED' }],
           allowedActions: [],

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
-import { siblingId } from '#platform/domain/ids.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import {
   anOrder,
   type Data,
@@ -14,8 +14,6 @@ import {
   SUPPORT,
 } from '#test/subgraphs/orders/orders-fixture.ts'
 
-/** Views of other services follow within moments of what the order's own answer told. */
-const SOON = { timeout: 5000, interval: 10 }
 const KETTLE = { lengthCm: 28, widthCm: 18, heightCm: 22 }
 const usd = (amount: string) => ({ amount, currency: 'USD' })
 const AMERICA = {
@@ -47,13 +45,6 @@ async function place(viewer: Viewer, sku: string, changes: object): Promise<Data
 /** An order that staff places for ada, at prices of its own. */
 function agreed(lines: object[], fee: string, changes: object = {}): Promise<Data> {
   return place(OPS, 'NONE', { customerId: ada.subject, lines, agreedShippingFee: usd(fee), ...changes })
-}
-
-async function paymentOf(orderId: string): Promise<Data> {
-  const query = `query($id: ID!) { payment(id: $id) {
-    status captured { amount } refunded { amount } tenders { kind captured { amount } refunded { amount } } } }`
-  const variables = { id: siblingId('payment', orderId) }
-  return (await all.request(SUPPORT, query, { on: 'payment', variables })).data.payment
 }
 
 async function sendBack(orderId: string, lines: object[]): Promise<Data> {
@@ -106,7 +97,7 @@ describe('tenders', () => {
     const { order } = await agreed(lines, '4.00', { tenders, deliveryInstructions: 'SANDBOX_FAST' })
     await all.waitForEvent(order.id, 'OrderCompleted')
     await expect
-      .poll(() => paymentOf(order.id), SOON)
+      .poll(() => all.paymentOf(order.id), WAIT)
       .toMatchObject({
         status: 'CAPTURED',
         tenders: [{ kind: 'VOUCHER', captured: { amount: '8.00' } }],
@@ -119,7 +110,7 @@ describe('tenders', () => {
     const placed = await agreed(lines, '4.00', { ...gift, deliveryInstructions: 'SANDBOX_FAST' })
     expect(placed).toMatchObject({ __typename: 'OrderAccepted', order: { total: { amount: '0.00' } } })
     await all.waitForEvent(placed.order.id, 'OrderCompleted')
-    expect(await paymentOf(placed.order.id)).toBeNull()
+    expect(await all.paymentOf(placed.order.id)).toBeNull()
   })
 
   test('an order that costs something is refused without one, with what to do', async () => {
@@ -145,7 +136,7 @@ describe('money back', () => {
     const { order } = await agreed(both, fee, { adjustments, deliveryInstructions: 'SANDBOX_FAST' })
     await all.waitForEvent(order.id, 'OrderCompleted')
     expect(await sendBack(order.id, both)).toMatchObject({ refund: { amount: expected } })
-    await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ refunded: { amount: expected } })
+    await expect.poll(() => all.paymentOf(order.id), WAIT).toMatchObject({ refunded: { amount: expected } })
   })
 
   test('goes to the voucher first, and to the card for the rest', async () => {
@@ -157,7 +148,7 @@ describe('money back', () => {
     await all.waitForEvent(order.id, 'OrderCompleted')
     await sendBack(order.id, both)
     await expect
-      .poll(() => paymentOf(order.id), SOON)
+      .poll(() => all.paymentOf(order.id), WAIT)
       .toMatchObject({
         refunded: { amount: '10.00' },
         tenders: [
@@ -180,10 +171,12 @@ describe('money back', () => {
     await carry(lost, 'LOST')
     await carry(arrived, 'DELIVERED')
     await all.waitForEvent(order.id, 'OrderCompleted')
-    await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ refunded: { amount: expected.loss } })
+    await expect
+      .poll(() => all.paymentOf(order.id), WAIT)
+      .toMatchObject({ refunded: { amount: expected.loss } })
     const { refund } = await sendBack(order.id, [{ sku, quantity: 1 }])
     expect(refund).toEqual({ amount: expected.back })
-    await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ refunded: { amount: '14.50' } })
+    await expect.poll(() => all.paymentOf(order.id), WAIT).toMatchObject({ refunded: { amount: '14.50' } })
   })
 
   async function shipmentsOf(orderId: string): Promise<Data[]> {
@@ -192,7 +185,7 @@ describe('money back', () => {
     const variables = { of: [{ __typename: 'Order', id: orderId }] }
     const read = async () =>
       (await all.request(SUPPORT, query, { on: 'shipping', variables })).data._entities[0].shipments
-    await expect.poll(read, SOON).toMatchObject([{ status: 'LABELLED' }, { status: 'LABELLED' }])
+    await expect.poll(read, WAIT).toMatchObject([{ status: 'LABELLED' }, { status: 'LABELLED' }])
     return read()
   }
 

@@ -8,7 +8,6 @@ import { createServiceToken } from '#platform/auth/service-token.ts'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import { openEventBus } from '#platform/event-bus/open.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import { UNLIMITED_HOLDS } from '#subgraphs/inventory/domain/holds.ts'
@@ -17,6 +16,7 @@ import { type OrdersConfig, startOrders } from '#subgraphs/orders/service.ts'
 import { startPayment } from '#subgraphs/payment/service.ts'
 import { startShipping } from '#subgraphs/shipping/service.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { followTopics } from '#test/subgraphs/shipping/shipping-fixture.ts'
 
 export const OPS: Viewer = { role: 'ops', subject: 'olga' }
 export const SUPPORT: Viewer = { role: 'support', subject: 'sam' }
@@ -43,6 +43,8 @@ export type Running = AsyncDisposable & {
   request(viewer: Viewer | undefined, query: string, options?: RequestOptions): Promise<GraphqlResponse>
   /** Resolves with the first event of the order or its payment that has the type, also if it was published before. */
   waitForEvent(orderId: string, type: string): Promise<BusMessage>
+  /** The payment of an order as staff sees it, or null. */
+  paymentOf(orderId: string): Promise<Data>
   /** Adds a product with stock by warehouse. */
   addProduct(
     sku: string,
@@ -123,7 +125,7 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   ])
   const { inventory: inventoryUrl = '', payment: paymentUrl = '', shipping: shippingUrl = '' } = urls
   await started('orders', startOrders({ ...orders, inventoryUrl, paymentUrl, shippingUrl, ...settings }))
-  const waitForEvent = await followEvents(eventBusUrl, opening)
+  const { published } = await followTopics(eventBusUrl, ['orders', 'payment'], opening)
 
   async function request(
     viewer: Viewer | undefined,
@@ -162,7 +164,14 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   return {
     databaseUrl: orders.databaseUrl,
     request,
-    waitForEvent,
+    waitForEvent(orderId, type) {
+      const streams = [`order-${orderId}`, `payment-${siblingId('payment', orderId)}`]
+      return published(message => message.type === type && streams.includes(message.stream))
+    },
+    async paymentOf(orderId) {
+      const variables = { id: siblingId('payment', orderId) }
+      return (await request(SUPPORT, PAYMENT, { on: 'payment', variables })).data.payment
+    },
     async addProduct(sku, stock, amount = '10.00', dimensions = { lengthCm: 10, widthCm: 10, heightCm: 10 }) {
       const input = {
         idempotencyKey: sku,
@@ -194,32 +203,9 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   }
 }
 
-async function followEvents(
-  eventBusUrl: string,
-  open: AsyncDisposableStack,
-): Promise<Running['waitForEvent']> {
-  const messages: BusMessage[] = []
-  const watchers = new Set<() => void>()
-  const bus = open.use(await openEventBus(eventBusUrl, {}))
-  const deliver = async (some: readonly BusMessage[]) => {
-    messages.push(...some)
-    for (const watcher of watchers) watcher()
-  }
-  open.use(await bus.tail(['orders', 'payment'], deliver, { orders: 0, payment: 0 }))
-  return (orderId, type) =>
-    new Promise(resolve => {
-      const streams = [`order-${orderId}`, `payment-${siblingId('payment', orderId)}`]
-      const watcher = () => {
-        const found = messages.find(message => message.type === type && streams.includes(message.stream))
-        if (!found) return
-        watchers.delete(watcher)
-        resolve(found)
-      }
-      watchers.add(watcher)
-      watcher()
-    })
-}
-
+const PAYMENT = `query($id: ID!) { payment(id: $id) {
+  status authorised { amount } captured { amount } refunded { amount }
+  tenders { kind captured { amount } refunded { amount } } } }`
 const ADD_PRODUCT = 'mutation($input: AddProductInput!) { addProduct(input: $input) { __typename } }'
 const REGISTER = 'mutation($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id } }'
 

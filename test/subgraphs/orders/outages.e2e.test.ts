@@ -11,11 +11,7 @@ import {
   PLACE,
   type Running,
   runSubgraphs,
-  SUPPORT,
 } from '#test/subgraphs/orders/orders-fixture.ts'
-
-/** Views of other services follow within moments of what the order's own answer told. */
-const SOON = { timeout: 5000, interval: 10 }
 
 let all: Running
 let ada: Viewer
@@ -28,12 +24,6 @@ beforeAll(async () => {
 })
 
 afterAll(() => all[Symbol.asyncDispose]())
-
-async function payment(orderId: string, token: Viewer = SUPPORT): Promise<Data> {
-  const query = 'query($id: ID!) { payment(id: $id) { status authorised { amount } captured { amount } } }'
-  const variables = { id: siblingId('payment', orderId) }
-  return (await all.request(token, query, { on: 'payment', variables })).data.payment
-}
 
 test('an approval that does not come in time cancels the order, and one that comes late changes nothing', async () => {
   const variables = anOrder('MUG', { tenders: [{ kind: 'CARD', token: 'tok_approval' }] })
@@ -60,7 +50,9 @@ test('an approval that does not come in time cancels the order, and one that com
     'PaymentApprovalAwaited',
     'OrderCancelled',
   ])
-  await expect.poll(() => payment(id), SOON).toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
+  await expect
+    .poll(() => all.paymentOf(id), WAIT)
+    .toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
   expect((await all.request(ada, PLACE, { variables })).data.placeOrder).toMatchObject({
     __typename: 'OrderNotFulfilled',
     order: { id },

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
-import { aShipment, followTopic, keyed, SERVICE, WEBHOOK_SECRET } from './shipping-fixture.ts'
+import { aShipment, followTopics, keyed, SERVICE, WEBHOOK_SECRET } from './shipping-fixture.ts'
 
 const MAIN = fileURLToPath(import.meta.resolve('#subgraphs/shipping/main.ts'))
 const CREATE = `mutation ($input: CreateShipmentInput!) { createShipment(input: $input) {
@@ -50,7 +50,7 @@ test('a parcel booked before the process is killed is delivered after its restar
   const second = start(env, open)
   const exited = once(second, 'exit')
   await listening(second.stdout)
-  const topic = await followTopic(databaseUrl, open)
+  const topic = await followTopics(databaseUrl, ['shipping'], open)
   await topic.published(({ type }) => type === 'ShipmentDelivered')
   expect(topic.messages.map(({ type }) => type)).toEqual([
     ...['ShipmentRequested', 'ShipmentLabelled', 'ShipmentDispatched'],

@@ -76,7 +76,7 @@ export async function runShipping(overrides: Partial<ShippingConfig> = {}): Prom
       ...overrides,
     }),
   )
-  const topic = await followTopic(databaseUrl, opening)
+  const topic = await followTopics(databaseUrl, ['shipping'], opening)
   const open = opening.move()
   return {
     url: service.url,
@@ -106,15 +106,20 @@ export async function runShipping(overrides: Partial<ShippingConfig> = {}): Prom
   }
 }
 
-export async function followTopic(databaseUrl: string, open: AsyncDisposableStack) {
+/** Reads topics of the bus from their beginnings on. */
+export async function followTopics(
+  eventBusUrl: string,
+  topics: readonly string[],
+  open: AsyncDisposableStack,
+) {
   const messages: BusMessage[] = []
   const watchers = new Set<() => void>()
-  const bus = open.use(await openEventBus(databaseUrl, {}))
+  const bus = open.use(await openEventBus(eventBusUrl, {}))
   const deliver = async (some: readonly BusMessage[]) => {
     messages.push(...some)
     for (const watcher of watchers) watcher()
   }
-  open.use(await bus.tail(['shipping'], deliver, { shipping: 0 }))
+  open.use(await bus.tail(topics, deliver, Object.fromEntries(topics.map(topic => [topic, 0]))))
   return {
     messages,
     published: (fits: (message: BusMessage) => boolean) =>

@@ -1,7 +1,7 @@
 // Tests fulfilments on a Temporal server: the checkout contract, and the operators' queries.
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { siblingId } from '#platform/domain/ids.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import { freshNamespace } from '#test/platform/saga/temporal/temporal-fixture.ts'
 import { checkoutContract } from '#test/subgraphs/orders/checkout.contract.ts'
 import {
@@ -11,12 +11,10 @@ import {
   PLACE,
   type Running,
   runSubgraphs,
-  SUPPORT,
 } from '#test/subgraphs/orders/orders-fixture.ts'
 import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
-const SOON = { timeout: 10_000, interval: 50 }
 /** Longer than the retries of one delivery. */
 const AWAY_MS = 25_000
 const found = temporal.find()
@@ -71,7 +69,7 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
       const through = await place({})
       await all.waitForEvent(held, 'OrderConfirmed')
       await all.waitForEvent(through, 'OrderCompleted')
-      await expect.poll(() => list('phase: ENDED'), SOON).toEqual([through])
+      await expect.poll(() => list('phase: ENDED'), WAIT).toEqual([through])
       expect(await list('phase: RUNNING, stuck: false')).toEqual([held])
       expect(await look(held)).toMatchObject({ order: { id: held }, phase: 'RUNNING', stuck: false })
       const { history, pending } = await look(through)
@@ -83,17 +81,12 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
     test('show the timer that fired when an approval times out, and the payment is voided', async () => {
       const id = await place({ tenders: [{ kind: 'CARD', token: 'tok_approval' }] })
       await all.waitForEvent(id, 'OrderCancelled')
-      await expect.poll(() => list('phase: ENDED'), SOON).toContain(id)
+      await expect.poll(() => list('phase: ENDED'), WAIT).toContain(id)
       await expect
-        .poll(async () => (await look(id)).history.map(({ type }: Data) => type), SOON)
+        .poll(async () => (await look(id)).history.map(({ type }: Data) => type), WAIT)
         .toEqual(expect.arrayContaining(['TimerFired']))
-      const query = 'query($id: ID!) { payment(id: $id) { status captured { amount } } }'
-      const variables = { id: siblingId('payment', id) }
       await expect
-        .poll(
-          async () => (await all.request(SUPPORT, query, { on: 'payment', variables })).data.payment,
-          SOON,
-        )
+        .poll(() => all.paymentOf(id), WAIT)
         .toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
     })
   })

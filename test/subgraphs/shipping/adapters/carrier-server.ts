@@ -1,6 +1,7 @@
 // Serves any Carrier over the HTTP API of carrier.http.ts, as an external carrier for tests.
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { verifyWebhook } from '#platform/webhooks/signature.ts'
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
@@ -42,12 +43,10 @@ export async function serveCarrier(
 }
 
 async function answer(request: IncomingMessage, carrier: Carrier, secret: string): Promise<Answer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk)
-  const text = Buffer.concat(chunks).toString('utf8')
+  const body = await text(request)
   try {
-    verifyWebhook(secret, { headers: request.headers, rawBody: text }, new Date())
-    return await carryOut(request, JSON.parse(text), carrier)
+    verifyWebhook(secret, { headers: request.headers, rawBody: body }, new Date())
+    return await carryOut(request, JSON.parse(body), carrier)
   } catch (error) {
     const status = error instanceof CallerError ? CALLER_CODES[error.code] : 500
     return { status, body: { error: String(error) } }

@@ -1,12 +1,24 @@
 // Defines the contract of every carrier adapter. The carrier under test must support the sandbox's keywords.
+import pino from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
+import { openSandboxCarrier, type SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import type { Booking, Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
 import { aRequest } from '../domain/shipment-fixture.ts'
 
 export function aBooking(instructions: string | null = 'SANDBOX_HOLD', country = 'DE'): Booking {
   const { option, weightGrams, address } = aRequest
   return { reference: newId('shipment'), option, weightGrams, address: { ...address, country }, instructions }
+}
+
+export const CARRIER_SECRET = 'carrier secret'
+
+export function openSandbox(
+  databaseUrl: string,
+  { stepMs = 20, webhookSecret = CARRIER_SECRET } = {},
+): Promise<SandboxCarrier> {
+  const logger = pino({ level: 'silent' })
+  return openSandboxCarrier({ databaseUrl, webhookSecret, stepMs, now: () => new Date(), logger })
 }
 
 export function describeCarrier(name: string, open: () => Promise<Carrier>): void {

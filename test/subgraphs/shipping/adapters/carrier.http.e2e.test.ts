@@ -1,22 +1,15 @@
 // Tests shipping with an external carrier: bookings over HTTP, its signed webhooks, and outages.
-import pino from 'pino'
 import { expect, test } from 'vitest'
-import { openSandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aShipment, keyed, runShipping, SERVICE, WEBHOOK_SECRET } from '../shipping-fixture.ts'
+import { openSandbox } from './carrier.contract.ts'
 import { serveCarrier } from './carrier-server.ts'
 
 const CREATE = `mutation ($input: CreateShipmentInput!) { createShipment(input: $input) {
   ... on ShipmentCreated { shipment { id trackingNumber } } } }`
 
 test('a parcel is booked once through a fault, and followed to its delivery', async () => {
-  await using far = await openSandboxCarrier({
-    databaseUrl: await freshDatabase(),
-    webhookSecret: WEBHOOK_SECRET,
-    stepMs: 20,
-    now: () => new Date(),
-    logger: pino({ level: 'silent' }),
-  })
+  await using far = await openSandbox(await freshDatabase(), { webhookSecret: WEBHOOK_SECRET })
   const stumbles = (call: number) => (call === 1 ? { status: 500, body: {} } : undefined)
   await using server = await serveCarrier(far, WEBHOOK_SECRET, stumbles)
   await using shipping = await runShipping({ carrierUrl: server.url })

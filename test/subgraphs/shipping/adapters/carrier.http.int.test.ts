@@ -1,36 +1,26 @@
 // Tests the HTTP carrier adapter against a server of its API: the carrier contract, faults, and retries.
-import pino from 'pino'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import { openHttpCarrier } from '#subgraphs/shipping/adapters/carrier.http.ts'
-import { openSandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
-import { aBooking, describeCarrier } from './carrier.contract.ts'
+import { aBooking, CARRIER_SECRET, describeCarrier, openSandbox } from './carrier.contract.ts'
 import { serveCarrier } from './carrier-server.ts'
 
-const SECRET = 'carrier secret'
-const now = () => new Date()
 let far: Carrier
 
 beforeAll(async () => {
-  far = await openSandboxCarrier({
-    databaseUrl: await freshDatabase(),
-    webhookSecret: SECRET,
-    stepMs: 20,
-    now,
-    logger: pino({ level: 'silent' }),
-  })
+  far = await openSandbox(await freshDatabase())
   return () => far[Symbol.asyncDispose]()
 })
 
-function connect(url: string, { retries = 0, timeoutMs = 2_000, secret = SECRET } = {}): Carrier {
+function connect(url: string, { retries = 0, timeoutMs = 2_000, secret = CARRIER_SECRET } = {}): Carrier {
   const policy = createPolicy({ name: 'carrier', timeoutMs, retries, concurrency: 16, queue: 16 })
-  return openHttpCarrier({ url, secret, policy, now })
+  return openHttpCarrier({ url, secret, policy, now: () => new Date() })
 }
 
 describeCarrier('over HTTP', async () => {
-  const server = await serveCarrier(far, SECRET)
+  const server = await serveCarrier(far, CARRIER_SECRET)
   const carrier = connect(server.url)
   return {
     book: carrier.book,
@@ -45,7 +35,7 @@ describeCarrier('over HTTP', async () => {
 
 describe('the HTTP carrier', () => {
   test('retries a failed call under the same key, and books once', async () => {
-    await using server = await serveCarrier(far, SECRET, call =>
+    await using server = await serveCarrier(far, CARRIER_SECRET, call =>
       call <= 2 ? { status: 503, body: {} } : undefined,
     )
     await using carrier = connect(server.url, { retries: 3 })
@@ -54,7 +44,7 @@ describe('the HTTP carrier', () => {
   })
 
   test('gives up on a carrier that does not respond in time', async () => {
-    await using server = await serveCarrier(far, SECRET, () => 'hang')
+    await using server = await serveCarrier(far, CARRIER_SECRET, () => 'hang')
     await using carrier = connect(server.url, { timeoutMs: 50 })
     await expect(carrier.book(aBooking())).rejects.toMatchObject({
       code: 'UNAVAILABLE',
@@ -63,7 +53,7 @@ describe('the HTTP carrier', () => {
   })
 
   test('is UNAVAILABLE when nobody listens', async () => {
-    const server = await serveCarrier(far, SECRET)
+    const server = await serveCarrier(far, CARRIER_SECRET)
     await server[Symbol.asyncDispose]()
     await using carrier = connect(server.url)
     await expect(carrier.cancel('shp_1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -74,13 +64,13 @@ describe('the HTTP carrier', () => {
     ['a status it should not', { status: 302, body: {} }],
     ['a refusal without a reason', { status: 422, body: {} }],
   ])('does not accept %s', async (_, answer) => {
-    await using server = await serveCarrier(far, SECRET, () => answer)
+    await using server = await serveCarrier(far, CARRIER_SECRET, () => answer)
     await using carrier = connect(server.url)
     await expect(carrier.book(aBooking())).rejects.toMatchObject({ code: 'CARRIER_ANSWER' })
   })
 
   test('signs its requests, so a carrier with another secret refuses them', async () => {
-    await using server = await serveCarrier(far, SECRET)
+    await using server = await serveCarrier(far, CARRIER_SECRET)
     await using carrier = connect(server.url, { secret: 'another' })
     await expect(carrier.book(aBooking())).rejects.toMatchObject({ code: 'CARRIER_ANSWER' })
   })

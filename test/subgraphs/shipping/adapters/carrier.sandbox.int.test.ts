@@ -1,17 +1,17 @@
 // Tests the sandbox carrier on real PostgreSQL: the carrier contract, and the notices that it sends over HTTP.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import pg from 'pg'
 import pino from 'pino'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { verifyWebhook } from '#platform/webhooks/signature.ts'
-import { openSandboxCarrier, type SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
+import type { SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import { type CarrierNotice, deliverySchema, noticeSchema } from '#subgraphs/shipping/adapters/carrier.ts'
 import { openParcels } from '#subgraphs/shipping/adapters/sandbox-parcels.postgres.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
-import { aBooking, describeCarrier } from './carrier.contract.ts'
+import { aBooking, CARRIER_SECRET, describeCarrier, openSandbox } from './carrier.contract.ts'
 
-const SECRET = 'carrier secret'
 let databaseUrl: string
 let undo = new AsyncDisposableStack()
 
@@ -22,17 +22,6 @@ afterEach(async () => {
   await undo.disposeAsync()
   undo = new AsyncDisposableStack()
 })
-
-function openSandbox(url: string, stepMs = 20): Promise<SandboxCarrier> {
-  const logger = pino({ level: 'silent' })
-  return openSandboxCarrier({
-    databaseUrl: url,
-    webhookSecret: SECRET,
-    stepMs,
-    now: () => new Date(),
-    logger,
-  })
-}
 
 describeCarrier('of the sandbox', () => openSandbox(databaseUrl))
 
@@ -54,14 +43,12 @@ async function openShop(
   const taken: CarrierNotice[] = []
   const watchers = new Set<() => void>()
   const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk)
-    const text = Buffer.concat(chunks).toString('utf8')
-    verifyWebhook(SECRET, { headers: request.headers, rawBody: text }, new Date())
-    const events = deliverySchema.parse(JSON.parse(text)).events.map(event => noticeSchema.parse(event))
-    const { status, body } = await reply(calls.push(events), events)
-    if (status < 300) taken.push(...events)
-    response.writeHead(status).end(body ? JSON.stringify(body) : undefined)
+    const body = await text(request)
+    verifyWebhook(CARRIER_SECRET, { headers: request.headers, rawBody: body }, new Date())
+    const events = deliverySchema.parse(JSON.parse(body)).events.map(event => noticeSchema.parse(event))
+    const answer = await reply(calls.push(events), events)
+    if (answer.status < 300) taken.push(...events)
+    response.writeHead(answer.status).end(answer.body ? JSON.stringify(answer.body) : undefined)
     for (const watcher of watchers) watcher()
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -86,7 +73,7 @@ async function openShop(
 }
 
 async function startSandbox(url: string, shop: Shop, stepMs = 20): Promise<SandboxCarrier> {
-  const carrier = undo.use(await openSandbox(url, stepMs))
+  const carrier = undo.use(await openSandbox(url, { stepMs }))
   carrier.start(shop.url)
   return carrier
 }
@@ -171,7 +158,7 @@ describe('the notices of the sandbox', () => {
     })
     const sick = aBooking(null)
     const well = aBooking(null)
-    const carrier = await openSandbox(await freshDatabase(), 5)
+    const carrier = await openSandbox(await freshDatabase(), { stepMs: 5 })
     undo.use(carrier)
     await Promise.all([carrier.book(sick), carrier.book(well)])
     carrier.start(shop.url)

@@ -1,12 +1,11 @@
 // Tests shipping's commands on real PostgreSQL with the sandbox carrier: retries, crashes between two writes, races.
 import pg from 'pg'
-import pino from 'pino'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
-import { openSandboxCarrier, type SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
+import type { SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
 import {
   cancelShipment,
@@ -19,6 +18,7 @@ import type { ShipmentRepository } from '#subgraphs/shipping/domain/aggregate.ts
 import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
 import type { Notice } from '#subgraphs/shipping/domain/shipment.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { openSandbox } from '../adapters/carrier.contract.ts'
 import { aRequest } from '../domain/shipment-fixture.ts'
 
 let store: EventStore
@@ -29,10 +29,9 @@ const now = () => new Date()
 
 beforeAll(async () => {
   const url = await freshDatabase()
-  const logger = pino({ level: 'silent' })
   store = await openPostgresEventStore({ url })
   shipments = createRepository(store, shipmentAggregate)
-  sandbox = await openSandboxCarrier({ databaseUrl: url, webhookSecret: 's', stepMs: 1, now, logger })
+  sandbox = await openSandbox(url)
   database = new pg.Client({ connectionString: url })
   await database.connect()
   return async () => {

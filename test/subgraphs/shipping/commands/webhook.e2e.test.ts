@@ -50,6 +50,16 @@ async function statusOf(id: string): Promise<string> {
   return (await createRepository(store, shipmentAggregate).load(id)).state.status
 }
 
+async function whileNothingIsStored<T>(work: () => Promise<T>): Promise<T> {
+  const session = new pg.Client({ connectionString: databaseUrl })
+  await session.connect()
+  await session.query('ALTER TABLE event_store.events ADD CONSTRAINT stop CHECK (false) NOT VALID')
+  const result = await work()
+  await session.query('ALTER TABLE event_store.events DROP CONSTRAINT stop')
+  await session.end()
+  return result
+}
+
 test('a signed notice is recorded, and a repeat, alone or in a batch, changes nothing', async () => {
   const shipment = await created()
   const first = notice(shipment, 'DISPATCHED')
@@ -137,12 +147,7 @@ test('the id of a notice, used for another shipment, changes nothing there', asy
 test('a notice that could not be recorded is named, and is recorded when it is sent again', async () => {
   const shipment = await created()
   const late = notice(shipment, 'DISPATCHED')
-  const session = new pg.Client({ connectionString: databaseUrl })
-  await session.connect()
-  await session.query('ALTER TABLE event_store.events ADD CONSTRAINT stop CHECK (false) NOT VALID')
-  const failed = await shipping.notify(call(late))
-  await session.query('ALTER TABLE event_store.events DROP CONSTRAINT stop')
-  await session.end()
+  const failed = await whileNothingIsStored(() => shipping.notify(call(late)))
   expect(failed).toMatchObject({ status: 503, body: { error: { code: 'UNAVAILABLE', failed: [late.id] } } })
   expect((await shipping.notify(call(late))).status).toBe(204)
   expect(await statusOf(shipment.id)).toBe('DISPATCHED')
@@ -203,12 +208,7 @@ test('one response names the refused notices and those to send again', async () 
   const shipment = await created()
   const late = notice(shipment, 'DISPATCHED')
   const unknown = notice(shipment, 'NEW_STATUS')
-  const session = new pg.Client({ connectionString: databaseUrl })
-  await session.connect()
-  await session.query('ALTER TABLE event_store.events ADD CONSTRAINT stop CHECK (false) NOT VALID')
-  const answer = await shipping.notify(call(late, unknown))
-  await session.query('ALTER TABLE event_store.events DROP CONSTRAINT stop')
-  await session.end()
+  const answer = await whileNothingIsStored(() => shipping.notify(call(late, unknown)))
   expect(answer).toMatchObject({
     status: 503,
     body: { error: { failed: [late.id], refused: [{ id: unknown.id }] } },
