@@ -6,7 +6,7 @@ import type { EventMeta, EventStore, NewEvent, StreamId } from '#platform/event-
 import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 
-export type JournalEntry = {
+type JournalEntry = {
   readonly commandId: string
   readonly event: NewEvent
   readonly meta: EventMeta
