@@ -1,5 +1,6 @@
 // Reads the subgraphs that a supergraph names.
 import { type DocumentNode, Kind } from 'graphql'
+import { argumentsOf } from '#gateway/federation/linked-directives.ts'
 
 /** `graph` is the name in the supergraph's directives; `url` is empty when the supergraph has none. */
 type JoinGraph = { readonly graph: string; readonly name: string; readonly url: string }
@@ -10,13 +11,8 @@ export function joinGraphs({ definitions }: DocumentNode): JoinGraph[] {
     if (definition.kind !== Kind.ENUM_TYPE_DEFINITION || definition.name.value !== 'join__Graph') return []
     return (definition.values ?? []).map(({ name: { value: graph }, directives }) => {
       const described = directives?.find(({ name }) => name.value === 'join__graph')
-      const given = new Map(
-        described?.arguments?.map(({ name, value }) => [
-          name.value,
-          value.kind === Kind.STRING ? value.value : '',
-        ]),
-      )
-      return { graph, name: given.get('name') ?? graph, url: given.get('url') ?? '' }
+      const given = described ? argumentsOf(described) : {}
+      return { graph, name: String(given.name ?? graph), url: String(given.url ?? '') }
     })
   })
 }

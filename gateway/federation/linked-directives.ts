@@ -1,4 +1,4 @@
-// Finds the directives of a linked specification in a supergraph, under whatever names `@link` imports them.
+// Reads what a supergraph links: directives under whatever names `@link` imports them, and features that must be enforced.
 import {
   type ArgumentNode,
   type ConstDirectiveNode,
@@ -7,12 +7,22 @@ import {
   Kind,
   valueFromASTUntyped,
 } from 'graphql'
+import { isObject } from '#platform/domain/json.ts'
 
-type Arguments = Readonly<Record<string, unknown>>
+export type Arguments = Readonly<Record<string, unknown>>
 /** Returns the arguments of the directive among `directives`; undefined when it is not there. */
 export type ReadDirective = (directives: readonly ConstDirectiveNode[] | undefined) => Arguments | undefined
 
 const SPECIFICATIONS = 'https://specs.apollo.dev/'
+/** Enforced specifications, by name and major version. */
+const ENFORCED: ReadonlySet<string> = new Set([
+  'authenticated/v0',
+  'requiresScopes/v0',
+  'policy/v0',
+  'inaccessible/v0',
+  'context/v0',
+])
+const SPECIFICATION = /^https:\/\/specs\.apollo\.dev\/(\w+\/v\d+)\.\d+$/
 
 /**
  * Finds `@directive` of the specification `spec` by the name that the supergraph's `@link` gives it
@@ -30,8 +40,7 @@ function nameOf(document: DocumentNode, spec: string, directive: string): string
   for (const link of linksOf(document)) {
     const { url, as } = link
     if (typeof url !== 'string' || !url.startsWith(`${SPECIFICATIONS}${spec}/`)) continue
-    const imported = Array.isArray(link.import) ? link.import.map(importOf) : []
-    const found = imported.find(one => one?.name === `@${directive}`)
+    const found = importsOf(link).find(({ name }) => name === `@${directive}`)
     if (found) return found.as.slice(1)
     const prefix = typeof as === 'string' ? as : spec
     return directive === spec ? prefix : `${prefix}__${directive}`
@@ -39,25 +48,45 @@ function nameOf(document: DocumentNode, spec: string, directive: string): string
   return directive
 }
 
-export function linksOf(document: DocumentNode): Arguments[] {
+/** Returns the arguments of each `@link` of the schema, or of each `@core`, as Federation 1 has them. */
+export function linksOf(document: DocumentNode, directive: 'link' | 'core' = 'link'): Arguments[] {
   return document.definitions.flatMap(definition =>
     definition.kind === Kind.SCHEMA_DEFINITION || definition.kind === Kind.SCHEMA_EXTENSION
-      ? (definition.directives ?? []).filter(({ name }) => name.value === 'link').map(argumentsOf)
+      ? (definition.directives ?? []).filter(({ name }) => name.value === directive).map(argumentsOf)
       : [],
   )
 }
 
-/** `"@name"`, or `{ name: "@name", as: "@other" }`. */
-function importOf(value: unknown): { readonly name: string; readonly as: string } | undefined {
-  if (typeof value === 'string') return { name: value, as: value }
-  if (typeof value !== 'object' || value === null || !('name' in value)) return undefined
-  const { name } = value
-  if (typeof name !== 'string') return undefined
-  return { name, as: 'as' in value && typeof value.as === 'string' ? value.as : name }
+/** Returns what a link imports, and under which name. */
+export function importsOf(link: Arguments): readonly Import[] {
+  return Array.isArray(link.import) ? link.import.flatMap(one => importOf(one) ?? []) : []
 }
 
-function argumentsOf({ arguments: given = [] }: DirectiveNode): Arguments {
+type Import = { readonly name: string; readonly as: string }
+
+/** `"@name"`, or `{ name: "@name", as: "@other" }`. */
+function importOf(value: unknown): Import | undefined {
+  if (typeof value === 'string') return { name: value, as: value }
+  if (!isObject(value) || typeof value.name !== 'string') return undefined
+  return { name: value.name, as: typeof value.as === 'string' ? value.as : value.name }
+}
+
+export function argumentsOf({ arguments: given = [] }: DirectiveNode): Arguments {
   return Object.fromEntries(
     given.map(({ name, value }: ArgumentNode) => [name.value, valueFromASTUntyped(value)]),
   )
+}
+
+/**
+ * Throws for an unknown feature that is linked `for: SECURITY`: what it protects would be served to everybody
+ * (https://specs.apollo.dev/link/v1.0).
+ */
+export function checkSecurityFeatures(document: DocumentNode): void {
+  for (const link of linksOf(document)) {
+    if (link.for !== 'SECURITY') continue
+    const url = String(link.url)
+    const name = SPECIFICATION.exec(url)?.[1]
+    if (name === undefined || !ENFORCED.has(name))
+      throw new Error(`it relies on ${url} for security, which this gateway does not know`)
+  }
 }

@@ -8,10 +8,9 @@ import {
   type NamedTypeNode,
   type ObjectTypeDefinitionNode,
   specifiedDirectives,
-  type ValueNode,
   visit,
 } from 'graphql'
-import { linkedDirective } from '#gateway/federation/linked-directives.ts'
+import { importsOf, linkedDirective, linksOf } from '#gateway/federation/linked-directives.ts'
 
 /**
  * Removes what is `@inaccessible`, and the definitions that the supergraph links, with their uses. Descriptions and default
@@ -21,8 +20,8 @@ export function publicSchemaOf(supergraph: DocumentNode): DocumentNode {
   const linked = linkedNames(supergraph)
   const builtIn = new Set(specifiedDirectives.map(({ name }) => name))
   const isInaccessible = linkedDirective(supergraph, 'inaccessible', 'inaccessible')
-  const hides = (name: string) =>
-    linked.imported.has(name) || linked.specifications.has(name.split('__')[0] ?? '')
+  const isLinked = (directive: string) =>
+    linked.imported.has(`@${directive}`) || linked.specifications.has(directive.split('__')[0] ?? '')
   const shown = ({ directives }: { readonly directives?: readonly ConstDirectiveNode[] | undefined }) =>
     isInaccessible(directives) ? null : undefined
   const document: DocumentNode = visit(
@@ -37,19 +36,19 @@ export function publicSchemaOf(supergraph: DocumentNode): DocumentNode {
       FieldDefinition: shown,
       InputValueDefinition: shown,
       EnumValueDefinition: shown,
-      DirectiveDefinition: ({ name }) =>
-        builtIn.has(name.value) || hides(`@${name.value}`) || hides(name.value) ? null : undefined,
-      Directive: ({ name }) =>
-        !builtIn.has(name.value) && (hides(`@${name.value}`) || hides(name.value)) ? null : undefined,
+      DirectiveDefinition: ({ name }) => (builtIn.has(name.value) || isLinked(name.value) ? null : undefined),
+      Directive: ({ name }) => (!builtIn.has(name.value) && isLinked(name.value) ? null : undefined),
     },
   )
   return closed(document)
 }
 
-function isPublic(definition: DefinitionNode, linked: Linked): boolean {
+function isPublic(definition: DefinitionNode, { specifications, imported }: Linked): boolean {
   if (!('name' in definition) || !definition.name || definition.kind === Kind.DIRECTIVE_DEFINITION)
     return true
-  return !isPartOf(definition.name.value, linked)
+  const type = definition.name.value
+  const [specification = '', rest] = type.split('__')
+  return !imported.has(type) && (rest === undefined || !specifications.has(specification))
 }
 
 type Linked = {
@@ -59,40 +58,19 @@ type Linked = {
   readonly imported: ReadonlySet<string>
 }
 
-function isPartOf(type: string, { specifications, imported }: Linked): boolean {
-  const [specification = '', rest] = type.split('__')
-  return imported.has(type) || (rest !== undefined && specifications.has(specification))
-}
-
 function linkedNames(supergraph: DocumentNode): Linked {
-  const specifications = new Set<string>(['link', 'core'])
-  const imported = new Set<string>()
-  for (const definition of supergraph.definitions) {
-    if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue
-    for (const { name, arguments: given = [] } of definition.directives ?? []) {
-      if (name.value !== 'link' && name.value !== 'core') continue
-      const named = new Map(given.map(argument => [argument.name.value, argument.value]))
-      const url = textOf(named.get('url') ?? named.get('feature'))
-      specifications.add(textOf(named.get('as')) ?? url?.split('/').at(-2) ?? '')
-      for (const one of importsOf(named.get('import'))) imported.add(one)
-    }
+  const links = [...linksOf(supergraph), ...linksOf(supergraph, 'core')]
+  const specifications = links.map(
+    ({ as, url, feature }) =>
+      as ??
+      String(url ?? feature)
+        .split('/')
+        .at(-2),
+  )
+  return {
+    specifications: new Set(['link', 'core', ...specifications.flatMap(name => (name ? String(name) : []))]),
+    imported: new Set(links.flatMap(importsOf).map(({ as }) => as)),
   }
-  specifications.delete('')
-  return { specifications, imported }
-}
-
-/** `["@hello", { name: "Vault", as: "Safe" }]`. */
-function importsOf(value: ValueNode | undefined): string[] {
-  if (value?.kind !== Kind.LIST) return []
-  return value.values.flatMap(one => {
-    if (one.kind !== Kind.OBJECT) return textOf(one) ?? []
-    const named = new Map(one.fields.map(field => [field.name.value, field.value]))
-    return textOf(named.get('as')) ?? textOf(named.get('name')) ?? []
-  })
-}
-
-function textOf(value: ValueNode | undefined): string | undefined {
-  return value?.kind === Kind.STRING ? value.value : undefined
 }
 
 function closed(document: DocumentNode): DocumentNode {

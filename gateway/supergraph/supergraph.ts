@@ -13,14 +13,14 @@ import {
 import type { HiddenValues } from '#gateway/executor/leaf-values.ts'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
 import { joinGraphs } from '#gateway/federation/join-graphs.ts'
-import { checkSecurityFeatures } from '#gateway/federation/security-features.ts'
+import { argumentsOf, checkSecurityFeatures } from '#gateway/federation/linked-directives.ts'
 import { createReservedNames, type IsReserved } from '#gateway/planner/normalization/plan-names.ts'
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 import { type CostRules, readCostRules } from '#gateway/safety/cost/rules.ts'
 import { publicSchemaOf } from '#gateway/supergraph/public-schema.ts'
 
-export type Supergraph = AsyncDisposable & {
+export type Supergraph = Planner & {
   /** The schema that clients see. */
   readonly schema: GraphQLSchema
   /** By name; an empty URL when the supergraph names none. */
@@ -28,10 +28,6 @@ export type Supergraph = AsyncDisposable & {
   readonly matches: TypeMatch
   readonly authorization: AuthorizationRules
   readonly costs: CostRules
-  /** Plans an operation in the plain form. */
-  readonly planWithHive: Planner['planWithHive']
-  /** The same, by the planner that is asked when the first has no plan. */
-  readonly planWithApollo: Planner['planWithApollo']
   readonly isReserved: IsReserved
   readonly hiddenValues: HiddenValues
   /** Interfaces that some subgraph has an object in place of. */
@@ -55,18 +51,16 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
   if (!schema.getQueryType()) throw new Error('it has no queries')
   open.move()
   return {
+    ...planner,
     schema,
     subgraphs,
     matches: createTypeMatch(document),
     authorization: readAuthorizationRules(document),
     costs: readCostRules(document),
-    planWithHive: planner.planWithHive,
-    planWithApollo: planner.planWithApollo,
     isReserved: createReservedNames(document, schema),
     hiddenValues: hiddenValuesOf(document, schema),
     interfaceObjects: interfaceObjectsIn(document),
     partlyHidden: partlyHiddenIn(document, schema),
-    [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
   }
 }
 
@@ -129,12 +123,7 @@ function interfaceObjectsIn(document: DocumentNode): ReadonlySet<string> {
   return new Set(
     document.definitions.flatMap(definition =>
       definition.kind === Kind.INTERFACE_TYPE_DEFINITION &&
-      definition.directives?.some(({ arguments: given }) =>
-        given?.some(
-          ({ name, value }) =>
-            name.value === 'isInterfaceObject' && value.kind === Kind.BOOLEAN && value.value,
-        ),
-      )
+      definition.directives?.some(directive => argumentsOf(directive).isInterfaceObject === true)
         ? [definition.name.value]
         : [],
     ),

@@ -14,36 +14,9 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { joinGraphs } from '#gateway/federation/join-graphs.ts'
-import { linkedDirective } from '#gateway/federation/linked-directives.ts'
+import { type Arguments, argumentsOf, linkedDirective } from '#gateway/federation/linked-directives.ts'
 
-/** A `service` is the name of a subgraph; types and fields have the names of the supergraph. */
-export type FederatedTypes = {
-  rootOf(operation: OperationTypeNode): string
-  isAbstract(type: string): boolean
-  isHidden(type: string): boolean
-  /** Tells whether an object of `type`, or an interface object of an interface called so, matches the type condition. */
-  covers(condition: string, type: string): boolean
-  /** Tells whether `service` has an object in place of the interface (@interfaceObject). */
-  isInterfaceObject(service: string, type: string): boolean
-  /** Returns the type that `service` gives a field; undefined for leaves and for fields that nobody has. */
-  fieldType(service: string, type: string, field: string): string | undefined
-  /** Returns the type that a field has for clients; undefined for leaves and for fields that nobody has. */
-  publicFieldType(type: string, field: string): string | undefined
-  /** Tells whether the field is non-null. */
-  isRequired(type: string, field: string): boolean
-  /** Returns the object types that the type is or covers. */
-  objectTypes(type: string): readonly string[]
-  /** Returns the object types that `service` may return where its schema says `type`. */
-  possibleIn(service: string, type: string): readonly string[]
-  /** Returns the keys by which `service` resolves entities of the type. */
-  keysOf(service: string, type: string): readonly SelectionSetNode[]
-  /** Returns what the field requires in `service` (@requires). */
-  requiredBy(service: string, type: string, field: string): SelectionSetNode | undefined
-  /** Returns the arguments of the field that `service` wants set from its context (@fromContext). */
-  contextArguments(service: string, type: string, field: string): readonly string[]
-  /** Returns a text that is equal for types which no plan can tell apart except by `conditions` and by these fields. */
-  equivalenceKey(type: string, conditions: Iterable<string>, fields: Iterable<string>): string
-}
+export type FederatedTypes = ReturnType<typeof readFederatedTypes>
 
 type TypeDefinition = {
   readonly kind: 'object' | 'interface' | 'union'
@@ -63,35 +36,49 @@ type State = {
   readonly equivalenceKeys: Map<string, string>
 }
 
-export function readFederatedTypes(document: DocumentNode): FederatedTypes {
+/** A `service` is the name of a subgraph; types and fields have the names of the supergraph. */
+export function readFederatedTypes(document: DocumentNode) {
   const state = readState(document)
   const { definitions, hidden, roots } = state
   return {
-    rootOf: operation => roots.get(operation) ?? DEFAULT_ROOTS[operation],
-    isAbstract: type => definitions.has(type) && !isObject(type, state),
-    isHidden: type => hidden.has(type),
-    covers: (condition, type) => covers(condition, type, state),
-    isInterfaceObject: (service, type) => isInterfaceObject(service, type, state),
-    fieldType(service, type, field) {
-      const own = textIn(joinField({ service, type, field }, state), 'type')?.replaceAll(/[^\w]/g, '')
+    rootOf: (operation: OperationTypeNode): string => roots.get(operation) ?? DEFAULT_ROOTS[operation],
+    isAbstract: (type: string) => definitions.has(type) && !isObject(type, state),
+    isHidden: (type: string) => hidden.has(type),
+    /** Tells whether an object of `type`, or an interface object of an interface called so, matches the type condition. */
+    covers: (condition: string, type: string) => covers(condition, type, state),
+    /** Tells whether `service` has an object in place of the interface (@interfaceObject). */
+    isInterfaceObject: (service: string, type: string) => isInterfaceObject(service, type, state),
+    /** Returns the type that `service` gives a field; undefined for leaves and for fields that nobody has. */
+    fieldType(service: string, type: string, field: string): string | undefined {
+      const own = textOf(joinField({ service, type, field }, state).type)?.replaceAll(/[^\w]/g, '')
       return own !== undefined && definitions.has(own) ? own : publicFieldType(type, field, state)
     },
-    publicFieldType: (type, field) => publicFieldType(type, field, state),
-    isRequired: (type, field) => definitions.get(type)?.fields.get(field)?.type.kind === Kind.NON_NULL_TYPE,
-    objectTypes: type => objectTypes(type, state),
-    possibleIn: (service, type) => possibleIn(service, type, state),
-    keysOf: (service, type) =>
-      joinDirectives('join__type', { service, type }, state).flatMap(one => {
-        const key = textIn(one, 'key')
-        return key === undefined || isFalseIn(one, 'resolvable') ? [] : [parseFieldSet(key)]
-      }),
-    requiredBy(service, type, field) {
-      const requires = textIn(joinField({ service, type, field }, state), 'requires')
+    /** Returns the type that a field has for clients; undefined for leaves and for fields that nobody has. */
+    publicFieldType: (type: string, field: string) => publicFieldType(type, field, state),
+    /** Tells whether the field is non-null. */
+    isRequired: (type: string, field: string) =>
+      definitions.get(type)?.fields.get(field)?.type.kind === Kind.NON_NULL_TYPE,
+    /** Returns the object types that the type is or covers. */
+    objectTypes: (type: string) => objectTypes(type, state),
+    /** Returns the object types that `service` may return where its schema says `type`. */
+    possibleIn: (service: string, type: string) => possibleIn(service, type, state),
+    /** Returns the keys by which `service` resolves entities of the type. */
+    keysOf: (service: string, type: string) =>
+      joins('join__type', { service, type }, state).flatMap(({ key, resolvable }) =>
+        typeof key === 'string' && resolvable !== false ? [parseFieldSet(key)] : [],
+      ),
+    /** Returns what the field requires in `service` (@requires). */
+    requiredBy(service: string, type: string, field: string): SelectionSetNode | undefined {
+      const requires = textOf(joinField({ service, type, field }, state).requires)
       return requires === undefined ? undefined : parseFieldSet(requires)
     },
-    contextArguments: (service, type, field) =>
-      namesOfContextArguments(joinField({ service, type, field }, state)),
-    equivalenceKey(type, conditions, fields) {
+    /** Tells whether `service` wants arguments of the field set from its context (@fromContext). */
+    takesContext(service: string, type: string, field: string): boolean {
+      const { contextArguments } = joinField({ service, type, field }, state)
+      return Array.isArray(contextArguments) && contextArguments.length > 0
+    },
+    /** Returns a text that is equal for types which no plan can tell apart except by `conditions` and by these fields. */
+    equivalenceKey(type: string, conditions: Iterable<string>, fields: Iterable<string>): string {
       let key = equivalenceKeyOf(type, state)
       for (const condition of conditions) key += covers(condition, type, state) ? '+' : '-'
       for (const field of fields) {
@@ -157,31 +144,46 @@ function covers(condition: string, type: string, { members }: State): boolean {
 
 type InService = { readonly service: string; readonly type: string }
 
-/** Returns the directives of a type, of the name, that are about the subgraph. */
-function joinDirectives(
+/** Returns the arguments of a type's directives of the name that are about the subgraph. */
+function joins(
   directive: string,
   { service, type }: InService,
   { definitions, graphs }: State,
-): readonly ConstDirectiveNode[] {
+): readonly Arguments[] {
   const graph = graphs.get(service) ?? service
   const all = definitions.get(type)?.directives ?? []
-  return all.filter(one => one.name.value === directive && textIn(one, 'graph') === graph)
+  return all
+    .filter(({ name }) => name.value === directive)
+    .map(readArguments)
+    .filter(given => given.graph === graph)
 }
 
-/** Returns the `@join__field` of a field that is about the subgraph. */
+/** Returns the arguments of the field's `@join__field` that is about the subgraph; none when there is no such directive. */
 function joinField(
   { service, type, field }: InService & { readonly field: string },
   { definitions, graphs }: State,
-): ConstDirectiveNode | undefined {
+): Arguments {
   const graph = graphs.get(service) ?? service
-  const { directives } = definitions.get(type)?.fields.get(field) ?? {}
-  return directives?.find(one => one.name.value === 'join__field' && textIn(one, 'graph') === graph)
+  for (const directive of definitions.get(type)?.fields.get(field)?.directives ?? [])
+    if (directive.name.value === 'join__field' && readArguments(directive).graph === graph)
+      return readArguments(directive)
+  return {}
+}
+
+const readDirectives = new WeakMap<ConstDirectiveNode, Arguments>()
+
+function readArguments(directive: ConstDirectiveNode): Arguments {
+  const given = readDirectives.get(directive) ?? argumentsOf(directive)
+  readDirectives.set(directive, given)
+  return given
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }
 
 function isInterfaceObject(service: string, type: string, state: State): boolean {
-  return joinDirectives('join__type', { service, type }, state).some(one =>
-    isTrueIn(one, 'isInterfaceObject'),
-  )
+  return joins('join__type', { service, type }, state).some(given => given.isInterfaceObject === true)
 }
 
 function objectTypes(type: string, state: State): readonly string[] {
@@ -207,8 +209,8 @@ type JoinArgument = InService & { readonly argument?: string; readonly value?: s
 function isJoined(directive: string, { argument, value, ...inService }: JoinArgument, state: State): boolean {
   const all = state.definitions.get(inService.type)?.directives ?? []
   if (!all.some(one => one.name.value === directive)) return true
-  const own = joinDirectives(directive, inService, state)
-  return argument === undefined ? own.length > 0 : own.some(one => textIn(one, argument) === value)
+  const own = joins(directive, inService, state)
+  return argument === undefined ? own.length > 0 : own.some(given => given[argument] === value)
 }
 
 function publicFieldType(type: string, field: string, { definitions }: State): string | undefined {
@@ -221,21 +223,12 @@ function equivalenceKeyOf(type: string, { definitions, members, equivalenceKeys 
   if (known !== undefined) return known
   const memberships = [...members].flatMap(([of, those]) => {
     if (!those.has(type)) return []
-    const own = definitions.get(of)?.directives.filter(one => textIn(one, 'member') === type) ?? []
+    const own = definitions.get(of)?.directives.filter(one => readArguments(one).member === type) ?? []
     return [`${of}:${own.map(print)}`]
   })
   const key = `${definitions.get(type)?.directives.map(print).sort()} ${memberships}`
   equivalenceKeys.set(type, key)
   return key
-}
-
-function namesOfContextArguments(directive: ConstDirectiveNode | undefined): readonly string[] {
-  const value = argumentOf(directive, 'contextArguments')
-  if (value?.kind !== Kind.LIST) return []
-  return value.values.flatMap(one => {
-    const name = one.kind === Kind.OBJECT && one.fields.find(inner => inner.name.value === 'name')?.value
-    return name && name.kind === Kind.STRING ? [name.value] : []
-  })
 }
 
 const fieldSets = new LRUCache<string, SelectionSetNode>({ max: 10_000 })
@@ -259,25 +252,6 @@ function definitionText(definition: FieldDefinitionNode): string {
   const text = texts.get(definition) ?? print(rest)
   texts.set(definition, text)
   return text
-}
-
-function argumentOf(directive: ConstDirectiveNode | undefined, argument: string) {
-  return directive?.arguments?.find(({ name }) => name.value === argument)?.value
-}
-
-function textIn(directive: ConstDirectiveNode | undefined, argument: string): string | undefined {
-  const value = argumentOf(directive, argument)
-  return value?.kind === Kind.STRING || value?.kind === Kind.ENUM ? value.value : undefined
-}
-
-function isTrueIn(directive: ConstDirectiveNode, argument: string): boolean {
-  const value = argumentOf(directive, argument)
-  return value?.kind === Kind.BOOLEAN && value.value
-}
-
-function isFalseIn(directive: ConstDirectiveNode, argument: string): boolean {
-  const value = argumentOf(directive, argument)
-  return value?.kind === Kind.BOOLEAN && !value.value
 }
 
 function namedIn(type: TypeNode | undefined): string | undefined {

@@ -76,7 +76,7 @@ function addField(node: FieldNode, target: LocalObject, { analysis, service }: R
     if (responseName(node) === '__typename') addTypename(target)
     return
   }
-  if (types.contextArguments(service, local, name).length > 0)
+  if (types.takesContext(service, local, name))
     throw new PlanFlaw(`${local}.${name} takes an argument ${FROM_CONTEXT}, which this gateway does not set`)
   const declared = node.selectionSet && types.fieldType(service, local, name)
   const possible = declared === undefined ? [] : analysis.representatives(types.possibleIn(service, declared))

@@ -1,6 +1,6 @@
 import { buildASTSchema, Kind, type OperationDefinitionNode, parse, print } from 'graphql'
 import { describe, expect, test } from 'vitest'
-import { checkSecurityFeatures } from '#gateway/federation/security-features.ts'
+import { checkSecurityFeatures } from '#gateway/federation/linked-directives.ts'
 import { readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 import { filterOperation } from '#gateway/safety/authorization/unauthorized-fields.ts'
 import { clinicSupergraph } from '../safety-fixture.ts'
