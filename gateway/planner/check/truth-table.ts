@@ -1,5 +1,6 @@
 // Represents when something holds as the set of all assignments of an operation's condition variables in which it does.
-import { type DirectiveNode, Kind } from 'graphql'
+import type { DirectiveNode } from 'graphql'
+import { addConditions, type Condition } from '#gateway/planner/normalization/collect-fields.ts'
 
 /** A bit for each assignment, so that operations on sets are bitwise operations. */
 export type Assignments = bigint
@@ -23,22 +24,14 @@ export function createTruthTable(variables: readonly string[]): TruthTable | und
   const always = (1n << BigInt(size)) - 1n
   const columns = new Map(variables.map((name, index) => [name, columnOf(index, size)]))
   const whenTrue = (variable: string) => columns.get(variable) ?? always
-
-  function whenIf({ arguments: given = [] }: DirectiveNode): Assignments {
-    const value = given.find(({ name }) => name.value === 'if')?.value
-    if (value?.kind === Kind.VARIABLE) return whenTrue(value.name.value)
-    return value?.kind === Kind.BOOLEAN && !value.value ? NEVER : always
-  }
+  const whenMet = ({ variable, wanted }: Condition) => (wanted ? whenTrue(variable) : ~whenTrue(variable))
 
   return {
     always,
     whenTrue,
-    whenIncluded(directives = []) {
-      let when = always
-      for (const directive of directives)
-        if (directive.name.value === 'include') when &= whenIf(directive)
-        else if (directive.name.value === 'skip') when &= ~whenIf(directive)
-      return when
+    whenIncluded(directives) {
+      const conditions = addConditions([], directives)
+      return conditions?.reduce((when, one) => when & whenMet(one), always) ?? NEVER
     },
   }
 }

@@ -1,5 +1,6 @@
 // Resolves @skip and @include in an operation, by values for its variables.
 import { type DirectiveNode, type DocumentNode, Kind, type SelectionSetNode, visit } from 'graphql'
+import { addConditions } from '#gateway/planner/normalization/collect-fields.ts'
 
 /** Replaces an empty selection, since the object itself is still fetched. */
 const TYPENAME: SelectionSetNode = {
@@ -30,23 +31,19 @@ export function conditionVariables(document: DocumentNode): readonly string[] {
   const names = new Set<string>()
   visit(document, {
     Directive(directive) {
-      const name = isCondition(directive) && variableOf(directive)
-      if (name) names.add(name)
+      for (const { variable } of addConditions([], [directive]) ?? []) names.add(variable)
     },
   })
   return [...names]
 }
 
-/** Returns the document with the selections that are included; undefined when none are. */
+/** Returns the normalized document with the selections that are included; undefined when none are. */
 export function resolveConditions(
   document: DocumentNode,
   conditionValue: ConditionValue,
 ): DocumentNode | undefined {
-  const isIncluded = ({ directives = [] }: { readonly directives?: readonly DirectiveNode[] }) =>
-    directives.every(directive => {
-      const name = isCondition(directive) ? variableOf(directive) : undefined
-      return name === undefined || conditionValue(name) === (directive.name.value === 'include')
-    })
+  const isIncluded = ({ directives }: { readonly directives?: readonly DirectiveNode[] }) =>
+    addConditions([], directives)?.every(({ variable, wanted }) => conditionValue(variable) === wanted)
   const resolved: DocumentNode = visit(document, {
     Field: {
       enter: node => (isIncluded(node) ? undefined : null),
@@ -68,9 +65,4 @@ function isEmpty({ selectionSet }: { readonly selectionSet?: SelectionSetNode | 
 
 function isCondition({ name }: DirectiveNode): boolean {
   return name.value === 'skip' || name.value === 'include'
-}
-
-function variableOf({ arguments: given = [] }: DirectiveNode): string | undefined {
-  const value = given.find(({ name }) => name.value === 'if')?.value
-  return value?.kind === Kind.VARIABLE ? value.name.value : undefined
 }
