@@ -14,27 +14,24 @@ export type CurrentGraph = AsyncDisposable & {
   onReplace(listener: (graph: Graph) => void): () => void
 }
 
-type OpenGraph = {
-  readonly graph: Graph
-  users: number
-  replaced: boolean
-  closing: Promise<void> | undefined
-}
+/** The gateway itself is a user of the current graph. */
+type OpenGraph = { readonly graph: Graph; users: number; closing: Promise<void> | undefined }
 
 export function createCurrentGraph(first: Graph): CurrentGraph {
+  const open = new Set<OpenGraph>()
   let current = hold(first)
-  const leaving = new Set<OpenGraph>()
   const listeners = new Set<(graph: Graph) => void>()
 
-  function closeUnused(held: OpenGraph): void {
-    if (!held.replaced || held.users > 0 || held.closing) return
-    held.closing = Promise.resolve(held.graph[Symbol.asyncDispose]()).finally(() => leaving.delete(held))
+  function hold(graph: Graph): OpenGraph {
+    const held: OpenGraph = { graph, users: 1, closing: undefined }
+    open.add(held)
+    return held
   }
 
-  function retire(held: OpenGraph): void {
-    held.replaced = true
-    leaving.add(held)
-    closeUnused(held)
+  function release(held: OpenGraph): void {
+    held.users -= 1
+    if (held.users > 0) return
+    held.closing = Promise.resolve(held.graph[Symbol.asyncDispose]()).finally(() => open.delete(held))
   }
 
   return {
@@ -48,15 +45,14 @@ export function createCurrentGraph(first: Graph): CurrentGraph {
         [Symbol.dispose]() {
           if (!inUse) return
           inUse = false
-          held.users -= 1
-          closeUnused(held)
+          release(held)
         },
       }
     },
     replace(graph) {
       const before = current
       current = hold(graph)
-      retire(before)
+      release(before)
       for (const listener of listeners) listener(graph)
     },
     onReplace(listener) {
@@ -66,12 +62,7 @@ export function createCurrentGraph(first: Graph): CurrentGraph {
     /** Closes every graph, leased or not. */
     async [Symbol.asyncDispose]() {
       listeners.clear()
-      retire(current)
-      await Promise.all([...leaving].map(held => held.closing ?? held.graph[Symbol.asyncDispose]()))
+      await Promise.all([...open].map(held => held.closing ?? held.graph[Symbol.asyncDispose]()))
     },
   }
-}
-
-function hold(graph: Graph): OpenGraph {
-  return { graph, users: 0, replaced: false, closing: undefined }
 }

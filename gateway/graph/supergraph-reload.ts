@@ -6,6 +6,7 @@ import { observeReloads } from '#gateway/observe/reloads.ts'
 import type { ReloadSettings } from '#gateway/supergraph/settings.ts'
 import type { SupergraphSource } from '#gateway/supergraph/source.ts'
 import { versionOf } from '#gateway/supergraph/source.ts'
+import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 import type { Health } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -57,14 +58,13 @@ export function startSupergraphReloader(options: ReloaderOptions): SupergraphRel
     stop.signal.aborted ? Promise.resolve() : reloadOnce(options, state, stop.signal),
   )
   const watching = source.watch(() => void reload())
-  const polling = poll(reload, settings.pollMs)
+  void poll(reload, settings.pollMs, stop.signal)
   return {
     reload,
     health: () => ({ ok: true, detail: describe(state) }),
     async [Symbol.asyncDispose]() {
       stop.abort()
       watching[Symbol.dispose]()
-      polling[Symbol.dispose]()
       await reload()
     },
   }
@@ -84,19 +84,10 @@ function oneAtATime(work: () => Promise<void>): () => Promise<void> {
   }
 }
 
-function poll(reload: () => Promise<void>, everyMs: number): Disposable {
-  let timer: NodeJS.Timeout | undefined
-  let stopped = false
-  const wait = () => {
-    if (stopped || everyMs === 0) return
-    timer = setTimeout(() => void reload().then(wait), everyMs).unref()
-  }
-  wait()
-  return {
-    [Symbol.dispose]() {
-      stopped = true
-      clearTimeout(timer)
-    },
+async function poll(reload: () => Promise<void>, everyMs: number, signal: AbortSignal): Promise<void> {
+  while (everyMs > 0 && !signal.aborted) {
+    await pauseUnlessAborted(everyMs, signal)
+    if (!signal.aborted) await reload()
   }
 }
 
