@@ -96,6 +96,7 @@ function compileInner(type: GraphQLOutputType, position: Position, compiler: Com
 }
 
 function compileObject(type: GraphQLCompositeType, position: Position, compiler: Compiler): WriteValue {
+  // Types may be recursive, while selections are not.
   return object(
     lazily(() => compileFields(type, position.selected, compiler)),
     position.parent,
@@ -200,8 +201,8 @@ function asItIs(value: unknown): string {
   return JSON.stringify(value) ?? 'null'
 }
 
-/** Types may be recursive, while selections are not: each is compiled when it is first needed. */
-function lazily<T>(make: () => T): () => T {
+/** Returns a function that makes the value when it is first needed. */
+export function lazily<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined
   return () => {
     made ??= { value: make() }

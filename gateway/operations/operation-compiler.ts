@@ -8,7 +8,7 @@ import {
 } from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
-import { compileCompletion } from '#gateway/executor/completion.ts'
+import { compileCompletion, lazily } from '#gateway/executor/completion.ts'
 import { DEFAULT_RESPONSE_BYTES, limitData } from '#gateway/executor/response-limit.ts'
 import type { PlanObserver } from '#gateway/observe/plans.ts'
 import { introspect, rootFields } from '#gateway/operations/introspection.ts'
@@ -183,7 +183,7 @@ async function compile(
       ? variables => introspect(schema, { document, operation: asked, fragments }, variables)
       : undefined,
     unauthorized: filtered?.report,
-    estimate: once(() =>
+    estimate: lazily(() =>
       compileCost({ schema, rules: costs, listSize, fragments, operation: filtered?.planned ?? asked }),
     ),
   }
@@ -212,12 +212,4 @@ function withPlanNames(coerced: Variables, { variables }: PlanNames): Variables 
     Object.hasOwn(coerced, name) ? [[planned, coerced[name]]] : [],
   )
   return { ...coerced, ...Object.fromEntries(renamed) }
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
-  return () => {
-    made ??= { value: make() }
-    return made.value
-  }
 }
