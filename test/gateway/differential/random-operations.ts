@@ -1,5 +1,6 @@
 // Generates random valid operations from a tape of numbers, so that a shorter tape is a smaller operation.
 import {
+  doTypesOverlap,
   type GraphQLArgument,
   type GraphQLCompositeType,
   type GraphQLField,
@@ -12,7 +13,6 @@ import {
   isInputObjectType,
   isListType,
   isNonNullType,
-  isObjectType,
   isRequiredArgument,
   isRequiredInputField,
   isUnionType,
@@ -131,12 +131,10 @@ function write(schema: GraphQLSchema, tape: readonly number[], aliases: boolean)
   }
 
   function fragment(type: GraphQLCompositeType, depth: number): string {
-    const others = schema.getPossibleTypes
     const overlapping = Object.values(schema.getTypeMap())
       .filter(isCompositeType)
-      .filter(other => !other.name.startsWith('__') && overlap(schema, type, other))
+      .filter(other => !other.name.startsWith('__') && doTypesOverlap(schema, type, other))
     const condition = overlapping[choose(overlapping.length)] ?? type
-    void others
     const inner = selections(condition, depth + 1)
     if (choose(3) !== 1)
       return `...${choose(5) === 1 && condition === type ? '' : ` on ${condition.name}`}${directives()} ${inner}`
@@ -167,12 +165,6 @@ function write(schema: GraphQLSchema, tape: readonly number[], aliases: boolean)
   const body = root ? selections(root, 0) : '{ __typename }'
   const head = declared.length > 0 ? `query (${declared.join(', ')}) ` : ''
   return { query: [`${head}${body}`, ...fragments].join('\n'), variables }
-}
-
-function overlap(schema: GraphQLSchema, one: GraphQLCompositeType, other: GraphQLCompositeType): boolean {
-  const possible = (type: GraphQLCompositeType) =>
-    isObjectType(type) ? [type] : schema.getPossibleTypes(type)
-  return possible(one).some(type => possible(other).includes(type))
 }
 
 function literal(value: unknown, type: GraphQLInputType): string {
