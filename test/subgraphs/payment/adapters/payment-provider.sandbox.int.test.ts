@@ -105,15 +105,18 @@ test('two processes on one ledger send each notice once', async () => {
 
 test('a void before the approval means that no notice is sent and nothing is authorised', async () => {
   await using shop = await openShop(() => 204)
-  await using provider = await openSandbox({ approvalMs: 150 })
-  provider.start(shop.url)
+  let now = new Date()
+  await using provider = await openSandbox({ approvalMs: 60_000, now: () => now })
   const voided = authorisation('tok_approval')
   await provider.authorise(voided)
   const { reference, tenderId } = voided
   await provider.void({ idempotencyKey: randomUUID(), reference, tenderId })
   const later = authorisation('tok_approval')
   await provider.authorise(later)
-  const [first] = await shop.deliveries(1)
-  expect(JSON.parse(first?.body ?? '{}')).toMatchObject({ reference: later.reference })
+  now = new Date(now.getTime() + 60_000)
+  provider.start(shop.url)
+  await shop.deliveries(1)
+  await provider.stop()
+  expect(shop.received.map(({ body }) => JSON.parse(body).reference)).toEqual([later.reference])
   expect((await provider.sums(reference))[0]?.authorised).toBe(0)
 })
