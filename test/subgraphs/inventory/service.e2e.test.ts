@@ -2,17 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
+import { type Caller, type GraphqlResponse, nobody, ops, service, support } from '#test/fixtures/subgraph.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
-import {
-  type Caller,
-  type GraphqlResponse,
-  nobody,
-  ops,
-  type Running,
-  runInventory,
-  service,
-  support,
-} from './inventory-fixture.ts'
+import { type Running, runInventory } from './inventory-fixture.ts'
 
 let inventory: Running
 const customerId = newId('customer')
@@ -63,8 +55,8 @@ function product(overrides: object = {}) {
 
 async function givenProduct(overrides: object = {}): Promise<string> {
   const input = product(overrides)
-  const { data, errors } = await inventory.request(ops, ADD, { input })
-  expect(errors).toEqual([])
+  const { data, messages } = await inventory.request(ops, ADD, { input })
+  expect(messages).toEqual([])
   expect(data?.addProduct).toMatchObject({ __typename: 'ProductChanged' })
   return input.sku
 }
@@ -82,7 +74,7 @@ async function givenHold(sku: string, quantity: number, overrides: object = {}) 
 }
 
 const keyed = (input: object) => ({ input: { idempotencyKey: randomUUID(), ...input } })
-const codeOf = ({ errors }: GraphqlResponse) => errors[0]?.extensions.code
+const codeOf = ({ codes }: GraphqlResponse) => codes[0]
 /** Returns the available units of a SKU as a service sees them, which is the current state. */
 async function free(sku: string): Promise<unknown> {
   return (await inventory.request(service, GET, { sku })).data?.product?.available
@@ -265,7 +257,7 @@ describe('a command repeated under its key', () => {
   const twice = async (caller: Caller, query: string, input: object) => {
     const variables = keyed(input)
     const first = await inventory.request(caller, query, variables)
-    expect(first.errors).toEqual([])
+    expect(first.messages).toEqual([])
     const head = await inventory.store.head()
     const second = await inventory.request(caller, query, variables)
     expect(second.data).toEqual(first.data)
@@ -356,7 +348,7 @@ describe('a viewer without the role', () => {
     async query => {
       expect(codeOf(await inventory.request(customer, query))).toBe('FORBIDDEN')
       expect(codeOf(await inventory.request(nobody, query))).toBe('UNAUTHENTICATED')
-      expect((await inventory.request(support, query)).errors).toEqual([])
+      expect((await inventory.request(support, query)).messages).toEqual([])
     },
   )
 })

@@ -1,7 +1,8 @@
 // Tests the list of all SKUs, for services that keep a copy of it.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { nobody, ops, type Running, runInventory, service, support } from './inventory-fixture.ts'
+import { nobody, ops, service, support } from '#test/fixtures/subgraph.ts'
+import { type Running, runInventory } from './inventory-fixture.ts'
 
 let inventory: Running
 beforeAll(async () => {
@@ -37,8 +38,7 @@ it('SKUs are listed in ascending order, page by page', async () => {
 })
 
 it('SKUs are listed for services only, 1 to 10,000 at a time', async () => {
-  const codes = async (...asked: Parameters<Running['request']>) =>
-    (await inventory.request(...asked)).errors.map(({ extensions }) => extensions.code)
+  const codes = async (...asked: Parameters<Running['request']>) => (await inventory.request(...asked)).codes
   expect(await codes(support, SKUS)).toEqual(['FORBIDDEN'])
   expect(await codes(nobody, SKUS)).toEqual(['UNAUTHENTICATED'])
   for (const variables of [{ first: 0 }, { first: 10_001 }, { after: 'no sku' }])

@@ -8,15 +8,8 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
-import {
-  type Caller,
-  freshDatabases,
-  nobody,
-  orders,
-  type Running,
-  runPayment,
-  support,
-} from './payment-fixture.ts'
+import { type Caller, freshDatabases, nobody, service as orders, support } from '#test/fixtures/subgraph.ts'
+import { type Running, runPayment } from './payment-fixture.ts'
 
 let payment: Running
 const customerId = newId('customer')

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId, siblingId } from '#platform/domain/ids.ts'
-import { type Caller, nobody, orders, type Running, runPayment, support } from '../payment-fixture.ts'
+import { type Caller, nobody, service as orders, support } from '#test/fixtures/subgraph.ts'
+import { type Running, runPayment } from '../payment-fixture.ts'
 
 let payment: Running
 const ops: Caller = { role: 'ops', subject: 'olga' }
