@@ -2,7 +2,14 @@
 import type { Change, Scope } from '#bff/order-feed/change.ts'
 import { type FeedLimits, openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
-import { type Buyer, buyer, createInMemoryBus, followInMemory, type TestOrder } from './in-memory-bus.ts'
+import {
+  type Buyer,
+  buyer,
+  createInMemoryBus,
+  followInMemory,
+  publishAbout,
+  type TestOrder,
+} from './in-memory-bus.ts'
 
 export const ALL: Scope = { all: true }
 export const ZOE = buyer('cus_zoe')
@@ -44,12 +51,18 @@ export function openFeed({
   })
   const watch = (scope: Scope, after?: string, present: () => Promise<TestOrder[]> = async () => []) =>
     feed.watch({ scope, after, present })
+  /** Publishes an event of the order, and has everything heard. */
+  const happen = (topic: Parameters<typeof bus.publish>[0], one: Buyer) => {
+    publishAbout(bus, topic, one)
+    follower.hearAll()
+  }
   return {
     bus,
     follower,
     feed,
     reads,
     watch,
+    happen,
     recording,
     [Symbol.asyncDispose]: () => feed[Symbol.asyncDispose](),
   }
@@ -58,7 +71,7 @@ export function openFeed({
 export const orderOf = ({ id, customer }: Buyer, events = 1): TestOrder => ({ id, customer, events })
 export const answering = (id: string) => orderOf(id === ZOE.id ? ZOE : MAX)
 
-export async function next(stream: AsyncIterator<Change<TestOrder>>): Promise<Change<TestOrder>> {
+export async function next<Order>(stream: AsyncIterator<Change<Order>>): Promise<Change<Order>> {
   const result = await stream.next()
   if (result.done) throw new Error('the stream has ended')
   return result.value

@@ -26,16 +26,14 @@ describe('a cursor is', () => {
     const ahead = await setup.watch(ALL, encodeCursor(ALL, { orders: 1 }))
     const change = next(ahead)
     await turn()
-    publishAbout(setup.bus, 'orders', ZOE)
-    setup.follower.hearAll()
+    setup.happen('orders', ZOE)
     expect(idsOf(await change)).toEqual(['orders-2'])
   })
 
   test('accepted while other subscribers get more', async () => {
     await using setup = openFeed()
     const other = await started(await setup.watch({ order: ZOE.id }))
-    publishAbout(setup.bus, 'shipping', MAX)
-    setup.follower.hearAll()
+    setup.happen('shipping', MAX)
     const scope = { customer: ZOE.customer }
     const resumed = next(await setup.watch(scope, encodeCursor(scope, {})))
     await turn() // it has to be read whose order that was
@@ -139,8 +137,7 @@ describe('a subscriber to a quiet order while many others change', () => {
     rush(setup)
     for (let count = 0; count < 300; count++) {
       const change = next(quick)
-      publishAbout(setup.bus, 'orders', ZOE)
-      setup.follower.hearAll()
+      setup.happen('orders', ZOE)
       await change
     }
     const missed = [await next(slow), await next(slow)]
@@ -167,8 +164,7 @@ describe('a subscriber to a quiet order while many others change', () => {
     for (let count = 0; count < 500; count++) setup.bus.publish('inventory', {})
     setup.follower.skip()
     expect(await change).toMatchObject({ kind: 'RESTARTED', orders: [orderOf(ZOE)] })
-    publishAbout(setup.bus, 'orders', ZOE)
-    setup.follower.hearAll()
+    setup.happen('orders', ZOE)
     expect(await next(stream)).toMatchObject({ kind: 'CHANGED', events: [{ id: 'orders-1' }] })
   })
 

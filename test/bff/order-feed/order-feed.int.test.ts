@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { createBusFollower, ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
-import type { Change, OrderEvent, Scope } from '#bff/order-feed/change.ts'
+import type { OrderEvent, Scope } from '#bff/order-feed/change.ts'
 import { type FeedLimits, type OrderFeed, openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
@@ -9,6 +9,7 @@ import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
 import type { RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
+import { next } from './feed-fixture.ts'
 
 type Order = { readonly id: string; readonly customer: string }
 type Process = { readonly feed: OrderFeed<Order>; [Symbol.asyncDispose](): Promise<void> }
@@ -69,12 +70,6 @@ function eventOf(topic: string, { id }: Order, position: number): RecordedEvent 
     meta: {},
     recordedAt: new Date().toISOString(),
   }
-}
-
-async function next(stream: AsyncIterator<Change<Order>>): Promise<Change<Order>> {
-  const result = await stream.next()
-  if (result.done) throw new Error('the stream has ended')
-  return result.value
 }
 
 test('subscribers of two processes, disconnected at random while orders change, get each event exactly once and in order', async () => {

@@ -9,8 +9,7 @@ describe('an order feed', () => {
   test('begins with the present state, read after it started to listen', async () => {
     await using setup = openFeed({ answering })
     const stream = await setup.watch({ order: ZOE.id }, undefined, async () => {
-      publishAbout(setup.bus, 'orders', ZOE)
-      setup.follower.hearAll()
+      setup.happen('orders', ZOE)
       return [orderOf(ZOE)]
     })
     expect(await next(stream)).toMatchObject({ kind: 'PRESENT', events: [], orders: [orderOf(ZOE)] })
@@ -73,8 +72,7 @@ describe('an order feed', () => {
     const seen: Change<TestOrder>[] = []
     for (events = 1; events <= 4; events++) {
       const change = next(quick)
-      publishAbout(setup.bus, 'orders', ZOE)
-      setup.follower.hearAll()
+      setup.happen('orders', ZOE)
       seen.push(await change)
     }
     const missed = await next(slow)
@@ -97,8 +95,7 @@ describe('an order feed', () => {
     for (const rounds of [1, 3]) {
       for (let round = 0; round < rounds; round++) {
         const change = next(first)
-        publishAbout(setup.bus, 'orders', ZOE)
-        setup.follower.hearAll()
+        setup.happen('orders', ZOE)
         await change
       }
       const late = await Promise.all(busy.map(next))
@@ -114,8 +111,7 @@ describe('an order feed', () => {
     const busy = await started(await setup.watch(ALL))
     for (const streams of [[quick, busy], [quick]]) {
       const changes = Promise.all(streams.map(next))
-      publishAbout(setup.bus, 'orders', ZOE)
-      setup.follower.hearAll()
+      setup.happen('orders', ZOE)
       await changes
     }
     expect(idsOf(await next(slow))).toEqual(['orders-1', 'orders-2'])
@@ -158,13 +154,11 @@ describe('an order feed', () => {
       void (async () => {
         for (;;) received.push(...idsOf(await next(stream)))
       })().catch(() => {}) // the stream ends with the feed
-      publishAbout(setup.bus, 'shipping', ZOE)
-      setup.follower.hearAll()
+      setup.happen('shipping', ZOE)
       await turn()
       setup.reads[0]?.answer(orderOf(ZOE))
       for (let passed = 0; passed < moment; passed++) await Promise.resolve()
-      publishAbout(setup.bus, 'orders', ZOE)
-      setup.follower.hearAll()
+      setup.happen('orders', ZOE)
       await turn()
       setup.reads[1]?.answer(orderOf(ZOE))
       await turn()
@@ -223,13 +217,11 @@ describe('a subscriber', () => {
     await using setup = openFeed()
     const stream = await started(await setup.watch(ALL))
     const change = next(stream)
-    publishAbout(setup.bus, 'orders', ZOE)
-    setup.follower.hearAll()
+    setup.happen('orders', ZOE)
     await turn()
     setup.reads[0]?.answer(new Error('the gateway is away'))
     await setup.recording.seen('changed order could not be read, retrying')
-    publishAbout(setup.bus, 'orders', ZOE)
-    setup.follower.hearAll()
+    setup.happen('orders', ZOE)
     await expect.poll(() => setup.reads.length).toBe(2)
     setup.reads[1]?.answer(orderOf(ZOE, 1))
     await turn()
@@ -257,8 +249,7 @@ describe('a subscriber', () => {
     await using setup = openFeed({ answering })
     const list = await started(await setup.watch(ALL))
     const change = next(list)
-    publishAbout(setup.bus, 'orders', ZOE)
-    setup.follower.hearAll()
+    setup.happen('orders', ZOE)
     await change
     const scope = { order: ZOE.id }
     await next(await setup.watch(scope, encodeCursor(scope, {})))
