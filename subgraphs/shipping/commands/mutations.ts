@@ -1,13 +1,9 @@
 // Resolves the mutations of shipping: authorises the caller, checks the input, executes the command, maps the result.
-import { requireRole } from '#platform/auth/viewer.ts'
+import { type Role, requireRole } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { commandContext } from '#platform/subgraph/command-context.ts'
 import { checkId } from '#platform/subgraph/input.ts'
-import type {
-  MutationCancelShipmentArgs,
-  MutationCreateShipmentArgs,
-  MutationDispatchShipmentArgs,
-} from '#schema/generated/shipping.ts'
+import type { MutationCancelShipmentArgs, MutationCreateShipmentArgs } from '#schema/generated/shipping.ts'
 import { readShipment } from '#subgraphs/shipping/commands/input.ts'
 import {
   type CommandDependencies,
@@ -19,13 +15,8 @@ import {
 
 export function createMutations(dependencies: CommandDependencies) {
   return {
-    async dispatchShipment(_: unknown, { input }: MutationDispatchShipmentArgs, context: RequestContext) {
-      requireRole(context.viewer, 'ops')
-      const { idempotencyKey } = input
-      const body = checkId('shipmentId', 'shipment', input.shipmentId)
-      const command = commandContext(context, { mutation: 'dispatchShipment', idempotencyKey, body })
-      return toUnion(await dispatchShipment(dependencies, body, command), context)
-    },
+    dispatchShipment: shipmentMutation(dependencies, 'dispatchShipment', 'ops'),
+    cancelShipment: shipmentMutation(dependencies, 'cancelShipment', 'service'),
 
     async createShipment(_: unknown, { input }: MutationCreateShipmentArgs, context: RequestContext) {
       requireRole(context.viewer, 'service')
@@ -38,14 +29,18 @@ export function createMutations(dependencies: CommandDependencies) {
       if (refusal) return { __typename: 'CarrierRefused', code: 'CARRIER_REFUSED', message: refusal.message }
       return { ...union, __typename: 'ShipmentCreated' }
     },
+  }
+}
 
-    async cancelShipment(_: unknown, { input }: MutationCancelShipmentArgs, context: RequestContext) {
-      requireRole(context.viewer, 'service')
-      const { idempotencyKey } = input
-      const body = checkId('shipmentId', 'shipment', input.shipmentId)
-      const command = commandContext(context, { mutation: 'cancelShipment', idempotencyKey, body })
-      return toUnion(await cancelShipment(dependencies, body, command), context)
-    },
+const CHANGES = { cancelShipment, dispatchShipment }
+
+function shipmentMutation(dependencies: CommandDependencies, mutation: keyof typeof CHANGES, role: Role) {
+  return async (_: unknown, { input }: MutationCancelShipmentArgs, context: RequestContext) => {
+    requireRole(context.viewer, role)
+    const { idempotencyKey } = input
+    const body = checkId('shipmentId', 'shipment', input.shipmentId)
+    const command = commandContext(context, { mutation, idempotencyKey, body })
+    return toUnion(await CHANGES[mutation](dependencies, body, command), context)
   }
 }
 
