@@ -16,6 +16,7 @@ import { type OrdersConfig, startOrders } from '#subgraphs/orders/service.ts'
 import { startPayment } from '#subgraphs/payment/service.ts'
 import { startShipping } from '#subgraphs/shipping/service.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { followTopics } from '#test/subgraphs/shipping/shipping-fixture.ts'
 
 export const OPS: Viewer = { role: 'ops', subject: 'olga' }
@@ -133,12 +134,10 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
     { variables = {}, on = 'orders', consistency }: RequestOptions = {},
   ): Promise<GraphqlResponse> {
     const headers = {
-      'content-type': 'application/json',
       ...(viewer && { authorization: `Bearer ${await issuer.sign(viewer)}` }),
       ...(consistency && { 'waybill-consistency': consistency }),
     }
-    const body = JSON.stringify({ query, variables })
-    const response = await fetch(urls[on] ?? '', { method: 'POST', headers, body })
+    const response = await postJson(urls[on] ?? '', { query, variables }, headers)
     const { data, errors = [] } = (await response.json()) as {
       data?: Data
       errors?: { message: string; extensions: { code: string } }[]
@@ -153,11 +152,8 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
 
   async function notify(url: URL, notice: object): Promise<number> {
     const body = JSON.stringify(notice)
-    const headers = {
-      'content-type': 'application/json',
-      [SIGNATURE_HEADER]: signWebhook(webhookSecret, body, new Date()),
-    }
-    return (await fetch(url, { method: 'POST', headers, body })).status
+    const signed = { [SIGNATURE_HEADER]: signWebhook(webhookSecret, body, new Date()) }
+    return (await postJson(url.href, body, signed)).status
   }
 
   const open = opening.move()

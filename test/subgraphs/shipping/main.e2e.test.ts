@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { aShipment, followTopics, keyed, SERVICE, WEBHOOK_SECRET } from './shipping-fixture.ts'
 
 const MAIN = fileURLToPath(import.meta.resolve('#subgraphs/shipping/main.ts'))
@@ -36,11 +37,9 @@ test('a parcel booked before the process is killed is delivered after its restar
   }
   const first = start(env, open)
   const url = await listening(first.stdout)
-  const response = await fetch(`${url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${await issuer.sign(SERVICE)}` },
-    body: JSON.stringify({ query: CREATE, variables: keyed(aShipment()) }),
-  })
+  const authorization = `Bearer ${await issuer.sign(SERVICE)}`
+  const request = { query: CREATE, variables: keyed(aShipment()) }
+  const response = await postJson(`${url}/graphql`, request, { authorization })
   expect(await response.json()).toMatchObject({
     data: { createShipment: { shipment: { status: 'LABELLED' } } },
   })

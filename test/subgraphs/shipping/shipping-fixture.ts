@@ -12,6 +12,7 @@ import { createLogger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import { type ShippingConfig, startShipping } from '#subgraphs/shipping/service.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { aRequest, CUSTOMER_ID } from './domain/shipment-fixture.ts'
 
 export const SERVICE: Viewer = { role: 'service', subject: 'orders' }
@@ -83,22 +84,17 @@ export async function runShipping(overrides: Partial<ShippingConfig> = {}): Prom
     ...topic,
     async request<T>(viewer: Viewer | undefined, query: string, variables = {}, consistency?: string | null) {
       const headers = {
-        'content-type': 'application/json',
         ...(viewer && { authorization: `Bearer ${await issuer.sign(viewer)}` }),
         ...(consistency && { 'waybill-consistency': consistency }),
       }
-      const body = JSON.stringify({ query, variables })
-      const response = await fetch(`${service.url}/graphql`, { method: 'POST', headers, body })
+      const response = await postJson(`${service.url}/graphql`, { query, variables }, headers)
       const answer = (await response.json()) as Omit<GraphqlResponse<T>, 'consistency'>
       return { ...answer, consistency: response.headers.get('waybill-consistency') }
     },
     async notify(body, signature) {
       const text = JSON.stringify(body)
-      const headers = {
-        'content-type': 'application/json',
-        [SIGNATURE_HEADER]: signature ?? signWebhook(WEBHOOK_SECRET, text, new Date()),
-      }
-      const response = await fetch(`${service.url}/webhooks/carrier`, { method: 'POST', headers, body: text })
+      const signed = { [SIGNATURE_HEADER]: signature ?? signWebhook(WEBHOOK_SECRET, text, new Date()) }
+      const response = await postJson(`${service.url}/webhooks/carrier`, text, signed)
       const answer = await response.text()
       return { status: response.status, body: answer ? JSON.parse(answer) : undefined }
     },

@@ -1,7 +1,7 @@
 // Starts a small GraphQL endpoint over HTTP for tests of a client: a function gives the responses, and requests are kept.
-import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import { json } from 'node:stream/consumers'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 
 type Sent = {
   readonly variables: Readonly<Record<string, unknown>>
@@ -14,7 +14,7 @@ type Operation = { readonly variables: Readonly<Record<string, unknown>> }
 /** `answer` gives the `data` of one operation; what it throws becomes HTTP 500. */
 export async function standIn(answer: (variables: Operation['variables']) => object): Promise<StandIn> {
   const sent: Sent[] = []
-  const server = createServer(async (request, response) => {
+  const server = await serveHttp(async (request, response) => {
     const body = (await json(request)) as Operation | Operation[]
     const one = ({ variables }: Operation) => {
       sent.push({ variables, headers: request.headers })
@@ -27,14 +27,5 @@ export async function standIn(answer: (variables: Operation['variables']) => obj
       response.writeHead(500).end()
     }
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://127.0.0.1:${port}/graphql`,
-    sent,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
-    },
-  }
+  return { ...server, url: `${server.url}/graphql`, sent }
 }

@@ -1,10 +1,10 @@
 // Serves any Carrier over the HTTP API of carrier.http.ts, as an external carrier for tests.
-import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { verifyWebhook } from '#platform/webhooks/signature.ts'
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 
 type Answer = { readonly status: number; readonly body: unknown }
 
@@ -21,7 +21,7 @@ export async function serveCarrier(
   intercept: (call: number) => Answer | 'hang' | undefined = () => undefined,
 ): Promise<CarrierServer> {
   const calls: string[] = []
-  const server = createServer((request, response) => {
+  const server = await serveHttp((request, response) => {
     const number = calls.push(request.url ?? '')
     const intercepted = intercept(number)
     if (intercepted === 'hang') return
@@ -30,16 +30,7 @@ export async function serveCarrier(
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://127.0.0.1:${port}/v1`,
-    calls,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
-    },
-  }
+  return { ...server, url: `${server.url}/v1`, calls }
 }
 
 async function answer(request: IncomingMessage, carrier: Carrier, secret: string): Promise<Answer> {

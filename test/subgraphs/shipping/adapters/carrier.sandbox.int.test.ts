@@ -1,6 +1,4 @@
 // Tests the sandbox carrier on real PostgreSQL: the carrier contract, and the notices that it sends over HTTP.
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import pg from 'pg'
 import pino from 'pino'
@@ -10,6 +8,7 @@ import type { SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbo
 import { type CarrierNotice, deliverySchema, noticeSchema } from '#subgraphs/shipping/adapters/carrier.ts'
 import { openParcels } from '#subgraphs/shipping/adapters/sandbox-parcels.postgres.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 import { aBooking, CARRIER_SECRET, describeCarrier, openSandbox } from './carrier.contract.ts'
 
 let databaseUrl: string
@@ -42,7 +41,7 @@ async function openShop(
   const calls: CarrierNotice[][] = []
   const taken: CarrierNotice[] = []
   const watchers = new Set<() => void>()
-  const server = createServer(async (request, response) => {
+  const server = await serveHttp(async (request, response) => {
     const body = await text(request)
     verifyWebhook(CARRIER_SECRET, { headers: request.headers, rawBody: body }, new Date())
     const events = deliverySchema.parse(JSON.parse(body)).events.map(event => noticeSchema.parse(event))
@@ -51,13 +50,9 @@ async function openShop(
     response.writeHead(answer.status).end(answer.body ? JSON.stringify(answer.body) : undefined)
     for (const watcher of watchers) watcher()
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  undo.defer(async () => {
-    server.closeAllConnections()
-    await new Promise(resolve => server.close(resolve))
-  })
+  undo.use(server)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhooks/carrier`,
+    url: `${server.url}/webhooks/carrier`,
     calls,
     until: done =>
       new Promise(resolve => {
