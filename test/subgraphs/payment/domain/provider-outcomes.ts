@@ -55,6 +55,10 @@ export const GIVEN: Readonly<Record<Step, readonly PaymentEvent[]>> = {
   'void, late approval': LATE,
 }
 
+const TAKEN = ['TenderCaptured', 'PaymentCaptured'] as const
+const FREED = ['TenderVoided', 'PaymentVoided'] as const
+const KEPT = ['MovementRefused', 'PaymentVoided'] as const
+
 export const ROWS: readonly Row[] = [
   ...[
     row('authorise', 'approved', authorises(approved()), ['TenderAuthorised', 'PaymentAuthorised'], 'done'),
@@ -119,14 +123,8 @@ export const ROWS: readonly Row[] = [
     row('authorise again', 'nothing', undefined, [], 'waits'),
   ],
   ...[
-    row('capture', 'approved', captures(moved()), ['TenderCaptured', 'PaymentCaptured'], 'done'),
-    row(
-      'capture',
-      'approved, as asked',
-      captures(moved(6_000)),
-      ['TenderCaptured', 'PaymentCaptured'],
-      'done',
-    ),
+    row('capture', 'approved', captures(moved()), TAKEN, 'done'),
+    row('capture', 'approved, as asked', captures(moved(6_000)), TAKEN, 'done'),
     refused('capture', 'declined', captures(DECLINED), [], 'CAPTURE 60.00 card_declined'),
     refused('capture', 'declined, retryable', captures(BUSY), [], 'CAPTURE 60.00 try_again_later'),
     row('capture', 'authorisation_expired', EXPIRED, ['ReauthorisationRequested'], 'waits'),
@@ -170,13 +168,7 @@ export const ROWS: readonly Row[] = [
       entry: 'CAPTURE 60.00 card_declined',
     },
     {
-      ...row(
-        'capture',
-        'approved, while it is being void',
-        captures(moved()),
-        ['TenderCaptured', 'PaymentCaptured'],
-        'done',
-      ),
+      ...row('capture', 'approved, while it is being void', captures(moved()), TAKEN, 'done'),
       given: [...CAPTURING, voidRequested],
     },
     {
@@ -244,34 +236,16 @@ export const ROWS: readonly Row[] = [
     row('refund', 'nothing', undefined, [], 'waits'),
   ],
   ...[
-    row('void', 'done', voids(), ['TenderVoided', 'PaymentVoided'], 'done'),
-    row(
-      'void',
-      'authorisation_expired',
-      voids('authorisation_expired'),
-      ['TenderVoided', 'PaymentVoided'],
-      'done',
-    ),
-    row(
-      'void',
-      'authorisation_not_found',
-      voids('authorisation_not_found'),
-      ['TenderVoided', 'PaymentVoided'],
-      'done',
-    ),
-    row('void', 'already_voided', voids('already_voided'), ['TenderVoided', 'PaymentVoided'], 'done'),
+    row('void', 'done', voids(), FREED, 'done'),
+    row('void', 'authorisation_expired', voids('authorisation_expired'), FREED, 'done'),
+    row('void', 'authorisation_not_found', voids('authorisation_not_found'), FREED, 'done'),
+    row('void', 'already_voided', voids('already_voided'), FREED, 'done'),
     {
-      ...row(
-        'void',
-        'already_captured',
-        voids('already_captured'),
-        ['MovementRefused', 'PaymentVoided'],
-        'done',
-      ),
+      ...row('void', 'already_captured', voids('already_captured'), KEPT, 'done'),
       entry: 'VOID 100.00 already_captured',
     },
     {
-      ...row('void', 'declined', voids('declined'), ['MovementRefused', 'PaymentVoided'], 'done'),
+      ...row('void', 'declined', voids('declined'), KEPT, 'done'),
       entry: 'VOID 100.00 declined',
     },
     { ...row('void', 'done, a second time', voids(), [], 'done'), given: VOIDED },
