@@ -13,7 +13,6 @@ import type {
   MutationAuthorisePaymentArgs,
   MutationCapturePaymentArgs,
   MutationReauthoriseMovementArgs,
-  MutationRefundPaymentArgs,
   MutationRetryMovementArgs,
   MutationVoidPaymentArgs,
   MutationWriteOffMovementArgs,
@@ -49,19 +48,8 @@ function serviceMutations(payments: Payments) {
       return { __typename: 'PaymentAuthorisation', payment: paymentFields(payment, context.viewer), pending }
     },
 
-    async capturePayment(_: unknown, { input }: MutationCapturePaymentArgs, context: RequestContext) {
-      const command = serviceCommand('capturePayment', input, context)
-      const result = await payments.capture(readMovement(input), command)
-      context.consistency.reached('payment', result.position)
-      return 'refused' in result ? paymentRefused(result) : paymentMoved(result.payment, context)
-    },
-
-    async refundPayment(_: unknown, { input }: MutationRefundPaymentArgs, context: RequestContext) {
-      const command = serviceCommand('refundPayment', input, context)
-      const result = await payments.refund(readMovement(input), command)
-      context.consistency.reached('payment', result.position)
-      return 'refused' in result ? paymentRefused(result) : paymentMoved(result.payment, context)
-    },
+    capturePayment: moveMutation(payments, 'capture'),
+    refundPayment: moveMutation(payments, 'refund'),
 
     async voidPayment(_: unknown, { input }: MutationVoidPaymentArgs, context: RequestContext) {
       const command = serviceCommand('voidPayment', input, context)
@@ -69,6 +57,15 @@ function serviceMutations(payments: Payments) {
       context.consistency.reached('payment', position)
       return paymentMoved(payment, context)
     },
+  }
+}
+
+function moveMutation(payments: Payments, kind: 'capture' | 'refund') {
+  return async (_: unknown, { input }: MutationCapturePaymentArgs, context: RequestContext) => {
+    const command = serviceCommand(`${kind}Payment`, input, context)
+    const result = await payments[kind](readMovement(input), command)
+    context.consistency.reached('payment', result.position)
+    return 'refused' in result ? paymentRefused(result) : paymentMoved(result.payment, context)
   }
 }
 
