@@ -1,24 +1,14 @@
 // The resolver map of the mobile graph, put together from its parts.
 import type { OrderFeed } from '#bff/order-feed/order-feed.ts'
 import type { Pages } from '#bff/pages/pages.ts'
-import { type DateResolvers, dates } from '#bff-mobile/resolvers/dates.ts'
+import { dates } from '#bff-mobile/resolvers/dates.ts'
 import { mutations } from '#bff-mobile/resolvers/mutations.ts'
 import { orderQueries } from '#bff-mobile/resolvers/orders.ts'
 import { productQueries } from '#bff-mobile/resolvers/products.ts'
 import { type Order, subscriptions } from '#bff-mobile/resolvers/subscriptions.ts'
-import type {
-  MutationResolvers,
-  QueryResolvers,
-  SubscriptionResolvers,
-} from '#schema/generated/bff-mobile.ts'
+import type { Resolvers } from '#schema/generated/bff-mobile.ts'
 
-type MobileResolvers = DateResolvers & {
-  readonly Query: QueryResolvers
-  readonly Mutation: MutationResolvers
-  readonly Subscription: SubscriptionResolvers
-}
-
-export function createResolvers(pages: Pages, feed: OrderFeed<Order>): MobileResolvers {
+export function createResolvers(pages: Pages, feed: OrderFeed<Order>): Resolvers {
   return {
     ...dates,
     Query: { ...orderQueries(pages), ...productQueries(pages) },

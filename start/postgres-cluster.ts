@@ -2,7 +2,7 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, chown, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { arch, platform, tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
@@ -105,14 +105,21 @@ function fingerprint(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 12)
 }
 
-/** Returns the password of the cluster's account, created on first use by an atomic rename. */
-export async function clusterPassword(directory: string, owner: Owner | undefined): Promise<string> {
-  const file = path.join(directory, 'password')
+/** Returns the password of the cluster's account, created on first use. */
+export function clusterPassword(directory: string, owner: Owner | undefined): Promise<string> {
+  return secretIn(path.join(directory, 'password'), 24, owner)
+}
+
+/** Returns the secret in `file`, created once. Hard-linking makes the file appear complete or not at all. */
+export async function secretIn(file: string, bytes: number, owner?: Owner): Promise<string> {
   if (!existsSync(file)) {
     const partial = `${file}.${process.pid}`
-    await writeFile(partial, randomBytes(24).toString('hex'), { mode: 0o600 })
+    await writeFile(partial, randomBytes(bytes).toString('hex'), { mode: 0o600 })
     if (owner) await chown(partial, owner.uid, owner.gid)
-    await rename(partial, file)
+    await link(partial, file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+    await rm(partial)
   }
   return readFile(file, 'utf8')
 }

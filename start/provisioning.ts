@@ -1,14 +1,13 @@
 // Provides what the services need before they start: free ports, databases, a token issuer, webhook secrets.
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
-import process from 'node:process'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
+import { secretIn } from '#start/postgres-cluster.ts'
 import type { StartSettings } from '#start/settings.ts'
 import { type Deployment, portOf, SERVICE_NAMES } from '#start/topology.ts'
 
@@ -48,8 +47,8 @@ export async function provision(
   const [databaseUrls, issuer, payment, carrier] = await Promise.all([
     openDatabases(settings, { open, say }),
     openEmbeddedIssuer(authDirectory),
-    sandboxSecret(authDirectory, 'payment'),
-    sandboxSecret(authDirectory, 'carrier'),
+    secretIn(path.join(authDirectory, 'payment-webhook-secret'), 32),
+    secretIn(path.join(authDirectory, 'carrier-webhook-secret'), 32),
   ])
   return {
     host: settings.host,
@@ -80,18 +79,4 @@ async function openDatabases(
     named.map(async name => [name, await postgres.database(`waybill_${name}`)] as const),
   )
   return Object.fromEntries(urls) as Deployment['databaseUrls']
-}
-
-/** Returns a sandbox provider's webhook secret, created once. Hard-linking makes the file appear complete or not at all. */
-async function sandboxSecret(directory: string, name: string): Promise<string> {
-  const file = path.join(directory, `${name}-webhook-secret`)
-  if (!existsSync(file)) {
-    const partial = `${file}.${process.pid}`
-    await writeFile(partial, randomBytes(32).toString('hex'), { mode: 0o600 })
-    await link(partial, file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error
-    })
-    await rm(partial)
-  }
-  return readFile(file, 'utf8')
 }

@@ -1,20 +1,10 @@
 // Resolves the fields that are days: formats an instant in the time zone that the field's argument names.
 import { localizationOf } from '#bff-mobile/views/localization.ts'
 import { headlineText } from '#bff-mobile/views/order-view.ts'
-import type {
-  OrderCardResolvers,
-  OrderScreenResolvers,
-  ParcelResolvers,
-} from '#schema/generated/bff-mobile.ts'
-
-export type DateResolvers = {
-  readonly OrderCard: OrderCardResolvers
-  readonly OrderScreen: OrderScreenResolvers
-  readonly Parcel: ParcelResolvers
-}
+import type { Resolvers } from '#schema/generated/bff-mobile.ts'
 
 /** Every resolver throws CallerError BAD_USER_INPUT for an unknown time zone. */
-export const dates: DateResolvers = {
+export const dates: Pick<Resolvers, 'OrderCard' | 'OrderScreen' | 'Parcel'> = {
   OrderCard: {
     placed: ({ placedAt }, { timeZone }, context) => localizationOf(context).date(placedAt, timeZone),
   },

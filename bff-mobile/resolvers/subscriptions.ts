@@ -43,7 +43,16 @@ function cardOrder(order: CardPartsFragment): CardOrder {
 }
 
 export function subscriptions(pages: Pages, feed: OrderFeed<Order>): SubscriptionResolvers {
-  const watchOrder = createOrderWatch(pages, feed)
+  const watchOrder = (id: string, after: string | null | undefined, context: RequestContext) => {
+    const { subject } = requireViewer(context.viewer)
+    const scope = { order: checkOrderId(id) }
+    return feed.watch({
+      scope,
+      after: after == null ? undefined : liveCursor(after, scope, subject),
+      audience: AUDIENCE,
+      present: async () => [await requireOrder(pages, id, context)],
+    })
+  }
   return {
     orderChanges: {
       subscribe: (_root, { id, after }, context) => watchOrder(id, after, context),
@@ -74,19 +83,6 @@ export function subscriptions(pages: Pages, feed: OrderFeed<Order>): Subscriptio
       resolve: (change: Change<Order>, { id }: { readonly id: string }, context: RequestContext) =>
         screenIn(change, () => requireOrder(pages, id, context), context),
     },
-  }
-}
-
-function createOrderWatch(pages: Pages, feed: OrderFeed<Order>) {
-  return (id: string, after: string | null | undefined, context: RequestContext) => {
-    const { subject } = requireViewer(context.viewer)
-    const scope = { order: checkOrderId(id) }
-    return feed.watch({
-      scope,
-      after: after == null ? undefined : liveCursor(after, scope, subject),
-      audience: AUDIENCE,
-      present: async () => [await requireOrder(pages, id, context)],
-    })
   }
 }
 
