@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findServer } from '#start/postgres-server.ts'
 import { SEED_CUSTOMERS } from '#start/seed-data.ts'
 import { PORT_OFFSETS, SERVICE_NAMES } from '#start/topology.ts'
+import { runTool } from '#test/tools/run-tool.ts'
 import { ADDRESS } from '#testbed/shop-client.ts'
 import {
   freePortBase,
@@ -42,25 +41,15 @@ beforeAll(async () => {
 })
 afterAll(() => open.disposeAsync())
 
-type Outcome = { readonly code: number; readonly printed: string; readonly output: string }
-
-/** Runs one of the tools as npm would. */
-function runTool(
-  name: string,
-  args: readonly string[] = [],
-  env: Record<string, string> = {},
-): Promise<Outcome> {
-  const file = fileURLToPath(new URL(`../../tools/${name}.ts`, import.meta.url))
-  const options = { env: { ...process.env, DATA_DIR: dataDir, PORT_BASE: String(portBase), ...env } }
-  return new Promise(resolve => {
-    const child = execFile(process.execPath, [file, ...args], options, (_error, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? -1, printed: stdout.trim(), output: `${stdout}${stderr}`.trim() }),
-    )
-  })
+/** Runs one of the tools as npm would, for the instance under test. */
+async function run(name: string, args: readonly string[] = [], env: Record<string, string> = {}) {
+  const own = { DATA_DIR: dataDir, PORT_BASE: String(portBase), ...env }
+  const { code, stdout, stderr } = await runTool(`${name}.ts`, args, own)
+  return { code, printed: stdout.trim(), output: `${stdout}${stderr}`.trim() }
 }
 
 async function tokenOf(subject: string): Promise<string> {
-  return (await runTool('token', ['--role', 'customer', '--subject', subject])).printed
+  return (await run('token', ['--role', 'customer', '--subject', subject])).printed
 }
 
 async function ask(at: WaybillProcess, token: string, query: string, variables: object = {}) {
@@ -109,7 +98,7 @@ describe('an instance that runs', () => {
 
   test('makes tools/token.ts fail when tokens come from another issuer', async () => {
     const foreign = { AUTH_JWKS_URL: 'https://issuer.example/jwks.json' }
-    const { code, output } = await runTool('token', ['--role', 'ops', '--subject', 'ops'], foreign)
+    const { code, output } = await run('token', ['--role', 'ops', '--subject', 'ops'], foreign)
     expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('AUTH_JWKS_URL is set') })
   })
 
@@ -135,7 +124,7 @@ describe('an instance that runs', () => {
     const late = launchWaybill({ dataDir, portBase: await freePortBase() })
     expect(await late.ended).toBe(1)
     expect(late.lines.join('\n')).toContain('DATA_DIR_IN_USE')
-    const { code, output } = await runTool('reset', ['--yes'])
+    const { code, output } = await run('reset', ['--yes'])
     expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('DATA_DIR_IN_USE') })
     expect(await ordersOf(instance, await tokenOf(ada.id))).not.toEqual([])
   })
@@ -189,12 +178,12 @@ describe('an instance that ends', () => {
 
   test('is stopped and deleted by a reset', async () => {
     expect(await findServer(cluster())).toBeDefined()
-    const { code, output } = await runTool('reset', ['--yes'])
+    const { code, output } = await run('reset', ['--yes'])
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('Deleted the data') })
     expect(await findServer(cluster())).toBeUndefined()
     for (const name of ['postgres', 'auth', 'logs', 'seeded'])
       expect(existsSync(path.join(dataDir, name))).toBe(false)
-    expect((await runTool('reset', ['--yes'])).output).toContain('Nothing was changed: there is no data in')
+    expect((await run('reset', ['--yes'])).output).toContain('Nothing was changed: there is no data in')
   })
 })
 

@@ -1,21 +1,11 @@
-import { execFile } from 'node:child_process'
-import path from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { event, eventually, write } from '#test/platform/event-store/fixtures.ts'
+import { runTool } from '#test/tools/run-tool.ts'
 
-const TOOL = path.join(import.meta.dirname, '../../tools/dead-letters.ts')
-
-/** Runs the tool as a person does, with `DATABASE_URL` set. */
-async function tool(url: string, ...args: string[]): Promise<string> {
-  const run = promisify(execFile)(process.execPath, [TOOL, ...args], {
-    env: { ...process.env, DATABASE_URL: url },
-  })
-  const { stdout } = await run
-  return stdout.trim()
-}
+const run = (url: string, ...args: string[]) => runTool('dead-letters.ts', args, { DATABASE_URL: url })
+const tool = async (url: string, ...args: string[]) => (await run(url, ...args)).stdout.trim()
 
 test('parked events are listed with their reason, and replayed', async () => {
   const url = await freshDatabase()
@@ -30,7 +20,7 @@ test('parked events are listed with their reason, and replayed', async () => {
   })
   expect(await tool(url, 'list')).toBe('no dead letters')
   await store.append(write('order-1', 0, event('OrderPlaced'), event('OrderPaid')))
-  await consumer.reached(2, 10_000)
+  await consumer.reached(2, 20_000)
   const listed = await tool(url, 'list', 'views')
   expect(listed).toMatch(
     /^views {2}1 {2}order-1 v1 {2}OrderPlaced {2}parked \S+\n {4}failed 1 times: .*no such field/,
@@ -46,6 +36,9 @@ test.each([[[]], [['list', 'views', 'more']], [['replay']], [['replay', 'views',
   'invalid arguments are answered with the usage: %j',
   async args => {
     const url = await freshDatabase()
-    await expect(tool(url, ...args)).rejects.toThrow('npm run dead-letters')
+    expect(await run(url, ...args)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('npm run dead-letters'),
+    })
   },
 )

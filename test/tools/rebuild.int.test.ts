@@ -1,23 +1,15 @@
-import { execFile } from 'node:child_process'
-import path from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { startProjections } from '#platform/read-models/run-projections.ts'
 import { customersView, ordersView } from '#subgraphs/orders/queries/views.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { runTool } from '#test/tools/run-tool.ts'
 
-const TOOL = path.join(import.meta.dirname, '../../tools/rebuild.ts')
-
-/** Runs the tool as a person does, and returns its output on either stream. */
+/** Returns what the tool prints on either stream. */
 async function tool(url: string, ...args: string[]): Promise<string> {
-  const env = { ...process.env, DATABASE_URL: url }
-  const run = promisify(execFile)(process.execPath, [TOOL, ...args], { env })
-  return run.then(
-    ({ stdout }) => stdout,
-    (failed: { stderr: string }) => failed.stderr,
-  )
+  const { stdout, stderr } = await runTool('rebuild.ts', args, { DATABASE_URL: url })
+  return stdout || stderr
 }
 
 test('a corrupted view is rebuilt while its service runs', async () => {
@@ -28,7 +20,7 @@ test('a corrupted view is rebuilt while its service runs', async () => {
   const data = { customerId: 'cus_1', name: 'Zoë', email: 'zoe@example.org', at: '2026-01-01T00:00:00.000Z' }
   const events = [{ type: 'CustomerRegistered', data }]
   await store.append({ writes: [{ stream: 'customer-cus_1', expected: 0, events }] })
-  await projections.reached(1, 5_000)
+  await projections.reached(1, 20_000)
   const customers = projections.collection(customersView)
   const right = await customers.get('cus_1')
   await customers.write([{ id: 'cus_1', doc: null, position: 99 }])
@@ -42,7 +34,7 @@ test('a corrupted view is rebuilt while its service runs', async () => {
 
   const renamed = [{ type: 'CustomerChanged', data: { ...data, name: 'Zoé' } }]
   await store.append({ writes: [{ stream: 'customer-cus_1', expected: 1, events: renamed }] })
-  expect(await projections.reached(2, 10_000)).toBe(true)
+  expect(await projections.reached(2, 20_000)).toBe(true)
   expect(await customers.get('cus_1')).toMatchObject({ name: 'Zoé' })
 })
 

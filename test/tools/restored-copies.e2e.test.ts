@@ -1,31 +1,18 @@
 // Restores databases of different moments next to one another, and checks what the reconciler reports.
-import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { SUBGRAPHS } from '#platform/subgraph/names.ts'
-import { ROOT } from '#test/docs/pages.ts'
 import { queryDatabase } from '#test/fixtures/databases.ts'
+import { runTool } from '#test/tools/run-tool.ts'
 import { databaseOf, freePortBase, openDataDir, startWaybill } from '#testbed/waybill-process.ts'
 
-type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string }
 type Variables = Readonly<Record<string, string>>
 
-function run(tool: string, args: readonly string[], env: Variables): Promise<Ended> {
-  return new Promise(resolve => {
-    const child = execFile(
-      process.execPath,
-      [path.join(ROOT, 'tools', tool), ...args],
-      { cwd: ROOT, env: { ...process.env, ...env } },
-      (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
-    )
-  })
-}
-
 const importNorthwind = (env: Variables) =>
-  run('import/main.ts', ['test/tools/import/northwind', '--mapping', 'northwind'], env)
+  runTool('import/main.ts', ['test/tools/import/northwind', '--mapping', 'northwind'], env)
 const reconcile = (env: Variables, ...args: string[]) =>
-  run('reconcile/main.ts', ['--settle', '1', ...args], env)
+  runTool('reconcile/main.ts', ['--settle', '1', ...args], env)
 
 /** Copies the database as it is now. No service may be connected to it. */
 async function copyDatabase(url: string, name: string): Promise<string> {

@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { newId } from '#platform/domain/ids.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
+import { runTool } from '#test/tools/run-tool.ts'
 import { developmentToken } from '#tools/token.ts'
 
 async function startedOnce() {
@@ -20,11 +18,8 @@ describe('the token tool', () => {
   it('prints a token that the services accept', async () => {
     await using setup = await startedOnce()
     const subject = newId('customer')
-    const program = fileURLToPath(new URL('../../tools/token.ts', import.meta.url))
-    const args = [program, '--role', 'customer', '--subject', subject]
-    const { stdout } = await promisify(execFile)(process.execPath, args, {
-      env: { ...process.env, ...setup.env },
-    })
+    const args = ['--role', 'customer', '--subject', subject]
+    const { stdout } = await runTool('token.ts', args, setup.env)
     expect(await setup.verifier.verify(stdout.trim())).toEqual({ role: 'customer', subject })
   })
 
