@@ -1,15 +1,8 @@
 // A small graph served for real over HTTP and WebSocket, with tokens of a fresh issuer.
 import { makeExecutableSchema } from '@graphql-tools/schema'
-import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { createVerifier } from '#platform/auth/verifier.ts'
-import type { Role } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import { type GraphqlOptions, mountGraphql } from '#platform/graphql/endpoint/endpoint.ts'
-import { type LiveOptions, mountLiveGraphql } from '#platform/graphql/live-server/live-server.ts'
-import { createHttpServer } from '#platform/http/server.ts'
-import { temporaryFolder } from '../auth/temporary-folder.ts'
-import { recordingLogger } from '../telemetry/recording-logger.ts'
+import { type ServeOptions, serveSchema } from './served-schema.ts'
 
 const typeDefs = `
   type Query {
@@ -86,36 +79,6 @@ function silence() {
   return { next: () => promise, return: end, throw: end, [Symbol.asyncIterator]: () => silence() }
 }
 
-type Options = Partial<GraphqlOptions> & { readonly live?: Partial<LiveOptions> }
-
-export async function serveGraph({ live, ...options }: Options = {}) {
-  const folder = await temporaryFolder()
-  const issuer = await openEmbeddedIssuer(folder.path)
-  const recording = recordingLogger()
-  const http = createHttpServer({ name: 'orders', logger: recording.logger })
-  const schema = makeExecutableSchema({ typeDefs, resolvers })
-  const base = { schema, verifier: createVerifier(issuer), development: false }
-  const endpoint = await mountGraphql(http, { batchesFrom: 'everybody', ...base, ...options })
-  mountLiveGraphql(http, { ...base, ...live })
-  const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
-  const token = (role: Role, subject: string, ttlSeconds = 600) => issuer.sign({ role, subject, ttlSeconds })
-
-  return {
-    url: `${url}/graphql`,
-    liveUrl: `${url.replace('http', 'ws')}/graphql`,
-    http,
-    token,
-    ...recording,
-    post: (body: unknown, headers: Record<string, string> = {}) =>
-      fetch(`${url}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(body),
-      }),
-    async [Symbol.asyncDispose]() {
-      await http[Symbol.asyncDispose]()
-      await endpoint[Symbol.asyncDispose]()
-      await folder[Symbol.asyncDispose]()
-    },
-  }
+export function serveGraph(options: ServeOptions = {}) {
+  return serveSchema('orders', makeExecutableSchema({ typeDefs, resolvers }), options)
 }

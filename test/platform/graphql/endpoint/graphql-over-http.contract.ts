@@ -7,13 +7,8 @@ import { type GraphQLSchema, parse } from 'graphql'
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { createVerifier } from '#platform/auth/verifier.ts'
-import { mountGraphql } from '#platform/graphql/endpoint/endpoint.ts'
-import { mountLiveGraphql } from '#platform/graphql/live-server/live-server.ts'
-import { createHttpServer } from '#platform/http/server.ts'
-import { temporaryFolder } from '../../auth/temporary-folder.ts'
-import { type Recording, recordingLogger } from '../../telemetry/recording-logger.ts'
+import type { Recording } from '../../telemetry/recording-logger.ts'
+import { serveSchema } from '../served-schema.ts'
 
 /** Neither mutations nor subscriptions. */
 export const NUMBERS_SDL = 'type Query { n: Int, twice(x: Int!): Int }'
@@ -26,18 +21,8 @@ export const numbersSubgraph = () => buildSubgraphSchema({ typeDefs: parse(NUMBE
 
 /** Serves `schema` as a BFF or a subgraph does. */
 export async function serveNumbers(schema: GraphQLSchema): Promise<Served> {
-  await using open = new AsyncDisposableStack()
-  const folder = open.use(await temporaryFolder())
-  const verifier = createVerifier(await openEmbeddedIssuer(folder.path))
-  const { logger, entries } = recordingLogger()
-  const http = createHttpServer({ name: 'numbers', logger })
-  const options = { schema, verifier, development: false }
-  open.use(await mountGraphql(http, options))
-  mountLiveGraphql(http, options)
-  open.use(http)
-  const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
-  const running = open.move()
-  return { url, entries, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  const served = await serveSchema('numbers', schema, { batchesFrom: 'services' })
+  return { ...served, url: served.root }
 }
 
 const JSON_TYPE = 'application/json'

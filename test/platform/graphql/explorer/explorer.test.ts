@@ -46,7 +46,7 @@ it('each file is served with the right media type, and with 304 to a client that
   const files = [...page.matchAll(/"(\/graphiql\/[\w.-]+)"/g)].map(match => match[1] ?? '')
   expect(files).toHaveLength(7)
   for (const file of files) {
-    const answer = await fetch(`${graph.url}${file}`)
+    const answer = await fetch(`${graph.root}${file}`)
     expect(answer.headers.get('content-type')).toContain(
       file.endsWith('.css') ? 'text/css' : 'text/javascript',
     )
@@ -54,7 +54,7 @@ it('each file is served with the right media type, and with 304 to a client that
     const text = await answer.text()
     expect(text).not.toContain('sourceMappingURL')
     const etag = answer.headers.get('etag') ?? ''
-    expect((await fetch(`${graph.url}${file}`, { headers: { 'if-none-match': etag } })).status).toBe(304)
+    expect((await fetch(`${graph.root}${file}`, { headers: { 'if-none-match': etag } })).status).toBe(304)
   }
 })
 

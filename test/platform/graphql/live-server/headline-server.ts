@@ -3,15 +3,11 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { WebSocket } from 'ws'
-import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { createVerifier } from '#platform/auth/verifier.ts'
 import type { Role } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
-import { type LiveOptions, mountLiveGraphql } from '#platform/graphql/live-server/live-server.ts'
-import { createHttpServer } from '#platform/http/server.ts'
-import { temporaryFolder } from '../../auth/temporary-folder.ts'
-import { recordingLogger } from '../../telemetry/recording-logger.ts'
+import type { LiveOptions } from '#platform/graphql/live-server/live-server.ts'
+import { serveSchema } from '../served-schema.ts'
 import { createHeadlineFeed, type Headline } from './headline-feed.ts'
 
 const typeDefs = `
@@ -35,39 +31,27 @@ async function* breakAfterOne() {
 }
 
 /** `executions` counts how often a headline was executed. */
-export async function serveLive(options: Partial<LiveOptions> = {}) {
-  const folder = await temporaryFolder()
-  const issuer = await openEmbeddedIssuer(folder.path)
-  const recording = recordingLogger()
+export async function serveLive(live: Partial<LiveOptions> = {}) {
   const feed = createHeadlineFeed()
   const count = { executions: 0 }
-  const schema = makeExecutableSchema<RequestContext>({ typeDefs, resolvers: resolversOf(feed, count) })
-  const http = createHttpServer({ name: 'live', logger: recording.logger })
-  mountLiveGraphql(http, { schema, verifier: createVerifier(issuer), development: false, ...options })
   const sockets = new Set<Socket>()
-  http.app.server.on('connection', socket => {
+  const schema = makeExecutableSchema<RequestContext>({ typeDefs, resolvers: resolversOf(feed, count) })
+  const served = await serveSchema('live', schema, { live })
+  served.http.app.server.on('connection', socket => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
-  const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
   const token = (subject: string, { role = 'customer' as Role, ttlSeconds = 600 } = {}) =>
-    issuer.sign({ role, subject, ttlSeconds })
+    served.token(role, subject, ttlSeconds)
   return {
-    ...recording,
+    ...served,
     feed,
     count,
-    http,
     /** The server's ends of all connections. */
     sockets,
-    url: `${url.replace('http', 'ws')}/graphql`,
-    streamUrl: `${url}/graphql/stream`,
-    metrics: async () => (await fetch(`${url}/metrics`)).text(),
+    url: served.liveUrl,
     token,
     bearer: async (...of: Parameters<typeof token>) => ({ authorization: `Bearer ${await token(...of)}` }),
-    async [Symbol.asyncDispose]() {
-      await http[Symbol.asyncDispose]()
-      await folder[Symbol.asyncDispose]()
-    },
   }
 }
 

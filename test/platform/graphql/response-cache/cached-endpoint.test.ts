@@ -1,15 +1,9 @@
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { describe, expect, it } from 'vitest'
-import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { createVerifier } from '#platform/auth/verifier.ts'
-import type { Role } from '#platform/auth/viewer.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import { type GraphqlOptions, mountGraphql } from '#platform/graphql/endpoint/endpoint.ts'
-import { createHttpServer } from '#platform/http/server.ts'
-import { temporaryFolder } from '../../auth/temporary-folder.ts'
-import { recordingLogger } from '../../telemetry/recording-logger.ts'
+import { type ServeOptions, serveSchema } from '../served-schema.ts'
 
 const typeDefs = `
   type Query {
@@ -27,10 +21,7 @@ const typeDefs = `
 type OwnLease = { at: PositionVector; current: boolean; freshUntil: number }
 
 /** A graph whose `page` stands on a lease; how often it was really read is counted. */
-async function servePages(options: Partial<GraphqlOptions> = {}) {
-  const folder = await temporaryFolder()
-  const issuer = await openEmbeddedIssuer(folder.path)
-  const { logger } = recordingLogger()
+async function servePages(options: ServeOptions = {}) {
   const state = { reads: 0, position: 5, leases: [] as OwnLease[] }
   /** Says how many reads there were with this one. */
   const lease = ({ sources }: RequestContext) => {
@@ -63,41 +54,20 @@ async function servePages(options: Partial<GraphqlOptions> = {}) {
     typeDefs,
     resolvers: { Query: { page, me, language, past, fresh, failing, late }, Mutation: { place } },
   })
-  const http = createHttpServer({ name: 'pages', logger })
-  const endpoint = await mountGraphql(http, {
-    schema,
-    verifier: createVerifier(issuer),
-    development: false,
-    batchesFrom: 'everybody',
+  const served = await serveSchema('pages', schema, {
     responseCache: {
       required: (_viewer, header) => header,
       serves: ({ current, at }, required) => current && (at.orders ?? 0) >= (required.orders ?? 0),
     },
     ...options,
   })
-  const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
-  const token = (role: Role, subject: string, ttlSeconds = 600) => issuer.sign({ role, subject, ttlSeconds })
-
   return {
-    url: `${url}/graphql`,
+    ...served,
     state,
-    token,
-    post: (body: unknown, headers: Record<string, string> = {}) =>
-      fetch(`${url}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: typeof body === 'string' ? body : JSON.stringify(body),
-      }),
     get: (query: string, headers: Record<string, string> = {}) =>
-      fetch(`${url}/graphql?query=${encodeURIComponent(query)}`, {
+      fetch(`${served.url}?query=${encodeURIComponent(query)}`, {
         headers: { 'apollo-require-preflight': '1', ...headers },
       }),
-    metrics: async () => (await fetch(`${url}/metrics`)).text(),
-    async [Symbol.asyncDispose]() {
-      await http[Symbol.asyncDispose]()
-      await endpoint[Symbol.asyncDispose]()
-      await folder[Symbol.asyncDispose]()
-    },
   }
 }
 
