@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test, vi } from 'vitest'
@@ -12,6 +11,7 @@ import { openCache } from '#platform/cache/open.ts'
 import { openLiveSettings } from '#platform/config/live-settings.ts'
 import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
@@ -30,15 +30,11 @@ const profile: Page<Shown, { readonly id: string }> = {
 /** A gateway that counts its requests. */
 async function startGateway() {
   const state = { requests: 0 }
-  const server = createServer((request, response) => {
+  const server = await serveHttp((request, response) => {
     state.requests += 1
     request.resume().on('end', () => response.end('{"data":{"customer":{"id":"cus_1"}}}'))
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
-  const stop = async () => void server.close()
-  return { state, url: `http://127.0.0.1:${port}/graphql`, [Symbol.asyncDispose]: stop }
+  return { ...server, state, url: `${server.url}/graphql` }
 }
 
 test('pages that are loaded after a change are cached for as long as the live settings say', async () => {

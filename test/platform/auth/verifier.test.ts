@@ -1,11 +1,11 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { CompactSign, generateKeyPair, importJWK, SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 async function setUp() {
@@ -150,15 +150,10 @@ describe('a verifier', () => {
   it('also takes a key set from a URL', async () => {
     await using setup = await setUp()
     const keys = await readFile(fileURLToPath(setup.issuer.jwks), 'utf8')
-    const server = createServer((_request, response) => response.end(keys)).listen(0, '127.0.0.1')
-    await new Promise(resolve => server.once('listening', resolve))
-    const address = server.address()
-    const port = typeof address === 'object' && address ? address.port : 0
-    const verifier = createVerifier({ ...setup.issuer, jwks: new URL(`http://127.0.0.1:${port}/jwks`) })
+    await using server = await serveHttp((_request, response) => response.end(keys))
+    const verifier = createVerifier({ ...setup.issuer, jwks: new URL(`${server.url}/jwks`) })
     const token = await setup.issuer.sign({ role: 'ops', subject: 'o' })
     expect(await verifier.verify(token)).toEqual({ subject: 'o', role: 'ops' })
-    server.close()
-    server.closeAllConnections()
   })
 })
 

@@ -6,6 +6,7 @@ import type { Role } from '#platform/auth/viewer.ts'
 import { type GraphqlOptions, mountGraphql } from '#platform/graphql/endpoint/endpoint.ts'
 import { type LiveOptions, mountLiveGraphql } from '#platform/graphql/live-server/live-server.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
+import { postJson } from '#test/fixtures/http-server.ts'
 import { temporaryFolder } from '../auth/temporary-folder.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
 
@@ -43,12 +44,7 @@ export async function serveSchema(
     liveUrl: `${url.replace('http', 'ws')}/graphql`,
     streamUrl: `${url}/graphql/stream`,
     token: (role: Role, subject: string, ttlSeconds = 600) => issuer.sign({ role, subject, ttlSeconds }),
-    post: (body: unknown, headers: Record<string, string> = {}) =>
-      fetch(`${url}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: typeof body === 'string' ? body : JSON.stringify(body),
-      }),
+    post: (body: unknown, headers?: Record<string, string>) => postJson(`${url}/graphql`, body, headers),
     metrics: async () => (await fetch(`${url}/metrics`)).text(),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }

@@ -1,7 +1,8 @@
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { createGraphqlClient, failureOf, type GraphqlClientOptions } from '#platform/graphql/client/client.ts'
 import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 import { serveGraph } from '../graph-server.ts'
 
 type Received = { readonly headers: IncomingHttpHeaders; readonly body: unknown }
@@ -16,19 +17,12 @@ function clientOf(url: string, options: Partial<GraphqlClientOptions> = {}) {
 /** Notes what comes in, and answers with `answer`. */
 async function stub(answer: (response: ServerResponse, received: Received[]) => void) {
   const received: Received[] = []
-  const server = createServer(async (request, response) => {
+  const server = await serveHttp(async (request, response) => {
     const chunks = await request.toArray()
     received.push({ headers: request.headers, body: JSON.parse(Buffer.concat(chunks).toString()) })
     answer(response, received)
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
-  const dispose = async () => {
-    server.closeAllConnections()
-    await new Promise(resolve => server.close(resolve))
-  }
-  return { url: `http://127.0.0.1:${port}/graphql`, received, [Symbol.asyncDispose]: dispose }
+  return { ...server, url: `${server.url}/graphql`, received }
 }
 
 const twice = (x: number) => ({

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createClient as createSseClient } from 'graphql-sse'
@@ -13,6 +12,7 @@ import {
   type PersistedOptions,
   readManifest,
 } from '#platform/graphql/endpoint/persisted-operations.ts'
+import { temporaryFolder } from '../../auth/temporary-folder.ts'
 import { serveGraph } from '../graph-server.ts'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -59,8 +59,8 @@ describe('a manifest', () => {
   })
 
   it('is refused when it is malformed, or when an id does not match its body', async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'waybill-manifest-'))
-    const file = pathToFileURL(path.join(folder, 'manifest.json'))
+    await using folder = await temporaryFolder()
+    const file = pathToFileURL(path.join(folder.path, 'manifest.json'))
     const good = manifestOf(TWICE)
     const bad = { ...good, operations: good.operations.map(one => ({ ...one, body: '{ me }' })) }
     for (const content of ['not JSON', '{}', JSON.stringify({ ...good, version: 2 }), JSON.stringify(bad)]) {
@@ -69,7 +69,6 @@ describe('a manifest', () => {
     }
     await writeFile(file, JSON.stringify(good))
     expect(await readManifest(file)).toEqual(good)
-    await rm(folder, { recursive: true })
   })
 })
 
@@ -164,41 +163,34 @@ describe('where only persisted operations may run', () => {
 })
 
 describe('a live connection', () => {
-  async function collect(subscribe: (take: (item: unknown) => void, end: () => void) => void) {
+  type LiveClient = {
+    subscribe(
+      payload: { query: string },
+      sink: { next(item: unknown): void; error(error: unknown): void; complete(): void },
+    ): unknown
+    dispose(): unknown
+  }
+
+  /** Returns what the operation yields, and the error that ends it. */
+  async function collect(client: LiveClient, payload: { query: string }): Promise<unknown[]> {
     const taken: unknown[] = []
-    await new Promise<void>(resolve => subscribe(item => taken.push(item), resolve))
+    const ended = Promise.withResolvers<void>()
+    const error = (thrown: unknown) => {
+      taken.push(thrown)
+      ended.resolve()
+    }
+    client.subscribe(payload, { next: item => taken.push(item), error, complete: ended.resolve })
+    await ended.promise
+    await client.dispose()
     return taken
   }
   // graphql-ws demands a text, if an empty one.
   const request = (id: string, query = '') => ({ extensions: named(id), query })
 
-  function overSocket(graph: Graph, payload: { query: string }): Promise<unknown[]> {
-    const client = createLiveClient({ url: graph.liveUrl, webSocketImpl: WebSocket, lazy: true })
-    return collect((take, end) =>
-      client.subscribe(payload, {
-        next: take,
-        complete: end,
-        error: error => {
-          take(error)
-          end()
-        },
-      }),
-    ).finally(() => client.dispose())
-  }
-
-  function overStream(graph: Graph, payload: { query: string }): Promise<unknown[]> {
-    const client = createSseClient({ url: `${graph.url}/stream`, retryAttempts: 0 })
-    return collect((take, end) =>
-      client.subscribe(payload, {
-        next: take,
-        complete: end,
-        error: error => {
-          take(error)
-          end()
-        },
-      }),
-    ).finally(() => client.dispose())
-  }
+  const overSocket = (graph: Graph, payload: { query: string }) =>
+    collect(createLiveClient({ url: graph.liveUrl, webSocketImpl: WebSocket, lazy: true }), payload)
+  const overStream = (graph: Graph, payload: { query: string }) =>
+    collect(createSseClient({ url: graph.streamUrl, retryAttempts: 0 }), payload)
 
   for (const [way, run] of [
     ['WebSocket', overSocket],

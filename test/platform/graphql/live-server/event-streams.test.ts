@@ -117,7 +117,7 @@ describe('an event stream', () => {
     await expect.poll(() => own.feed.readers()).toBe(0)
     own.feed.publish('three')
     own.feed.publish('four')
-    await expect.poll(() => seen.length, { timeout: 5000 }).toBe(4)
+    await expect.poll(() => seen.length).toBe(4)
     own.feed.publish('five')
     await expect.poll(() => seen).toEqual(['2 one', '3 two', '4 three', '5 four', '6 five'])
     source.close()

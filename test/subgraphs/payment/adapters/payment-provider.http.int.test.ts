@@ -1,29 +1,21 @@
 // Tests the HTTP adapter: the port's contract against a small provider over a real socket, and faults of the provider.
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
 import { fromDecimal, type Money, toDecimal } from '#platform/domain/money.ts'
 import { openHttpProvider } from '#subgraphs/payment/adapters/payment-provider.http.ts'
 import type { PaymentProvider } from '#subgraphs/payment/adapters/payment-provider.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 import { providerContract } from './payment-provider.contract.ts'
 import { openSandbox } from './sandbox-fixture.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => Promise<void> | void
 
 async function serve(handler: Handler) {
-  const server = createServer(async (request, response) => {
+  return serveHttp(async (request, response) => {
     const body = Buffer.concat(await request.toArray()).toString()
     await handler(request, response, body)
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  return {
-    port: typeof address === 'object' && address ? address.port : 0,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
-    },
-  }
 }
 
 /** An amount is decimal text beside its currency. */

@@ -1,5 +1,4 @@
 // Opens a sandbox provider on a database of its own, for tests.
-import { createServer } from 'node:http'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import {
   openSandboxProvider,
@@ -7,6 +6,7 @@ import {
   type SandboxProviderOptions,
 } from '#subgraphs/payment/adapters/payment-provider.sandbox.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { serveHttp } from '#test/fixtures/http-server.ts'
 
 export const SECRET = 'whsec_of_the_tests'
 const silent = createLogger({ service: 'payment', level: 'silent' })
@@ -28,7 +28,7 @@ type Delivery = { readonly headers: Record<string, unknown>; readonly body: stri
 export async function openShop(answer: (delivery: Delivery, nth: number) => number | Promise<number>) {
   const received: Delivery[] = []
   let arrived = Promise.withResolvers<void>()
-  const server = createServer(async (request, response) => {
+  const server = await serveHttp(async (request, response) => {
     const chunks = await request.toArray()
     const delivery = { headers: { ...request.headers }, body: Buffer.concat(chunks).toString() }
     received.push(delivery)
@@ -36,19 +36,13 @@ export async function openShop(answer: (delivery: Delivery, nth: number) => numb
     arrived.resolve()
     arrived = Promise.withResolvers()
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
   return {
-    url: `http://127.0.0.1:${port}/webhooks/payment`,
+    ...server,
+    url: `${server.url}/webhooks/payment`,
     received,
     async deliveries(count: number): Promise<readonly Delivery[]> {
       while (received.length < count) await arrived.promise
       return received
-    },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
     },
   }
 }
