@@ -1,7 +1,7 @@
 // Reads the configuration of a BFF from its environment; both BFFs have the same variables.
 import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
-import { readConfig, urlWithScheme } from '#platform/config/config.ts'
+import { readConfig, redisUrl, urlWithScheme } from '#platform/config/config.ts'
 import { graphqlUrl, namedUrl, requireAddresses } from '#platform/discovery/addresses.ts'
 import { discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { checkEventBusUrl } from '#platform/event-bus/url.ts'
@@ -24,11 +24,7 @@ const schema = requireAddresses(
     AUTH_AUDIENCE: z.string().min(1),
     SERVICE_TOKEN_FILE: z.string().min(1).optional(),
     AUTH_EMBEDDED_DIR: z.string().min(1).optional(),
-    CACHE_URL: z
-      .string()
-      .refine(text => text.split(',').every(url => urlWithScheme('redis', 'rediss').safeParse(url).success))
-      .describe('redis://… or rediss://…, several with commas between for a cluster')
-      .optional(),
+    CACHE_URL: redisUrl.optional(),
     CORS_ORIGINS: corsOrigins,
     MAX_COST: z.coerce.number().int().min(1).default(20_000).describe('a whole number of values, from 1'),
     BATCHES_FROM: z.enum(BATCHES_FROM).default('services'),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { DEFAULT_SETTINGS, type GatewaySettings, readSettings } from '#gateway/settings.ts'
-import { portNumber, readConfig, urlWithScheme } from '#platform/config/config.ts'
+import { portNumber, readConfig, redisUrl, urlWithScheme } from '#platform/config/config.ts'
 import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { corsOrigins, type Origins, originsOf } from '#platform/http/cors.ts'
@@ -19,11 +19,7 @@ const schema = z.object({
   AUTH_JWKS_URL: z.url().optional(),
   AUTH_ISSUER: z.string().min(1).optional(),
   AUTH_AUDIENCE: z.string().min(1).optional(),
-  CACHE_URL: z
-    .string()
-    .refine(text => text.split(',').every(url => urlWithScheme('redis', 'rediss').safeParse(url).success))
-    .describe('redis://… or rediss://…, several with commas between for a cluster')
-    .optional(),
+  CACHE_URL: redisUrl.optional(),
   CORS_ORIGINS: corsOrigins,
   CONFIG_URL: urlWithScheme('file', 'consul', 'consul+https').optional(),
   ...discoveryVariables,

@@ -16,8 +16,9 @@ import {
   roundRobin,
   weighted,
 } from '#platform/discovery/balancing-strategies.ts'
-import { fixedInstances, openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
+import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
 import type { Discovery, ServiceInstances } from '#platform/discovery/discovery.ts'
+import { fixedInstances } from '#platform/discovery/registry.ts'
 import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 

@@ -88,3 +88,9 @@ export function urlWithScheme(...schemes: readonly [string, ...string[]]): z.Zod
     .refine(text => schemes.some(scheme => text.startsWith(`${scheme}://`)) && URL.canParse(text))
     .describe(`a URL such as ${example}`)
 }
+
+/** The schema of the URL of a Redis, or of those of a cluster. */
+export const redisUrl = z
+  .string()
+  .refine(text => text.split(',').every(url => urlWithScheme('redis', 'rediss').safeParse(url).success))
+  .describe('redis://… or rediss://…, several with commas between for a cluster')

@@ -1,13 +1,18 @@
 // Discovers services through any registry: watches each named service once, and tells listeners of changes.
 import { type NamedService, readAddresses } from '#platform/discovery/addresses.ts'
-import { fixedInstances, invalidAddresses } from '#platform/discovery/discovery.static.ts'
 import type { Discovery, Instance, Registration, ServiceInstances } from '#platform/discovery/discovery.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
 import type { Health } from '#platform/resilience/health.ts'
+
+type Watch = (service: NamedService, onInstances: (instances: readonly Instance[]) => void) => void
 
 /** An adapter provides the registry to the code that all registries share. */
 export type RegistryAdapter = AsyncDisposable & {
-  /** Calls `onInstances` with the healthy instances, first and after each change, until the registry is disposed of. */
-  watch(service: NamedService, onInstances: (instances: readonly Instance[]) => void): void
+  /**
+   * Calls `onInstances` with the healthy instances, first and after each change, until the registry is disposed of. Left out
+   * where names are not looked up.
+   */
+  readonly watch?: Watch
   register(presence: Registration): Promise<AsyncDisposable>
   health(): Health
 }
@@ -18,9 +23,17 @@ export function createDiscovery(registry: RegistryAdapter): Discovery {
 
   function open(text: string): ServiceInstances {
     const addresses = readAddresses(text)
-    if (addresses === undefined) throw invalidAddresses(text)
+    if (addresses === undefined)
+      throw new OperatorError(
+        'CONFIG_INVALID',
+        `"${text}" does not say where a service is: http://… or https://…, several with | between them, or service://NAME/PATH`,
+      )
     if (addresses.kind === 'instances') return fixedInstances(addresses.instances)
-    return watchNamed(registry, addresses.service)
+    if (registry.watch) return watchNamed(registry.watch, addresses.service)
+    throw new OperatorError(
+      'CONFIG_INVALID',
+      `${text} is looked up by its name, which needs DISCOVERY_URL: set it, or give the addresses themselves`,
+    )
   }
 
   return {
@@ -40,12 +53,17 @@ export function createDiscovery(registry: RegistryAdapter): Discovery {
   }
 }
 
-function watchNamed(registry: RegistryAdapter, service: NamedService): ServiceInstances {
+/** Returns instances that never change. */
+export function fixedInstances(instances: readonly Instance[]): ServiceInstances {
+  return { current: () => instances, isFixed: true, resolved: Promise.resolve(), onChange: () => () => {} }
+}
+
+function watchNamed(watch: Watch, service: NamedService): ServiceInstances {
   const listeners = new Set<() => void>()
   let current: readonly Instance[] = []
   let state = stateOf(current)
   const { promise: resolved, resolve } = Promise.withResolvers<void>()
-  registry.watch(service, received => {
+  watch(service, received => {
     resolve()
     const next = distinct(received)
     if (next.length === 0 || stateOf(next) === state) return

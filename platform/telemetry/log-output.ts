@@ -15,21 +15,19 @@ export type LogOutput = {
 type LogOutputOptions = {
   /** An open file: 1 is standard output. */
   readonly fd: number
-  /** The bytes that may wait to be written; lines beyond are lost. 1 MB by default. */
-  readonly maxWaitingBytes?: number
   /** Called with the number of lost lines, once everything that waited has been written. */
   readonly onResumed: (lost: number) => void
 }
 
+/** Lines beyond these that wait to be written are lost. */
 const MAX_WAITING_BYTES = 1024 * 1024
 const RETRY_MS = 500
 
 /** Lines that still wait when the process ends are written then, if the file takes them. */
-export function openLogOutput(options: LogOutputOptions): LogOutput {
-  const { fd, maxWaitingBytes = MAX_WAITING_BYTES, onResumed } = options
+export function openLogOutput({ fd, onResumed }: LogOutputOptions): LogOutput {
   const failures = counter('waybill_log_write_failures_total', 'Writes of log lines that failed', ['code'])
   const losses = counter('waybill_log_lines_lost_total', 'Log lines that could not be written')
-  const stream = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: maxWaitingBytes })
+  const stream = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: MAX_WAITING_BYTES })
   let lost = 0
   let waiting = false
   let finished = false
