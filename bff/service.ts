@@ -28,7 +28,6 @@ import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { circuitHealth } from '#platform/resilience/health.ts'
 import { openWhenAvailable } from '#platform/resilience/startup-wait.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
 type Resolvers = Exclude<
@@ -48,11 +47,7 @@ type BffDefinition<Order extends object> = {
   readonly mount?: (http: HttpServer, parts: MountedParts) => void
 }
 
-type MountedParts = {
-  readonly schema: GraphQLSchema
-  readonly verifier: Verifier
-  readonly logger: Logger
-}
+type MountedParts = Pick<Serving, 'schema' | 'verifier'> & Pick<BffConfig, 'logger'>
 
 export function startBff<Order extends object>(
   config: BffConfig,
