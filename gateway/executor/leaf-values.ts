@@ -1,5 +1,5 @@
 // Writes scalars and enums as JSON text. A value that its type does not allow becomes null, with an error.
-import { type GraphQLLeafType, isEnumType } from 'graphql'
+import { type GraphQLEnumType, type GraphQLLeafType, isEnumType } from 'graphql'
 import type { Completion, WriteValue } from '#gateway/executor/execution.ts'
 
 const MAX_INT = 2_147_483_647
@@ -18,13 +18,7 @@ type LeafPosition = {
 
 /** Returns the function that writes values of the type other than null and undefined. */
 export function compileLeaf(type: GraphQLLeafType, { parent, nullable, hidden }: LeafPosition): WriteValue {
-  if (isEnumType(type)) {
-    const values = new Set(type.getValues().map(({ name }) => name))
-    return enumWriter(
-      { name: type.name, values, silent: nullable ? hidden.get(type.name) : undefined },
-      parent,
-    )
-  }
+  if (isEnumType(type)) return compileEnum(type, parent, nullable ? hidden.get(type.name) : undefined)
   switch (type.name) {
     case 'Int':
       return (value, completion) =>
@@ -58,21 +52,19 @@ function textOf(value: unknown): string | undefined {
   }
 }
 
-type WrittenEnum = {
-  readonly name: string
-  readonly values: ReadonlySet<unknown>
-  /** Values that become null without an error. */
-  readonly silent: ReadonlySet<unknown> | undefined
-}
-
 /**
  * A hidden value becomes null without an error where null is allowed, as in Apollo's gateway. Any other value that the
  * public graph does not have is an error, whose message does not show the value.
  */
-function enumWriter({ name, values, silent }: WrittenEnum, parent: string): WriteValue {
+function compileEnum(
+  type: GraphQLEnumType,
+  parent: string,
+  silent: ReadonlySet<unknown> | undefined,
+): WriteValue {
+  const values = new Set(type.getValues().map(({ name }) => name))
   return (value, completion) => {
     if (typeof value === 'string' && values.has(value)) return `"${value}"`
-    return silent?.has(value) ? 'null' : wrong(completion, parent, name)
+    return silent?.has(value) ? 'null' : wrong(completion, parent, type.name)
   }
 }
 

@@ -68,7 +68,7 @@ type Written = { values: number }
 function createSelector(
   selections: readonly RequiredSelection[],
   matches: TypeMatch,
-  written: Written = { values: 0 },
+  written: Written,
 ): Selector {
   const conditional = selections.some(isConditional)
   const known = new Map<string | undefined, readonly Field[]>()
