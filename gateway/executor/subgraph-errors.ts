@@ -1,5 +1,5 @@
 // Adds the errors of subgraphs to an execution, at the positions in the response that they are about.
-import { type DocumentNode, type FieldNode, Kind, type SelectionNode } from 'graphql'
+import { type DocumentNode, type FieldNode, getOperationAST, Kind, type SelectionNode } from 'graphql'
 import type {
   Execution,
   ExecutionError,
@@ -80,9 +80,7 @@ type IsSelected = (path: readonly PathKey[], data: JsonObject) => boolean
 
 /** `document` has a normalized operation. */
 export function createIsSelected(document: DocumentNode, matches: TypeMatch): IsSelected {
-  const roots = document.definitions.flatMap(one =>
-    one.kind === Kind.OPERATION_DEFINITION ? one.selectionSet.selections : [],
-  )
+  const roots = getOperationAST(document)?.selectionSet.selections ?? []
   return (path, data) => {
     let selections: readonly SelectionNode[] = roots
     let value: unknown = data

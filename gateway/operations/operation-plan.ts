@@ -1,5 +1,5 @@
 // Plans an operation with one planner after the other, and compiles the plan into a function that runs it.
-import { type DocumentNode, GraphQLError, Kind, print } from 'graphql'
+import { type DocumentNode, GraphQLError, getOperationAST, print } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
@@ -135,9 +135,7 @@ function compile(
   { matches }: Supergraph,
 ): ExecutablePlan {
   const { directives } = names
-  const definitions = document.definitions.flatMap(one =>
-    one.kind === Kind.OPERATION_DEFINITION ? (one.variableDefinitions ?? []) : [],
-  )
+  const definitions = getOperationAST(document)?.variableDefinitions ?? []
   const plan = node && nameRequests(withExecutableDirectives(node, { directives, definitions }), name)
   const known = { matches, names, isSelected: createIsSelected(document, matches) }
   return { run: compilePlan(plan, known), source: compileSubscription(plan, known) }

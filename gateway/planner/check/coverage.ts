@@ -2,6 +2,7 @@
 import {
   type DocumentNode,
   type FieldNode,
+  getOperationAST,
   Kind,
   OperationTypeNode,
   type SelectionSetNode,
@@ -34,21 +35,13 @@ export function findUncovered(
 ): string | undefined {
   const conditions = createTruthTable(conditionVariables(document))
   if (!conditions) return 'the operation has too many conditions for one plan to be checked'
-  const operation = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION)
-  if (operation?.kind !== Kind.OPERATION_DEFINITION) return 'there is no operation'
+  const operation = getOperationAST(document)
+  if (!operation) return 'there is no operation'
   const when = conditions.always
   const root = { ...emptyShape(types.rootOf(operation.operation)), typename: when }
   const names = namesIn(document, plan)
   const representatives = createRepresentatives(names, types)
-  const namesInPlan = names.types
-  const analysis: Analysis = {
-    types,
-    conditions,
-    root,
-    namesInPlan,
-    representatives,
-    objectsLeft: MAX_OBJECTS,
-  }
+  const analysis = { types, conditions, root, names: names.types, representatives, objectsLeft: MAX_OBJECTS }
   try {
     if (plan) analyzePlan(plan, when, analysis)
   } catch (error) {
@@ -135,12 +128,12 @@ function findMissing(
 function isFetchedInVain(
   node: FieldNode,
   { object, when }: Omit<Position, 'path'>,
-  { types, namesInPlan }: Analysis,
+  { types, names }: Analysis,
 ): boolean {
   const name = responseName(node)
   const matters =
     types.isRequired(object.type, node.name.value) || object.type === types.rootOf(OperationTypeNode.MUTATION)
-  if (!matters || namesInPlan.has(name)) return false
+  if (!matters || names.has(name)) return false
   return (fetchedWhen(object.fields.get(name), fieldSignature(node)) & when) !== NEVER
 }
 

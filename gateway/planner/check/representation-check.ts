@@ -1,6 +1,7 @@
 // Finds when entities can be fetched: all that goes into their representations has been fetched, and includes a key.
 import { Kind, type SelectionSetNode } from 'graphql'
 import type { FederatedTypes } from '#gateway/planner/check/federated-types.ts'
+import { leavesOf } from '#gateway/planner/check/requirements.ts'
 import {
   type Analysis,
   existsWhen,
@@ -77,7 +78,7 @@ function whenSendable(
   const { when, paths } = written(object, requires, { name, prefix: '', signatures, types, conditions })
   const hasKey = types
     .keysOf(service, type)
-    .some(key => leavesOf(key, '').every(leaf => paths.has(nameBefore(leaf, inputRewrites))))
+    .some(key => leavesOf(key).every(({ path }) => paths.has(nameBefore(path, inputRewrites))))
   if (paths.size === 0) return NEVER // the executor sends no entity of which only the type is known
   if (!hasKey && when !== NEVER) throw new PlanFlaw(`${service} is asked for ${object.type} without a key`)
   return when
@@ -121,15 +122,6 @@ function addSignatures(
     if (selection.kind === Kind.FIELD) signatures.set(inner, fieldSignature(selection))
     if (selection.selectionSet) addSignatures(selection.selectionSet, inner, signatures)
   }
-}
-
-function leavesOf({ selections }: SelectionSetNode, within: string): string[] {
-  return selections.flatMap(selection => {
-    if (selection.kind === Kind.FRAGMENT_SPREAD) return []
-    if (selection.kind === Kind.INLINE_FRAGMENT) return leavesOf(selection.selectionSet, within)
-    const path = within === '' ? selection.name.value : `${within}.${selection.name.value}`
-    return selection.selectionSet ? leavesOf(selection.selectionSet, path) : [path]
-  })
 }
 
 type Writing = Context & {

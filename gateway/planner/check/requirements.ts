@@ -10,7 +10,7 @@ export type PlanRequest = {
   readonly entities: ReadonlyMap<string, readonly RequiredSelection[]>
 }
 
-/** A required field that has no fields, such as `dimensions.width`; `signature` is the same with arguments. */
+/** A field such as `dimensions.width`; `signature` is the same with arguments. */
 type Leaf = { readonly path: string; readonly signature: string }
 
 /** The fields that representations hold, and the signatures under which the fields seen so far require them. */
@@ -101,7 +101,8 @@ function addSentPaths(selections: readonly RequiredSelection[], prefix: string, 
   }
 }
 
-function leavesOf({ selections }: SelectionSetNode, parent?: Leaf): Leaf[] {
+/** Returns the fields of a key or of what a field requires that have no fields themselves. */
+export function leavesOf({ selections }: SelectionSetNode, parent?: Leaf): Leaf[] {
   return selections.flatMap(selection => {
     if (selection.kind === Kind.FRAGMENT_SPREAD) return []
     if (selection.kind === Kind.INLINE_FRAGMENT) return leavesOf(selection.selectionSet, parent)

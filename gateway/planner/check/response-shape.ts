@@ -33,8 +33,8 @@ export type Analysis = {
   readonly types: FederatedTypes
   readonly conditions: TruthTable
   readonly root: ObjectShape
-  /** The names that the plan has in representations, paths and rewrites. */
-  readonly namesInPlan: ReadonlySet<string>
+  /** The names that the operation's type conditions and the plan's representations, paths and rewrites have. */
+  readonly names: ReadonlySet<string>
   /** Keeps the first of several types that are equivalent, in the order given. */
   representatives(types: readonly string[]): readonly string[]
   /** How many more objects the check may look at. */

@@ -186,7 +186,7 @@ function checkDirectives(node: FieldNode, of: GraphQLCompositeType, collection: 
   collection.fieldsByName.set(key, others)
   if (others.some(other => other.of === of && other.planned === planned)) return
   for (const other of others)
-    if (other.planned !== planned && overlap(of, other.of, collection.schema))
+    if (other.planned !== planned && doTypesOverlap(collection.schema, of, other.of))
       throw new GraphQLError(`${key} is selected with different directives: give each an alias of its own.`, {
         nodes: node,
       })
@@ -224,10 +224,6 @@ function narrowed(
   const both = those.filter(one => one === other || (isAbstractType(other) && schema.isSubType(other, one)))
   if (both.length === those.length) return [of]
   return isInterfaceType(of) && isInterfaceType(other) && schema.isSubType(of, other) ? [other] : both
-}
-
-function overlap(one: GraphQLCompositeType, other: GraphQLCompositeType, schema: GraphQLSchema): boolean {
-  return one === other || doTypesOverlap(schema, one, other)
 }
 
 function hasField(type: GraphQLCompositeType, { name }: FieldNode): boolean {

@@ -83,20 +83,22 @@ export function createPlanNames(
     planned.set(identity, name)
   }
   const variables = variableNames(operation)
+  const clientName = (planName: string) => {
+    const name = planName.replace(ALIAS_SUFFIX, '')
+    return clientNames.get(name) ?? name
+  }
   return {
     nameOf: field => planned.get(identityOf(field)) ?? responseName(field),
     clientPath(path) {
       const end = path.findIndex(key => typeof key === 'string' && key.startsWith(PLANNER_PREFIX))
-      return (end < 0 ? path : path.slice(0, end)).map(key => {
-        const name = typeof key === 'string' ? key.replace(ALIAS_SUFFIX, '') : ''
-        return typeof key === 'string' ? (clientNames.get(name) ?? name) : key
-      })
+      return (end < 0 ? path : path.slice(0, end)).map(key =>
+        typeof key === 'string' ? clientName(key) : key,
+      )
     },
-    isAmbiguous(name) {
-      const own = typeof name === 'string' ? name.replace(ALIAS_SUFFIX, '') : ''
-      return (meanings.get(clientNames.get(own) ?? own) ?? 0) > 1
-    },
-    directives: new Map([...directives].map(([name, own]) => [name, withVariables(own, variables)])),
+    isAmbiguous: name => typeof name === 'string' && (meanings.get(clientName(name)) ?? 0) > 1,
+    directives: new Map(
+      [...directives].map(([name, own]) => [name, own.map(one => renameVariables(one, variables))]),
+    ),
     variables,
   }
 }
@@ -135,13 +137,6 @@ function variableNames({ variableDefinitions = [] }: OperationDefinitionNode): M
   return new Map(
     names.filter(name => PLANNERS_VARIABLE.test(name)).map(name => [name, takeName(`asked_${name}`, taken)]),
   )
-}
-
-function withVariables(
-  directives: readonly DirectiveNode[],
-  names: PlanNames['variables'],
-): readonly DirectiveNode[] {
-  return directives.map(directive => renameVariables(directive, names))
 }
 
 /** Returns the node with the names that variables have in the plan. */

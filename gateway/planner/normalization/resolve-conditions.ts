@@ -1,5 +1,12 @@
 // Resolves @skip and @include in an operation, by values for its variables.
-import { type DirectiveNode, type DocumentNode, Kind, type SelectionSetNode, visit } from 'graphql'
+import {
+  type DirectiveNode,
+  type DocumentNode,
+  getOperationAST,
+  Kind,
+  type SelectionSetNode,
+  visit,
+} from 'graphql'
 import { addConditions } from '#gateway/planner/normalization/collect-fields.ts'
 
 /** Replaces an empty selection, since the object itself is still fetched. */
@@ -9,10 +16,9 @@ const TYPENAME: SelectionSetNode = {
 }
 
 /** Tells whether the operation has a response name several times at its root. */
-export function hasRepeatedRootFields({ definitions }: DocumentNode): boolean {
-  const names = definitions.flatMap(one =>
-    one.kind === Kind.OPERATION_DEFINITION ? rootNames(one.selectionSet) : [],
-  )
+export function hasRepeatedRootFields(document: DocumentNode): boolean {
+  const operation = getOperationAST(document)
+  const names = operation ? rootNames(operation.selectionSet) : []
   return new Set(names).size < names.length
 }
 
@@ -55,8 +61,8 @@ export function resolveConditions(
     },
     Directive: node => (isCondition(node) ? null : undefined),
   })
-  const [operation] = resolved.definitions
-  return operation?.kind !== Kind.OPERATION_DEFINITION || isEmpty(operation) ? undefined : resolved
+  const operation = getOperationAST(resolved)
+  return operation && !isEmpty(operation) ? resolved : undefined
 }
 
 function isEmpty({ selectionSet }: { readonly selectionSet?: SelectionSetNode | undefined }): boolean {

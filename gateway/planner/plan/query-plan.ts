@@ -15,13 +15,16 @@ export type PlanNode =
       readonly elseClause?: PlanNode | null
     }
 
-export type FetchNode = {
-  readonly kind: 'Fetch'
+type RequestNode = {
   readonly serviceName: string
   readonly operation: string
   readonly operationName?: string
   readonly operationKind?: 'query' | 'mutation' | 'subscription'
   readonly variableUsages?: readonly string[]
+}
+
+export type FetchNode = RequestNode & {
+  readonly kind: 'Fetch'
   /** The fields that the representation of each entity has; only a fetch of entities has them. */
   readonly requires?: readonly RequiredSelection[]
   readonly inputRewrites?: readonly Rewrite[]
@@ -29,13 +32,8 @@ export type FetchNode = {
 }
 
 /** Combines several fetches of entities from one subgraph in one request, with an alias of `_entities` for each. */
-export type BatchFetchNode = {
+export type BatchFetchNode = RequestNode & {
   readonly kind: 'BatchFetch'
-  readonly serviceName: string
-  readonly operation: string
-  readonly operationName?: string
-  readonly operationKind?: 'query' | 'mutation' | 'subscription'
-  readonly variableUsages?: readonly string[]
   readonly entityBatch: { readonly aliases: readonly EntityAlias[] }
 }
 

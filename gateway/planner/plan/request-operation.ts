@@ -1,6 +1,6 @@
 // Parses the text of a plan's request, and inlines the named fragments that Hive's planner writes.
 import {
-  type FragmentDefinitionNode,
+  getOperationAST,
   Kind,
   type OperationDefinitionNode,
   parse,
@@ -8,6 +8,7 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
+import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 
 /** The check reads one plan several times. */
 const parsed = new LRUCache<string, OperationDefinitionNode>({ max: 500, maxSize: 4_000_000 })
@@ -16,18 +17,14 @@ const parsed = new LRUCache<string, OperationDefinitionNode>({ max: 500, maxSize
 export function parseRequest(text: string): OperationDefinitionNode {
   const found = parsed.get(text)
   if (found) return found
-  const { definitions } = parse(text, { noLocation: true })
-  const operation = definitions.find(one => one.kind === Kind.OPERATION_DEFINITION)
-  if (operation?.kind !== Kind.OPERATION_DEFINITION) throw new Error(`this is no operation: ${text}`)
-  const fragments = new Map(
-    definitions.flatMap(one => (one.kind === Kind.FRAGMENT_DEFINITION ? [[one.name.value, one]] : [])),
-  )
-  const inlined = { ...operation, selectionSet: inlineFragments(operation.selectionSet, fragments) }
+  const document = parse(text, { noLocation: true })
+  const operation = getOperationAST(document)
+  if (!operation) throw new Error(`this is no operation: ${text}`)
+  const selectionSet = inlineFragments(operation.selectionSet, fragmentsOf(document))
+  const inlined = { ...operation, selectionSet }
   parsed.set(text, inlined, { size: text.length + 1 })
   return inlined
 }
-
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
 function inlineFragments({ selections, ...set }: SelectionSetNode, fragments: Fragments): SelectionSetNode {
   return { ...set, selections: selections.flatMap(one => inlineSelection(one, fragments)) }
