@@ -24,6 +24,31 @@ type SubgraphSource = {
 }
 type Sources = Readonly<Record<string, SubgraphSource>>
 
+/** Hive's planner crashes on `hint`: its required field is two subgraphs away, and the first lacks a key on the way. */
+export const UNPLANNABLE: Sources = {
+  products: {
+    sdl: `${FEDERATION_2}
+      type Query { products: [Product!] }
+      type Product @key(fields: "sku") @key(fields: "maker { id } slot") { sku: ID! slot: ID! weight: Int maker: Maker }
+      type Maker @key(fields: "id") { id: ID! }`,
+  },
+  stock: {
+    sdl: `${FEDERATION_2}
+      type Query { warehouses: [Warehouse!]! }
+      type Warehouse @key(fields: "id") { id: ID! items: [Product] }
+      type Product @key(fields: "sku") {
+        sku: ID! weight: Int @external delivery: String @requires(fields: "weight")
+      }`,
+  },
+  reviews: {
+    sdl: `${FEDERATION_2}
+      type Product @key(fields: "sku") @key(fields: "maker { id } slot") {
+        sku: ID! slot: ID! maker: Maker delivery: String @external hint: String @requires(fields: "delivery")
+      }
+      type Maker @key(fields: "id", resolvable: false) { id: ID! }`,
+  },
+}
+
 /** Holds one request that a subgraph got. */
 export type Received = {
   readonly service: string

@@ -1,35 +1,10 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { startPlanner } from '#gateway/planner/planner.ts'
-import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
+import { composed, FEDERATION_2, UNPLANNABLE } from '#test/gateway/conformance/in-process-federation.ts'
 
-/** The planner crashes on `hint`: its required field is two subgraphs away, and the first lacks a key on the way. */
 const BREAKS = '{ warehouses { items { hint } } }'
 
-const planner = await startPlanner(
-  composed({
-    products: {
-      sdl: `${FEDERATION_2}
-        type Query { products: [Product!] }
-        type Product @key(fields: "sku") @key(fields: "maker { id } slot") { sku: ID! slot: ID! weight: Int maker: Maker }
-        type Maker @key(fields: "id") { id: ID! name: String }`,
-    },
-    stock: {
-      sdl: `${FEDERATION_2}
-        type Query { warehouses: [Warehouse!]! }
-        type Warehouse @key(fields: "id") { id: ID! items: [Product] }
-        type Product @key(fields: "sku") {
-          sku: ID! weight: Int @external delivery: String @requires(fields: "weight")
-        }`,
-    },
-    reviews: {
-      sdl: `${FEDERATION_2}
-        type Product @key(fields: "sku") @key(fields: "maker { id } slot") {
-          sku: ID! slot: ID! maker: Maker delivery: String @external hint: String @requires(fields: "delivery")
-        }
-        type Maker @key(fields: "id", resolvable: false) { id: ID! }`,
-    },
-  }),
-)
+const planner = await startPlanner(composed(UNPLANNABLE))
 afterAll(() => planner[Symbol.asyncDispose]())
 
 describe('an operation that crashes the planner', () => {

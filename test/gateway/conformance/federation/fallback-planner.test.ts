@@ -1,6 +1,11 @@
 // Tests operations that Hive's planner cannot plan, because a required field is reached by a key that is not at hand.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { FEDERATION_2, type Federation, federate } from '#test/gateway/conformance/in-process-federation.ts'
+import {
+  FEDERATION_2,
+  type Federation,
+  federate,
+  UNPLANNABLE,
+} from '#test/gateway/conformance/in-process-federation.ts'
 
 const WEIGHTS: Readonly<Record<string, number>> = { s1: 3, s2: 20 }
 
@@ -158,29 +163,7 @@ describe('fields that require another field with different arguments', () => {
 })
 
 test('an operation that neither planner can plan correctly is refused', async () => {
-  await using chain = await federate({
-    products: {
-      sdl: `${FEDERATION_2}
-        type Query { products: [Product!] }
-        type Product @key(fields: "sku") @key(fields: "maker { id } slot") { sku: ID! slot: ID! weight: Int maker: Maker }
-        type Maker @key(fields: "id") { id: ID! }`,
-    },
-    stock: {
-      sdl: `${FEDERATION_2}
-        type Query { warehouses: [Warehouse!]! }
-        type Warehouse @key(fields: "id") { id: ID! items: [Product] }
-        type Product @key(fields: "sku") {
-          sku: ID! weight: Int @external delivery: String @requires(fields: "weight")
-        }`,
-    },
-    reviews: {
-      sdl: `${FEDERATION_2}
-        type Product @key(fields: "sku") @key(fields: "maker { id } slot") {
-          sku: ID! slot: ID! maker: Maker delivery: String @external hint: String @requires(fields: "delivery")
-        }
-        type Maker @key(fields: "id", resolvable: false) { id: ID! }`,
-    },
-  })
+  await using chain = await federate(UNPLANNABLE)
   const { data, errors, received } = await chain.ask('{ warehouses { items { hint } } }')
   expect(data).toBeUndefined()
   expect(errors).toEqual([expect.objectContaining({ message: 'The operation cannot be planned.' })])
