@@ -58,7 +58,8 @@ export async function startShopGateway({
     await startComposedGateway(supergraph, {
       ...(source !== undefined && { supergraph: new URL(source) }),
       subgraphUrls: { items: items.url, prices: prices.url },
-      settings: readSettings({ reload }),
+      // A request may wait for several reloads, which are slow on a busy machine.
+      settings: readSettings({ reload, everySubgraph: { timeoutMs: 120_000 } }),
     }),
   )
   const running = open.move()
