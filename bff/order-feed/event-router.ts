@@ -74,6 +74,7 @@ export function createEventRouter<Order>(options: EventRouterOptions<Order>): Ev
     follow: from => follow(state, from),
   }
 }
+
 function route<Order>(state: State<Order>, messages: readonly BusMessage[]): void {
   const { channels, window } = state
   for (const message of messages) {

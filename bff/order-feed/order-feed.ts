@@ -141,15 +141,17 @@ async function watch<Order>(
 ): Promise<SharedStream<Change<Order>>> {
   const { follower, channels, window, router, catchUp } = state
   const resumeAt = after == null ? undefined : positionsOf(decodeCursor(scope, after))
-  const held = await follower.hold()
+  using opening = new DisposableStack()
+  opening.use(await follower.hold())
   if (!window.isFollowing()) router.follow(positionsOf(follower.heard()))
   const subscriber = createSubscriber(present)
   const routed = router.routedUpTo(scope)
   const channel = channels.join(scope, subscriber, routed)
   advanceHead(channel, routed)
+  const hold = opening.move()
   subscriber.onClose = () => {
     channels.leave(channel, subscriber)
-    held[Symbol.dispose]()
+    hold.dispose()
   }
   try {
     await (resumeAt ? resume(state, channel, { subscriber, resumeAt }) : begin(state, channel, subscriber))

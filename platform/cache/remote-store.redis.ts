@@ -90,7 +90,6 @@ export function createRedisClient(
   { lazyConnect, retryStrategy }: ReconnectOptions,
 ): Redis | Cluster {
   const options = {
-    lazyConnect,
     retryStrategy,
     connectTimeout: CONNECT_TIMEOUT_MS,
     enableOfflineQueue: false,
@@ -98,7 +97,7 @@ export function createRedisClient(
     maxRetriesPerRequest: 0,
   }
   const [first = '', ...others] = urls
-  if (others.length === 0) return new Redis(first, options)
+  if (others.length === 0) return new Redis(first, { ...options, lazyConnect })
   const { username, password, protocol } = new URL(first)
   return new Cluster(urls.map(nodeOf), {
     lazyConnect,

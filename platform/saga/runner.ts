@@ -75,10 +75,10 @@ export async function startSagaRunner<State, Event extends SagaEvent>(
 /** Holds the current ownership, if this process is the owner, and waits for the ends of former ones. */
 function createOwner<State>(dependencies: SagaDependencies<State>) {
   let ownership: Ownership | undefined
-  let ends: Promise<unknown> = Promise.resolve()
+  let ends: Promise<void> = Promise.resolve()
 
   function end(): void {
-    if (ownership) ends = Promise.all([ends, ownership.end()])
+    if (ownership) ends = Promise.all([ends, ownership.end()]).then(() => {}) // the results would be kept
     ownership = undefined
   }
 

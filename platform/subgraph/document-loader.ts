@@ -3,6 +3,8 @@ import DataLoader from 'dataloader'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
 import type { Collection, Document } from '#platform/read-models/read-models.ts'
 
+const MAX_IDS = 500
+
 /** Returns the operation's loader called `name`, which is made at its first use. */
 export function documentLoader<Doc extends Document>(
   context: Pick<RequestContext, 'loaders'>,
@@ -13,5 +15,5 @@ export function documentLoader<Doc extends Document>(
     const found = await collection.getMany(ids)
     return ids.map(id => found.get(id))
   }
-  return loaderOf(context, name, () => new DataLoader(load))
+  return loaderOf(context, name, () => new DataLoader(load, { maxBatchSize: MAX_IDS }))
 }

@@ -101,11 +101,13 @@ export async function readTopicEnd(pool: Pool, topic: string): Promise<number> {
 /** Deletes messages older than `retentionMs` in every topic, a few at a time. */
 export async function deleteOldMessages(pool: Pool, retentionMs: number): Promise<void> {
   const topics = await pool.query<{ topic: string }>({ text: 'SELECT topic FROM event_bus.topics' })
-  for (const { topic } of topics)
-    for (let gone = TRIM_CHUNK; gone >= TRIM_CHUNK; ) {
+  for (const { topic } of topics) {
+    let gone: number
+    do {
       const [row] = await pool.query<{ gone: number }>({ text: TRIM, values: [topic, retentionMs] })
       gone = row?.gone ?? 0
-    }
+    } while (gone >= TRIM_CHUNK)
+  }
 }
 
 function toMessage(topic: string, row: MessageRow): BusMessage {

@@ -38,7 +38,7 @@ export function createShippingQuotes(client: GraphqlClient, now: () => Date): Sh
     async fetchMethod(_key, _stale, { context, options }) {
       const { fee, validUntil } = await requestQuote(client, context)
       // A value is stale after its time to live, and a quote when it ends. No time to live would be for ever.
-      options.ttl = Math.max(Date.parse(validUntil) - now().getTime() - 1, 1)
+      options.ttl = Math.max(Date.parse(validUntil) - now().getTime() - 1, 1) || 1
       return moneyIn(fee)
     },
   })

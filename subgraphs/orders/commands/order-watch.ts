@@ -99,11 +99,13 @@ type TailOptions = Pick<WatchOptions, 'onError'> & {
 
 function createLogTail(store: EventStore, options: TailOptions) {
   let current: { readonly stopping: AbortController; readonly started: Promise<void> } | undefined
-  let reading: Promise<unknown> = Promise.resolve()
+  let reading: Promise<void> = Promise.resolve()
 
   async function begin(signal: AbortSignal): Promise<void> {
     const head = await store.head()
-    if (!signal.aborted) reading = Promise.all([reading, followLog(store, head, { ...options, signal })])
+    if (signal.aborted) return
+    const following = followLog(store, head, { ...options, signal })
+    reading = Promise.all([reading, following]).then(() => {}) // keeping the results would keep all former ones
   }
 
   return {
@@ -133,7 +135,10 @@ async function followLog(
   let after = from
   const wakeSignal = createWakeSignal()
   const stopListening = store.onAppended(wakeSignal.notify)
-  signal.addEventListener('abort', wakeSignal.notify)
+  signal.addEventListener('abort', () => {
+    stopListening()
+    wakeSignal.notify()
+  })
   await wakeSignal.wait(FALLBACK_MS)
   while (!signal.aborted) {
     try {
@@ -147,7 +152,6 @@ async function followLog(
     await pauseUnlessAborted(PAUSE_MS, signal)
     if (!signal.aborted) await wakeSignal.wait(FALLBACK_MS)
   }
-  stopListening()
 }
 
 /** An order after `version` events; `position` is that of the store which shows it so, or a later one. */

@@ -1,4 +1,4 @@
-// Decides the commands on a payment: request, capture, void, refund. Each records only the intent.
+// Decides the commands on a payment: request, capture, void, refund. Each records only the intent. Reads their results as well.
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { PaymentEvent, RequestedTender, Share } from '#subgraphs/payment/domain/events.ts'

@@ -1,4 +1,5 @@
-// Executes commands on shipments: records the intent, calls the carrier, and records its response.
+// Executes commands on shipments: records the intent, calls the carrier, and records its response. For every command: the same
+// key with the same body gives the same result, with another body CallerError CONFLICT.
 import type { Decision } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
@@ -42,8 +43,6 @@ export type CommandDependencies = {
   readonly carrier: Carrier
   readonly now: () => Date
 }
-
-// For every command: the same key with the same body gives the same result, with another body CallerError CONFLICT.
 
 /**
  * Requests a shipment and books its label. A repeat goes on where the first try stopped, with the same id, and never
