@@ -1,4 +1,4 @@
-// One attempt at a saga's call, and what its outcome means: the same for every runner.
+// One attempt at a saga's call, what its outcome means, and how long it is repeated: the same for every runner.
 import { CallerError } from '#platform/domain/errors.ts'
 import type { EventMeta, NewEvent } from '#platform/event-store/event-store.ts'
 import type { PendingCall } from '#platform/saga/history.ts'
