@@ -144,7 +144,7 @@ async function backfill(state: State, positions: Positions): Promise<boolean> {
       return true
     } catch (err) {
       if (oldestPositionIn(err) !== undefined) return false
-      const pauseMs = fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS)
+      const pauseMs = Math.round(fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS))
       logger.warn({ err, attempt, pauseMs }, 'missed events could not be read from the bus, retrying')
       await pauseUnlessAborted(pauseMs, signal)
     }

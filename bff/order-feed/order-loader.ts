@@ -218,7 +218,7 @@ async function readUntilSuccess<Order extends object>(
       )
       return undefined
     }
-    const pauseMs = fullJitter(attempt, FIRST_RETRY_MS, longestPauseMs)
+    const pauseMs = Math.round(fullJitter(attempt, FIRST_RETRY_MS, longestPauseMs))
     if (attempt === 1)
       logger.warn({ err: error, orderId, pauseMs }, 'changed order could not be read, retrying')
     await pauseUnlessAborted(pauseMs, signal)

@@ -19,12 +19,13 @@ const SENSITIVE = [
   ...['line1', 'line2', 'postalCode', 'deliveryInstructions', 'instructions'],
 ]
 const SENSITIVE_MEMBER = new RegExp(
-  String.raw`"(${SENSITIVE.join('|')})":(?:"(?:[^"\\]|\\.)*"|\{[^{}]*\}|\[[^[\]]*\]|\d+)`,
+  String.raw`"(${SENSITIVE.join('|')})":(?:"(?:[^"\\]|\\.)*"|\{[^{}]*\}|\[[^[\]]*\]|-?\d[\d.eE+-]*)`,
   'gi',
 )
 const JSON_WEB_TOKEN = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g
 const BEARER = /\bbearer\s+[^\s"\\]+/gi
 const CARD_NUMBER = /\b\d(?:[ -]?\d){12,18}\b/g
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g
 const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^:/@\s"]*):[^@\s"]+@/gi
 
 /** One for the process, however many services run in it. */
@@ -59,14 +60,21 @@ function reportLost(logger: Logger, lost: number): void {
   logger.error({ lost }, `logging works again; ${lost} lines before this one were lost`)
 }
 
-/** Replaces secrets and personal data, wherever they are in the line. */
+/** Replaces secrets and personal data, wherever they are in the line, which stays valid JSON. */
 export function redact(line: string): string {
   return line
     .replace(SENSITIVE_MEMBER, '"$1":"[redacted]"')
     .replace(JSON_WEB_TOKEN, '[redacted]')
     .replace(BEARER, 'Bearer [redacted]')
     .replace(URL_PASSWORD, '$1:[redacted]@')
-    .replace(CARD_NUMBER, digits => (isCardNumber(digits) ? '[redacted]' : digits))
+    .replace(STRING_OR_NUMBER, withoutCards)
+}
+
+/** `value` is a string or a number of the line; a fraction or an exponent is of no card. */
+function withoutCards(value: string): string {
+  if (value.startsWith('"'))
+    return value.replace(CARD_NUMBER, digits => (isCardNumber(digits) ? '[redacted]' : digits))
+  return /^\d{13,19}$/.test(value) && isCardNumber(value) ? '"[redacted]"' : value
 }
 
 /** The Luhn check of ISO/IEC 7812-1, so that other long numbers stay readable. */

@@ -35,8 +35,8 @@ export function createDocumentPlugin(options: DocumentPluginOptions): ApolloServ
     },
     async didResolveOperation(operation) {
       const { contextValue } = operation
-      const tooCostly = costError(operation, options)
-      if (tooCostly) refused.set(contextValue, [tooCostly])
+      const problem = subscriptionError(operation) ?? costError(operation, options)
+      if (problem) refused.set(contextValue, [problem])
       const [first] = refused.get(contextValue) ?? []
       if (first) throw refusal(first)
     },
@@ -64,6 +64,14 @@ async function documentOf(
     if (error instanceof CallerError) return [error]
     throw error
   }
+}
+
+function subscriptionError({ operation }: Operation): CallerError | undefined {
+  if (operation?.operation !== 'subscription') return undefined
+  return new CallerError(
+    'BAD_USER_INPUT',
+    'A subscription is sent over WebSocket, or as an event stream to /graphql/stream.',
+  )
 }
 
 function costError(

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { redact } from '#platform/telemetry/logger.ts'
 import { recordingLogger } from './recording-logger.ts'
@@ -46,6 +47,27 @@ describe('redact', () => {
     const line =
       '{"at":1700000000001,"position":12345678901234,"id":"ord_0190a5b2-7c3d-7abc-8123-456789012345"}'
     expect(redact(line)).toBe(line)
+  })
+
+  it('keeps the line valid JSON, whatever numbers are in it', () => {
+    const redactable = fc.record({
+      pauseMs: fc.double({ noDefaultInfinity: true, noNaN: true }),
+      token: fc.oneof(fc.double({ noDefaultInfinity: true, noNaN: true }), fc.maxSafeInteger()),
+      fraction: fc.bigInt(10n ** 12n, 10n ** 19n).map(digits => Number(`0.${digits}`)),
+      paid: fc.constant(4111111111111111),
+      text: fc.string(),
+    })
+    fc.assert(
+      fc.property(redactable, values => {
+        const { pauseMs, fraction } = JSON.parse(JSON.stringify(values))
+        expect(JSON.parse(redact(JSON.stringify(values)))).toMatchObject({
+          pauseMs,
+          token: '[redacted]',
+          fraction,
+          paid: '[redacted]',
+        })
+      }),
+    )
   })
 
   it('keeps the line valid JSON, whatever the sensitive value was', () => {

@@ -66,6 +66,23 @@ describe('errors', () => {
   })
 })
 
+describe('a subscription', () => {
+  it('is refused over plain HTTP with the ways to send one, and logs no fault', async () => {
+    await using graph = await serveGraph()
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const answer = await graph.post({ query: 'subscription { count(to: 1) }' }, { accept })
+      expect(answer.status).toBeGreaterThanOrEqual(400)
+      if (accept === 'application/json')
+        expect(await answer.json()).toMatchObject({
+          errors: [
+            { extensions: { code: 'BAD_USER_INPUT' }, message: expect.stringContaining('/graphql/stream') },
+          ],
+        })
+    }
+    expect(graph.entries().filter(({ level }) => level === 'error')).toEqual([])
+  })
+})
+
 describe('limits', () => {
   it('apply to tokens, depth, aliases and the size of a batch', async () => {
     await using graph = await serveGraph({ limits: { tokens: 60, depth: 4, aliases: 2, batch: 2 } })
