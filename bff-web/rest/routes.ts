@@ -34,7 +34,7 @@ type RestResponse =
   | { readonly status: 200 | 201 | 202; readonly body: unknown; readonly location?: string }
   | { readonly status: 404 | 409 | 422; readonly refusal: Refusal }
 
-/** What the route does and the statuses that it responds with, for its OpenAPI description. */
+/** The route's part of the OpenAPI description: says what it does and which statuses it responds with. */
 type RouteDescription = {
   readonly operationId: string
   readonly summary: string

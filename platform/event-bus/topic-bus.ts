@@ -13,7 +13,7 @@ type GroupSubscription = {
   readonly deliver: Delivery
 }
 
-/** What an engine does for the bus. It gets names that are valid, and publishes at least one event. */
+/** An engine's part of the bus. It gets names that are valid, and publishes at least one event. */
 export type TopicEngine = TopicReader & {
   readonly publish: EventBus['publish']
   /** Joins a group of one topic. Resolves to a function that delivers until `signal` aborts. */

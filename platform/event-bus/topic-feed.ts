@@ -9,7 +9,7 @@ export type TopicFeed = {
   close(): Promise<void>
 }
 
-/** What a follower of a topic's end tells the feed. */
+/** The end of a topic, as the feed is told of it by the follower. */
 export type FeedInput = {
   /** The position after which to begin. */
   readonly end: number
