@@ -40,7 +40,7 @@ const schema = requireAddresses(
   message: 'set SERVICE_TOKEN_FILE, or AUTH_EMBEDDED_DIR with the development issuer',
 })
 
-/** What a BFF shares with a subgraph is configured alike. */
+/** The settings that a subgraph has too, such as its ports and tokens, have the same names and meaning here. */
 export type BffConfig = Omit<SubgraphConfig, 'name' | 'databaseUrl' | 'readModelsUrl' | 'now'> & {
   readonly name: 'bff-web' | 'bff-mobile'
   /** The value of GATEWAY_URL, or the gateway's name in discovery. */

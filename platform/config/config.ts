@@ -71,7 +71,7 @@ export function maskSecret(name: string, value: string): string {
 
 type MillisecondsRange = { readonly min: number; readonly max?: number; readonly otherwise: number }
 
-/** Whole milliseconds, up to a day unless `max` says less, and `otherwise` when the variable is not set. */
+/** Reads whole milliseconds, up to a day unless `max` says less. A variable that is not set counts as `otherwise`. */
 export function milliseconds(what: string, { min, max = 86_400_000, otherwise }: MillisecondsRange) {
   const range = z.coerce.number().int().min(min).max(max)
   return range.default(otherwise).describe(`${what}, ${min} to ${max}`)
