@@ -106,6 +106,12 @@ export type ConsumerOptions = {
   readonly onLost?: () => void
   /** The consumer never passes this one's checkpoint: a publisher, say, stays behind its projection. */
   readonly behind?: Consumer
+  /**
+   * For a consumer whose work ends later than `handle` resolves: the stored checkpoint never passes the position that
+   * this returns, and the next owner handles the events past it again. Read about every 50 ms while it holds the
+   * checkpoint back. `status`, `reached` and `onProgress` of the owner go on to mean what was handled.
+   */
+  readonly safePosition?: () => number
   /** Attempts at one event before it is parked; 5 by default. */
   readonly attempts?: number
 }

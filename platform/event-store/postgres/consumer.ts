@@ -82,6 +82,8 @@ type Ownership = {
   readonly parked: Map<string, number>
   lost: boolean
   renewedAt: number
+  /** The checkpoint as it is in the database, or as it was sent there. */
+  stored: number
 }
 
 /** Starts the consumer; resolves when it knows whether it is the owner. */
@@ -194,7 +196,14 @@ async function runAsOwner(
   onOwned: () => void,
 ): Promise<void> {
   const parked = await readParkedStreams(consumer.sessions, lease.consumer)
-  const ownership: Ownership = { consumer, lease, parked, lost: false, renewedAt: performance.now() }
+  const ownership: Ownership = {
+    consumer,
+    lease,
+    parked,
+    lost: false,
+    renewedAt: performance.now(),
+    stored: checkpoint,
+  }
   const stopListening = consumer.notifications.listen(consumer.topic, () => void renew(ownership))
   const renewing = setInterval(() => void renew(ownership), RENEW_MS)
   consumer.owner = true
@@ -216,9 +225,10 @@ async function runAsOwner(
 }
 
 /** Releases the lease for a standby, or confirms to whoever took it that this process has stopped. */
-async function release({ consumer, lease }: Ownership): Promise<void> {
+async function release(ownership: Ownership): Promise<void> {
+  const { consumer, lease } = ownership
   try {
-    const checkpoint = consumer.checkpoint.position()
+    const checkpoint = storablePosition(ownership)
     if (!(await releaseLease(consumer.sessions, lease, checkpoint)))
       await confirmYield(consumer.sessions, lease, checkpoint)
     consumer.notifications.notify(consumer.topic)
@@ -253,9 +263,11 @@ async function handleLog(ownership: Ownership): Promise<never> {
   const delivery = createDelivery(ownership)
   const spacing = consumer.options.spacingMs ?? 0
   let startedAt = Number.NEGATIVE_INFINITY
-  const checkpoints = createThrottledWriter<number>(CHECKPOINT_MS, position =>
-    saveCheckpoint(ownership, position),
-  )
+  let isRunning = true
+  const checkpoints = createThrottledWriter<void>(CHECKPOINT_MS, async () => {
+    await saveCheckpoint(ownership)
+    if (isRunning && ownership.stored < consumer.checkpoint.position()) checkpoints.offer()
+  })
   try {
     for (;;) {
       await ensureOwner(ownership)
@@ -270,24 +282,35 @@ async function handleLog(ownership: Ownership): Promise<never> {
       if (slice.events.length > 0) await deliverEvents(delivery, slice.events)
       consumer.lastError = undefined
       consumer.checkpoint.set(slice.scannedTo)
-      checkpoints.offer(slice.scannedTo)
+      checkpoints.offer()
     }
   } finally {
+    isRunning = false
     await checkpoints.stop()
   }
 }
 
 /** The stored checkpoint may lag behind the work: after a crash the events past it are handled again. */
-async function saveCheckpoint(ownership: Ownership, position: number): Promise<void> {
+async function saveCheckpoint(ownership: Ownership): Promise<void> {
   const { consumer, lease } = ownership
+  const position = storablePosition(ownership)
+  if (position === ownership.stored) return
   const startedAt = performance.now()
   try {
-    if (await renewLease(consumer.sessions, lease, position)) ownership.renewedAt = startedAt
-    else ownership.lost = true
+    if (await renewLease(consumer.sessions, lease, position)) {
+      ownership.renewedAt = startedAt
+      ownership.stored = position
+    } else ownership.lost = true
   } catch (error) {
     reportFailure(consumer, error) // written again with the next one, and when the lease is released
   }
   if (ownership.lost) consumer.wakeSignal.notify()
+}
+
+/** Returns what was handled, but not past the consumer's safe position, and never less than what is stored already. */
+function storablePosition({ consumer, stored }: Ownership): number {
+  const safe = consumer.options.safePosition?.() ?? Number.POSITIVE_INFINITY
+  return Math.max(stored, Math.min(consumer.checkpoint.position(), safe))
 }
 
 /** Reads what this process wrote itself from memory, unless others may have written too. */

@@ -116,6 +116,24 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       expect(await waiting).toBe(false)
     })
 
+    test('the stored checkpoint never passes the safe position, follows it when it moves alone, and the next owner handles the rest again', async () => {
+      const rival = await database.open()
+      let safe = 2
+      const owner = await store.consume({ name: 'views', handle: note, safePosition: () => safe })
+      const standby = await rival.consume({ name: 'views', handle: note })
+      await appendMany(store, 'order', 5)
+      expect(await owner.reached(5, WAIT)).toBe(true)
+      expect(owner.status().checkpoint).toBe(5)
+      expect(await standby.reached(2, WAIT)).toBe(true)
+      expect(await standby.reached(3, 200)).toBe(false)
+      safe = 3
+      expect(await standby.reached(3, WAIT)).toBe(true)
+      safe = 1
+      await owner[Symbol.asyncDispose]()
+      expect(await standby.reached(5, WAIT)).toBe(true)
+      expect(handled).toEqual([...upTo(5), 4, 5])
+    })
+
     test('progress listeners get each new checkpoint', async () => {
       const heard: number[] = []
       const consumer = await store.consume({ name: 'views', handle: note, batchSize: 1 })
