@@ -1,4 +1,5 @@
 // Makes an event bus of what an engine does: checks names, shares feeds, runs subscriptions and retention.
+import { createBusHandle } from '#platform/event-bus/bus-handle.ts'
 import { runDeliveryLoop } from '#platform/event-bus/delivery-loop.ts'
 import type { Delivery, EventBus } from '#platform/event-bus/event-bus.ts'
 import { openTopicFeed, type TopicFeed, type TopicReader } from '#platform/event-bus/topic-feed.ts'
@@ -50,7 +51,6 @@ export function createTopicBus(
       onError: err => logger?.warn({ err }, `old bus messages not deleted, retrying in ${trimEveryMs} ms`),
     }),
   )
-  const subscriptions = open.use(createSubscriptions())
   const read: EventBus['read'] = async (topic, after, limit) =>
     engine.read(checkName('topic', topic), after, limit)
   const end: EventBus['end'] = async topic => engine.end(checkName('topic', topic))
@@ -62,7 +62,7 @@ export function createTopicBus(
     return after
   }
 
-  return {
+  const bus: Parameters<typeof createBusHandle>[0] = {
     read,
     end,
     async publish(topic, events) {
@@ -73,19 +73,19 @@ export function createTopicBus(
       checkName('group', group)
       const opened = await feeds.open(topics)
       const runs = await Promise.all(opened.map(feed => engine.join({ group, ...feed, deliver })))
-      return subscriptions.start(signal => runs.map(run => run(signal)))
+      return startSubscription(signal => runs.map(run => run(signal)))
     },
     async tail(topics, deliver, after = {}) {
       const starts = await Promise.all(topics.map(topic => startOf(topic, after[topic])))
       const opened = await feeds.open(topics)
-      return subscriptions.start(signal =>
+      return startSubscription(signal =>
         opened.map(({ topic, feed }, index) =>
           runDeliveryLoop({ topic, feed, after: starts[index] ?? 0, deliver, signal, logger }),
         ),
       )
     },
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+  return createBusHandle(bus, () => open.disposeAsync())
 }
 
 /** Opens one feed per topic, which lasts from its first subscription until the bus closes. */
@@ -109,24 +109,13 @@ function shareFeeds(reader: TopicReader) {
 }
 
 /** Ending a subscription waits for the delivery that it is in. */
-function createSubscriptions() {
-  const subscriptions = new Set<AsyncDisposable>()
+function startSubscription(loops: (signal: AbortSignal) => readonly Promise<void>[]): AsyncDisposable {
+  const closing = new AbortController()
+  const running = Promise.all(loops(closing.signal))
   return {
-    start(loops: (signal: AbortSignal) => readonly Promise<void>[]): AsyncDisposable {
-      const closing = new AbortController()
-      const running = Promise.all(loops(closing.signal))
-      const subscription = {
-        async [Symbol.asyncDispose]() {
-          closing.abort()
-          await running
-          subscriptions.delete(subscription)
-        },
-      }
-      subscriptions.add(subscription)
-      return subscription
-    },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...subscriptions].map(subscription => subscription[Symbol.asyncDispose]()))
+      closing.abort()
+      await running
     },
   }
 }

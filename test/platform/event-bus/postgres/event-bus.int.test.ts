@@ -1,8 +1,7 @@
-import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
-import { freshDatabase } from '#test/fixtures/databases.ts'
+import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
 import { startKillable } from '#test/fixtures/killable-process.ts'
 import { eventBusContract } from '#test/platform/event-bus/event-bus.contract.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
@@ -12,14 +11,10 @@ beforeAll(async () => {
   url = await freshDatabase()
 })
 
-eventBusContract('PostgreSQL', () => openEventBus(url))
+eventBusContract('PostgreSQL', () => openPostgresEventBus({ url }))
 
-async function sql<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  const { rows } = await client.query<Row>(text)
-  await client.end()
-  return rows
+function sql<Row extends object>(text: string): Promise<Row[]> {
+  return queryDatabase<Row>(url, text)
 }
 
 test('old messages are deleted, and a read of them is refused with the oldest position that is kept', async () => {
@@ -96,6 +91,31 @@ test('another process takes over from a killed one, and no message is lost', asy
   await bus.publish('killed', events(6, 10))
   await box.received(5)
   expect(box.positions.filter(position => position > 5)).toEqual(range(6, 10))
+})
+
+test('a process has one bus per URL, which lasts until its last user closes it', async () => {
+  const own = await freshDatabase()
+  const listeners = () =>
+    queryDatabase<{ count: number }>(
+      own,
+      "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+    )
+  const [first, second] = await Promise.all([openEventBus(own), openEventBus(own)])
+  const [ended, going] = [inbox(), inbox()]
+  await first.tail(['shared'], ended.deliver)
+  await second.tail(['shared'], going.deliver)
+  await first.publish('shared', events(1, 2))
+  await Promise.all([ended.received(2), going.received(2)])
+  await expect.poll(listeners).toEqual([{ count: 1 }])
+  await first[Symbol.asyncDispose]()
+  await first[Symbol.asyncDispose]()
+  await second.publish('shared', events(3, 4))
+  expect(await going.received(4)).toEqual([1, 2, 3, 4])
+  expect(ended.positions).toEqual([1, 2])
+  await second[Symbol.asyncDispose]()
+  await expect.poll(listeners).toEqual([{ count: 0 }])
+  await using again = await openEventBus(own)
+  expect(await again.end('shared')).toBe(4)
 })
 
 test('a PostgreSQL that does not answer is an operator error without the password', async () => {
