@@ -12,8 +12,17 @@ export type EventMeta = {
   readonly traceparent?: string
 }
 
-/** An event to write. `schema` is the version of its data's shape, 1 by default. */
-export type NewEvent = { readonly type: string; readonly schema?: number; readonly data: JsonObject }
+/**
+ * An event to write. `schema` is the version of its data's shape, 1 by default. `id` is a UUIDv7, a new one by default,
+ * and `meta` is that of its append by default.
+ */
+export type NewEvent = {
+  readonly id?: string
+  readonly type: string
+  readonly schema?: number
+  readonly data: JsonObject
+  readonly meta?: EventMeta
+}
 
 /** A stored event. `position` is dense and global to one store, from 1; `version` counts within its stream, from 1. */
 export type RecordedEvent = {
@@ -53,7 +62,7 @@ export type Append = {
 
 /** `position` is the store position that a reader must have reached to see this append's effect. */
 export type AppendResult =
-  | { readonly status: 'appended'; readonly position: number }
+  | { readonly status: 'appended'; readonly position: number; readonly recordedAt: string }
   | {
       readonly status: 'repeated'
       readonly position: number

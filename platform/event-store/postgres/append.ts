@@ -1,4 +1,4 @@
-// Appends to the log: encodes the events, groups concurrent appends, and decodes the results of append_group.
+// Appends to the log: encodes the events, groups concurrent appends, and decodes the results of append_batch.
 import { v7 } from 'uuid'
 import type { Json } from '#platform/domain/json.ts'
 import type { Append, AppendResult, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
@@ -26,12 +26,12 @@ type EncodedEvent = {
   readonly type: string
   readonly schema: number
   readonly data: string
+  readonly meta: string
 }
 
 type EncodedAppend = {
   readonly append: Append
   readonly events: readonly EncodedEvent[]
-  readonly meta: string
   readonly outcome: string | null
   readonly bytes: number
 }
@@ -43,7 +43,7 @@ type GroupRow = {
 }
 
 const APPEND_GROUP =
-  'SELECT * FROM event_store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)'
+  'SELECT * FROM event_store.append_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)'
 
 const MAX_GROUP = 256
 const MAX_GROUP_BYTES = 2 * 1024 * 1024
@@ -54,8 +54,8 @@ export function createAppender({ sessions, now, onCommitted }: AppenderOptions):
   async function send(group: readonly EncodedAppend[]): Promise<AppendResult[]> {
     const recordedAt = now().toISOString()
     const [row] = await sessions.write<GroupRow>(APPEND_GROUP, toColumns(group, recordedAt))
-    if (!row) throw new Error('append_group answered without a row')
-    const results = toResults(group, row)
+    if (!row) throw new Error('append_batch answered without a row')
+    const results = toResults(group, row, recordedAt)
     const recorded = toRecorded(group, results, recordedAt)
     if (recorded.length > 0) onCommitted(recorded)
     return results
@@ -96,25 +96,26 @@ function isDataError(error: unknown): error is Error {
 
 function encode(append: Append): EncodedAppend {
   checkAppend(append)
+  const shared = encodeJson(append.meta ?? {}, 'meta')
   const events = append.writes.flatMap(({ stream, expected, events }) =>
-    events.map(({ type, schema = 1, data }, index) => ({
+    events.map(({ id = v7(), type, schema = 1, data, meta }, index) => ({
       stream,
       version: expected + index + 1,
-      id: v7(),
+      id,
       type,
       schema,
       data: encodeJson(data, `${type}.data`),
+      meta: meta ? encodeJson(meta, `${type}.meta`) : shared,
     })),
   )
-  const meta = encodeJson(append.meta ?? {}, 'meta')
   const outcome = append.command ? encodeJson(append.command.outcome, 'outcome') : null
-  const bytes = events.reduce((sum, event) => sum + event.data.length + meta.length, outcome?.length ?? 0)
+  const bytes = events.reduce((sum, { data, meta }) => sum + data.length + meta.length, outcome?.length ?? 0)
   if (bytes > MAX_APPEND)
     throw invalidInput(`an append holds at most ${MAX_APPEND} characters of JSON, not ${bytes}`)
-  return { append, events, meta, outcome, bytes }
+  return { append, events, outcome, bytes }
 }
 
-/** Returns the group as append_group's arguments: one array per column, appends and writes numbered from 1. */
+/** Returns the group as append_batch's arguments: one array per column, appends and writes numbered from 1. */
 function toColumns(group: readonly EncodedAppend[], recordedAt: string): unknown[] {
   const writes = group.flatMap(({ append }, index) =>
     append.writes.map(write => ({ append: index + 1, write })),
@@ -125,7 +126,6 @@ function toColumns(group: readonly EncodedAppend[], recordedAt: string): unknown
   return [
     recordedAt,
     plainArray(group.map(({ events }) => events.length)),
-    jsonArray(group.map(({ meta }) => meta)),
     commands ? group.map(({ append }) => append.command?.id ?? null) : null,
     commands ? group.map(({ append }) => append.command?.fingerprint ?? null) : null,
     commands ? jsonArray(group.map(({ outcome }) => outcome ?? 'null')) : null,
@@ -138,6 +138,7 @@ function toColumns(group: readonly EncodedAppend[], recordedAt: string): unknown
     events.map(({ type }) => type),
     plainArray(events.map(({ schema }) => schema)),
     jsonArray(events.map(({ data }) => data)),
+    jsonArray(events.map(({ meta }) => meta)),
   ]
 }
 
@@ -151,7 +152,7 @@ function jsonArray(texts: readonly string[]): string {
 }
 
 /** Accepted appends have the positions after the head, in the group's order. */
-function toResults(group: readonly EncodedAppend[], row: GroupRow): AppendResult[] {
+function toResults(group: readonly EncodedAppend[], row: GroupRow, recordedAt: string): AppendResult[] {
   const notAppended = new Map<number, AppendResult>()
   for (const { append, position, fingerprint, outcome } of row.repeated ?? [])
     notAppended.set(append, { status: 'repeated', position, fingerprint, outcome })
@@ -162,7 +163,7 @@ function toResults(group: readonly EncodedAppend[], row: GroupRow): AppendResult
     const other = notAppended.get(index + 1)
     if (other) return other
     position += events.length
-    return { status: 'appended', position }
+    return { status: 'appended', position, recordedAt }
   })
 }
 
@@ -172,14 +173,14 @@ function toRecorded(
   results: readonly AppendResult[],
   recordedAt: string,
 ): RecordedEvent[] {
-  return group.flatMap(({ events, meta }, index) => {
+  return group.flatMap(({ events }, index) => {
     const result = results[index]
     if (result?.status !== 'appended') return []
     return events.map((event, offset) => ({
       ...event,
       position: result.position - events.length + offset + 1,
       data: JSON.parse(event.data),
-      meta: JSON.parse(meta),
+      meta: JSON.parse(event.meta),
       recordedAt,
     }))
   })

@@ -19,12 +19,13 @@ const LOG_LOCK = 7_234_102
  * and the usual group, where nothing is refused, has statements of its own without sorting: measured, that takes half
  * the time of the straightforward form.
  */
-const APPEND_GROUP = `
-CREATE OR REPLACE FUNCTION event_store.append_group(
+const APPEND_BATCH = `
+CREATE FUNCTION event_store.append_batch(
   recorded timestamptz,
-  append_events int[], append_meta jsonb, append_command text[], append_fingerprint text[], append_outcome jsonb,
+  append_events int[], append_command text[], append_fingerprint text[], append_outcome jsonb,
   write_append int[], write_stream text[], write_expected int[],
   event_write int[], event_version int[], event_id uuid[], event_type text[], event_schema smallint[], event_data jsonb,
+  event_meta jsonb,
   OUT head bigint, OUT repeated json, OUT conflicts json
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -59,12 +60,12 @@ BEGIN
   IF skipped = '{}' THEN
     INSERT INTO event_store.events (position, stream, version, id, type, schema, data, meta, recorded_at)
     SELECT head + e, write_stream[event_write[e]], event_version[e], event_id[e], event_type[e], event_schema[e],
-           event_data -> (e - 1), append_meta -> (write_append[event_write[e]] - 1), recorded
+           event_data -> (e - 1), event_meta -> (e - 1), recorded
       FROM generate_series(1, cardinality(event_write)) e;
   ELSE
     INSERT INTO event_store.events (position, stream, version, id, type, schema, data, meta, recorded_at)
     SELECT head + row_number() OVER (ORDER BY e), write_stream[event_write[e]], event_version[e], event_id[e],
-           event_type[e], event_schema[e], event_data -> (e - 1), append_meta -> (write_append[event_write[e]] - 1), recorded
+           event_type[e], event_schema[e], event_data -> (e - 1), event_meta -> (e - 1), recorded
       FROM generate_series(1, cardinality(event_write)) e WHERE write_append[event_write[e]] <> ALL (skipped);
   END IF;
 
@@ -128,8 +129,9 @@ const MIGRATIONS: readonly string[] = [
      PRIMARY KEY (consumer, position)
    );
    CREATE INDEX ON event_store.dead_letters (consumer, stream, position)`,
-  `DROP FUNCTION IF EXISTS event_store.append_group;
-   ${APPEND_GROUP}`,
+  // It created append_group, which the builds call that know no later version, until the last of them is stopped.
+  'SELECT 1',
+  APPEND_BATCH,
 ]
 
 /** Brings the schema to this build's version. Safe when several processes start at once, and on every start. */

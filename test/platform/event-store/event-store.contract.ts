@@ -30,7 +30,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         const data = { text: 'é"\\{},\n\u2028', nested: [1, null, { deep: true }], amount: -1.5e-7 }
         const meta = { actor: 'customer:cus_1', correlationId: 'c', traceparent: '00-ab-cd-01' }
         const append = { ...write('order-1', 0, { type: 'OrderPlaced', schema: 3, data }), meta }
-        expect(await store.append(append)).toEqual({ status: 'appended', position: 1 })
+        expect(await store.append(append)).toMatchObject({ status: 'appended', position: 1 })
         const [recorded] = await store.readStream('order-1')
         expect(recorded).toEqual({
           position: 1,
@@ -64,6 +64,19 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.head()).toBe(1)
       })
 
+      test('an event may bring its id and its own meta, and the append says when all were recorded', async () => {
+        const id = '01900000-0000-7000-8000-000000000001'
+        const meta = { correlationId: 'own' }
+        const both = write('order-1', 0, { ...event('A'), id, meta }, event('B'))
+        const result = await store.append({ ...both, meta: { correlationId: 'shared' } })
+        const [first, second] = await store.readStream('order-1')
+        expect(first).toMatchObject({ id, meta })
+        expect(second?.meta).toEqual({ correlationId: 'shared' })
+        expect(result).toEqual({ status: 'appended', position: 2, recordedAt: second?.recordedAt })
+        const nameless = write('order-1', 2, { ...event('C'), id: 'order-1' })
+        await expect(store.append(nameless)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
+      })
+
       test('writes to several streams are atomic', async () => {
         await store.append(write('stock-a', 0))
         const both = (expectedOfA: number) => ({
@@ -71,7 +84,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         })
         expect(await store.append(both(0))).toMatchObject({ status: 'conflict', stream: 'stock-a' })
         expect(await store.readStream('stock-b')).toEqual([])
-        expect(await store.append(both(1))).toEqual({ status: 'appended', position: 3 })
+        expect(await store.append(both(1))).toMatchObject({ status: 'appended', position: 3 })
         expect(await store.readStream('stock-b')).toHaveLength(1)
       })
 
@@ -108,7 +121,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
     describe('commands', () => {
       test('a repeated command writes nothing and gets the first outcome, whatever versions it expects', async () => {
         const first = { ...write('order-1', 0), command: command('c1') }
-        expect(await store.append(first)).toEqual({ status: 'appended', position: 1 })
+        expect(await store.append(first)).toMatchObject({ status: 'appended', position: 1 })
         await store.append(write('order-1', 1))
         const repeated = { status: 'repeated', position: 1, fingerprint: 'body', outcome: { told: 'c1' } }
         expect(await store.append(first)).toEqual(repeated)
@@ -132,7 +145,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
       test("a command without writes is recorded at the store's current position", async () => {
         await appendMany(store, 'order', 3)
         const refusal = { writes: [], command: command('c1') }
-        expect(await store.append(refusal)).toEqual({ status: 'appended', position: 3 })
+        expect(await store.append(refusal)).toMatchObject({ status: 'appended', position: 3 })
         expect(await store.append(refusal)).toMatchObject({ status: 'repeated', position: 3 })
         expect(await store.findCommand('c1')).toEqual({
           fingerprint: 'body',
