@@ -117,7 +117,8 @@ describe('connections', () => {
     await eventually(async () => expect(await cut(client, 'waybill-event-store-listener')).toBe(2))
     await eventually(async () => {
       const { rows } = await client.query(
-        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`,
+        `SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+          WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.mode = 'ShareLock'`,
       )
       expect(rows).toHaveLength(2)
     })
