@@ -17,6 +17,7 @@ import {
 import { createCatalogue } from '#subgraphs/orders/adapters/catalogue.ts'
 import { createShippingQuotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'
 import { createOrderWatches } from '#subgraphs/orders/commands/order-watch.ts'
+import { createRecentDemand } from '#subgraphs/orders/commands/recent-demand.ts'
 import { customerAggregate, orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 import {
   deliverAll,
@@ -67,6 +68,7 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
         customers: createRepository(store, customerAggregate, { logger }),
         catalogue: createCatalogue(services.inventory),
         quotes: createShippingQuotes(services.shipping, now),
+        demand: createRecentDemand(now),
         watches,
         sagas,
         views: {

@@ -12,6 +12,7 @@ import { place } from '#subgraphs/orders/domain/order-commands.ts'
 import { orderNumber } from '#subgraphs/orders/domain/order-number.ts'
 import {
   type Items,
+  isAmple,
   type OrderRequest,
   outOfStock,
   type PlacementRefusal,
@@ -94,6 +95,7 @@ async function price(
       itemsTotal: items.priced.total,
       shippingFee,
       ...totals.priced,
+      ampleStock: isAmple(products, dependencies.demand.add(lines)),
       placedAt: dependencies.now().toISOString(),
     },
   }

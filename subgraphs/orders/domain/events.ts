@@ -70,6 +70,8 @@ export type OrderPlaced = OrderDetails & {
   readonly shippingFee: Money
   readonly total: Money
   readonly tenders: readonly Tender[]
+  /** True when so much was available that the payment need not wait for the hold; missing in orders of older builds. */
+  readonly ampleStock?: boolean
   readonly placedAt: string
 }
 

@@ -44,7 +44,7 @@ type Cancellation = {
 }
 
 /** An order as it stands. It is plain JSON, as the read model's document holds it: payment tokens are not in it. */
-export type PlacedOrder = Omit<OrderPlaced, 'orderId' | 'tenders' | 'lines'> & {
+export type PlacedOrder = Omit<OrderPlaced, 'orderId' | 'tenders' | 'ampleStock' | 'lines'> & {
   readonly id: string
   readonly status: OrderStatus
   readonly awaitingApproval: boolean
@@ -92,7 +92,7 @@ export function isKnownAt(order: Order, at: string): boolean {
   return order.status === 'ABSENT' || order.updatedAt <= at
 }
 
-function placed({ orderId, tenders: _, ...order }: OrderPlaced): PlacedOrder {
+function placed({ orderId, tenders: _, ampleStock: _stock, ...order }: OrderPlaced): PlacedOrder {
   return {
     ...order,
     id: orderId,

@@ -97,6 +97,17 @@ function shortagesOf(
   })
 }
 
+/** Of how many times the demand the stock is ample. */
+const AMPLE_TIMES = 10
+
+/** True when the orders of this moment hardly use up the stock. `demand` counts their units by SKU, this order's included. */
+export function isAmple(
+  products: ReadonlyMap<string, PricedProduct>,
+  demand: ReadonlyMap<string, number>,
+): boolean {
+  return [...demand].every(([sku, units]) => (products.get(sku)?.available ?? 0) >= AMPLE_TIMES * units)
+}
+
 type Totals = { readonly total: Money; readonly tenders: readonly Tender[] }
 
 /** Returns the total and its tenders, or a refusal when currencies differ, the total is not as expected, or the tenders do not add up. */

@@ -64,9 +64,11 @@ export function inputFromOrder(recorded: RecordedEvent, settings: FulfilmentSett
 
 function startOf(placed: OrderPlaced, settings: FulfilmentSettings) {
   const { orderId, customer, lines, total, tenders, shippingOption, deliveryAddress, instructions } = placed
+  const { placedAt: at, ampleStock } = placed
   return {
     ...settings,
-    at: placed.placedAt,
+    at,
+    ...(ampleStock !== undefined && { ampleStock }),
     order: {
       orderId,
       customerId: customer.id,

@@ -4,13 +4,15 @@
 // capture) and sets the refunds. The event's effects are those that the new state calls for and has not requested yet. So a
 // repeated, late or early event that changes nothing has no effect, and no step is ever requested twice.
 //
-// Only the first cause stops the order. Stopping waits for the steps in flight, cancels the shipments that are not
+// Only the first cause stops the order; but a hold that is refused is the cause before a payment that fails beside it,
+// whichever answered first. Stopping waits for the steps in flight, cancels the shipments that are not
 // dispatched, and then depends on the rest: if nothing was dispatched, money and stock are released and the order is
 // cancelled; otherwise the dispatched part is delivered, and the money captured for the rest is refunded.
 //
 // The money for a parcel is captured once its label exists, before it leaves, unless `captureAt` is `dispatch`. A refused
 // capture stops the order while goods can still be kept back. For goods that have left, the customer owes a debt, and the
 // order is complete only after an operator has settled it or written it off.
+import type { JsonObject } from '#platform/domain/json.ts'
 import type { Effect, SagaDefinition, StepEvent } from '#platform/saga/saga.ts'
 import { closeMovement, recordRefusal } from './debts.ts'
 import { assignShipment, bill, packParcels, recordShipmentStatus, withParcel } from './parcels.ts'
@@ -97,9 +99,9 @@ function recordFacts(state: Fulfilment, event: SagaEvent): Fulfilment {
 
 function start(state: Fulfilment, data: Data<'FulfilmentStarted'>): Fulfilment {
   if (state.order) return state
-  const { order, at, captureAt = 'dispatch' } = data
+  const { order, at, captureAt = 'dispatch', ampleStock = false } = data
   const { reservationMs = RESERVATION_MS, approvalTimeoutMs = APPROVAL_TIMEOUT_MS } = data
-  return { ...state, order, startedAt: at, reservationMs, approvalTimeoutMs, captureAt }
+  return { ...state, order, startedAt: at, reservationMs, approvalTimeoutMs, captureAt, ampleStock }
 }
 
 /** The request stops the order, unless goods are with the carrier already. */
@@ -138,7 +140,7 @@ function refuse(state: Fulfilment, refusal: Data<'StepRefused'>): Fulfilment {
   const now = recordRefusal(withStepStatus(state, step, 'refused'), refusal)
   switch (step) {
     case 'reserve-stock':
-      return stop(now, { reason: 'OUT_OF_STOCK', message, details: { shortages: [], ...details } })
+      return stopOutOfStock(now, message, { shortages: [], ...details })
     case 'authorise-payment':
       return stop(now, declinedPayment(refusal))
     case 'commit-stock':
@@ -167,11 +169,7 @@ function fail(state: Fulfilment, { step }: Data<'StepFailed'>): Fulfilment {
   const now = withStepStatus(state, step, 'failed')
   switch (step) {
     case 'reserve-stock':
-      return stop(now, {
-        reason: 'OUT_OF_STOCK',
-        message: 'The goods could not be held.',
-        details: { shortages: [] },
-      })
+      return stopOutOfStock(now, 'The goods could not be held.', { shortages: [] })
     case 'commit-stock':
       return stop(now, { reason: 'STOCK_HOLD_EXPIRED', message: 'The goods could not be held long enough.' })
     case 'confirm-order':
@@ -218,6 +216,18 @@ function refuseParcel(state: Fulfilment, parcel: Parcel, message: string): Fulfi
     message: message || 'The carrier does not take the goods.',
   })
 }
+
+/** Missing stock is the cause whatever the payment said before or says later, so the order of the two does not matter. */
+function stopOutOfStock(state: Fulfilment, message: string, details: JsonObject): Fulfilment {
+  const isOfPayment = state.stop !== null && OF_PAYMENT.has(state.stop.reason)
+  return stop(isOfPayment ? { ...state, stop: null } : state, { reason: 'OUT_OF_STOCK', message, details })
+}
+
+const OF_PAYMENT: ReadonlySet<Stop['reason']> = new Set([
+  'PAYMENT_DECLINED',
+  'PAYMENT_UNAVAILABLE',
+  'APPROVAL_TIMED_OUT',
+])
 
 function stop(state: Fulfilment, { details = {}, ...cause }: Cause): Fulfilment {
   return state.stop ? state : { ...state, stop: { ...cause, details } }

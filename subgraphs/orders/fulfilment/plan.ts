@@ -57,12 +57,18 @@ const RULES: readonly EffectRule[] = [
   noteRefunds,
 ]
 
-/** Advances the order to its shipments one step at a time. Each step begins after the ones before it have succeeded. */
+/**
+ * Advances the order to its shipments one step at a time. Each step begins after the ones before it have succeeded, but
+ * the payment is authorised beside the hold while there is stock enough.
+ */
 function advanceOrder(state: StartedFulfilment): Effect[] {
   if (state.stop) return []
   const { order } = state
-  if (!hasSucceeded(state, 'reserve-stock')) return [reserve(state)]
   const payment = paymentStatus(state)
+  if (!hasSucceeded(state, 'reserve-stock')) {
+    const isBeside = state.ampleStock && payment === 'not-requested'
+    return isBeside ? [reserve(state), authorise(order)] : [reserve(state)]
+  }
   if (payment === 'not-requested') return [authorise(order)]
   if (payment === 'awaiting-approval')
     return [call('await-approval', 'orders.noteApprovalAwaited', { orderId: order.orderId })]

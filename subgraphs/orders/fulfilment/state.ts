@@ -42,6 +42,8 @@ export type FulfilmentInput = EventsOf<{
     readonly approvalTimeoutMs?: number
     /** `dispatch` by default, as in the histories of older builds. */
     readonly captureAt?: CaptureAt
+    /** False by default, as in the histories of older builds. */
+    readonly ampleStock?: boolean
     readonly at: string
   }
   CancellationRequested: { readonly at: string }
@@ -119,6 +121,11 @@ export type Fulfilment = {
   readonly reservationMs: number
   readonly approvalTimeoutMs: number
   readonly captureAt: CaptureAt
+  /**
+   * True when so much was in stock that the hold was all but certain: the payment is then authorised beside it, instead
+   * of after it.
+   */
+  readonly ampleStock: boolean
   /** The status of every requested step, by the step's name. */
   readonly steps: Readonly<Record<string, 'asked' | 'succeeded' | 'refused' | 'failed'>>
   /** The provider's decision on the approval; only the first one counts. */
@@ -151,6 +158,7 @@ export const initial: Fulfilment = {
   reservationMs: 0,
   approvalTimeoutMs: 0,
   captureAt: 'dispatch',
+  ampleStock: false,
   steps: {},
   verdict: null,
   pendingSince: null,

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MAX_MINOR } from '#platform/domain/money.ts'
 import {
+  isAmple,
   type OrderRequest,
   type PricedProduct,
   priceItems,
@@ -36,6 +37,24 @@ function request(changes: Partial<OrderRequest> = {}): OrderRequest {
     ...changes,
   }
 }
+
+test.each([
+  [99, false],
+  [100, true],
+])(
+  'stock is ample from ten times the units of the moment’s orders on: %i of 10 is %s',
+  (available, expected) => {
+    const stock = new Map([
+      product('MUG', 1000, { available: 1_000_000 }),
+      product('PEN', 1000, { available }),
+    ])
+    const demand = new Map([
+      ['MUG', 1],
+      ['PEN', 10],
+    ])
+    expect(isAmple(stock, demand)).toBe(expected)
+  },
+)
 
 describe('items', () => {
   test('take title, price and weight from the products', () => {

@@ -27,7 +27,9 @@ import {
   replay,
   settled,
   started,
+  startedAmple,
   timedOut,
+  twoWarehouses,
   writtenOff,
 } from './fulfilment-fixture.ts'
 
@@ -113,6 +115,62 @@ describe('an order that cannot be fulfilled', () => {
     expect(effectsOf(started, failed('reserve-stock'))).toEqual(['release-stock'])
     expect(effectsOf(...authorised, failed('commit-stock'))).toEqual(UNDO)
     expect(effectsOf(...authorised, ok('commit-stock'), failed('confirm-order'))).toEqual(UNDO)
+  })
+})
+
+describe('a hold and a payment that are requested side by side', () => {
+  const shortages = [{ sku: 'MUG', requested: 3, available: 1 }]
+  const short = refused('reserve-stock', 'INSUFFICIENT_STOCK', { shortages })
+  const outOfStock = { reason: 'OUT_OF_STOCK', message: 'INSUFFICIENT_STOCK said.', details: { shortages } }
+  const reserved = ok('reserve-stock', twoWarehouses)
+  const declined = refused('authorise-payment', 'PAYMENT_DECLINED', { retryable: true })
+  const pending = ok('authorise-payment', { pending: true })
+  const PAYMENTS: [string, HistoryEvent[], string[]][] = [
+    ['authorised', [ok('authorise-payment', { pending: false })], ['void-payment']],
+    ['awaiting approval', [pending], ['void-payment']],
+    ['approved', [pending, approved], ['void-payment']],
+    ['not approved', [pending, rejected], ['void-payment']],
+    ['without an answer', [failed('authorise-payment')], ['void-payment']],
+    ['declined', [declined], []],
+  ]
+
+  test.each(PAYMENTS)(
+    'say that the stock is out when the payment is %s, in any order',
+    (_, payment, undo) => {
+      for (const events of [
+        [short, ...payment],
+        [...payment, short],
+      ]) {
+        const replayed = replay(startedAmple, ...events)
+        expect(names(replayed.all)).not.toContain('release-stock')
+        expect(names(replayed.all).filter(step => step === 'void-payment')).toEqual(undo)
+        expect(cancellation(startedAmple, ...events, ...undo.map(step => ok(step)))).toMatchObject(outOfStock)
+      }
+    },
+  )
+
+  test('wait for the answer about the payment before anything is given back', () => {
+    expect(effectsOf(startedAmple, short)).toEqual([])
+    expect(effectsOf(startedAmple, declined)).toEqual([])
+    expect(effectsOf(startedAmple, failed('authorise-payment'))).toEqual([])
+  })
+
+  test('release the stock when the payment fails, whichever answers first', () => {
+    expect(effectsOf(startedAmple, reserved, declined)).toEqual(['release-stock'])
+    expect(effectsOf(startedAmple, declined, reserved)).toEqual(['release-stock'])
+    const back = [startedAmple, declined, reserved, ok('release-stock')]
+    expect(cancellation(...back)).toMatchObject({ reason: 'PAYMENT_DECLINED' })
+    expect(effectsOf(startedAmple, failed('authorise-payment'), reserved)).toEqual(UNDO)
+  })
+
+  test('give both back when the customer cancels meanwhile, which stays the reason', () => {
+    const both = [reserved, ok('authorise-payment', { pending: false })]
+    expect(effectsOf(startedAmple, cancelled)).toEqual([])
+    expect(effectsOf(startedAmple, cancelled, ...both)).toEqual(UNDO)
+    expect(effectsOf(startedAmple, cancelled, ...both.toReversed())).toEqual(UNDO)
+    expect(cancellation(startedAmple, cancelled, short, declined)).toMatchObject({
+      reason: 'CUSTOMER_REQUEST',
+    })
   })
 })
 

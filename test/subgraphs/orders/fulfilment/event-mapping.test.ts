@@ -79,6 +79,16 @@ test('a placed order starts its fulfilment with the data and the time limits of 
   })
 })
 
+test('the start of a fulfilment says so when stock was ample, and nothing for orders of older builds', () => {
+  const dataOf = (ampleStock?: boolean) => {
+    const placed = placedEvent(ampleStock === undefined ? {} : { ampleStock })
+    return inputFromOrder(recorded(placed), {})?.event.data
+  }
+  expect(dataOf(true)).toMatchObject({ ampleStock: true })
+  expect(dataOf(false)).toMatchObject({ ampleStock: false })
+  expect(dataOf()).not.toHaveProperty('ampleStock')
+})
+
 test('a cancellation and a return reach the fulfilment, and events that it caused do not', () => {
   const moved = { ...noted, from: 'COMPLETED', to: 'RETURNED' } as const
   const back = { returnId: 'ret_1', lines: [{ sku: 'MUG', quantity: 1 }], refund: usd(1000) }

@@ -50,6 +50,11 @@ export const started: HistoryEvent = {
   type: 'FulfilmentStarted',
   data: { order, captureAt: 'label', at: AT },
 }
+/** The start of an order of which there was so much in stock that its payment is authorised beside the hold. */
+export const startedAmple: HistoryEvent = {
+  type: 'FulfilmentStarted',
+  data: { order, captureAt: 'label', ampleStock: true, at: AT },
+}
 export const cancelled: HistoryEvent = { type: 'CancellationRequested', data: { at: AT } }
 export const approved: HistoryEvent = { type: 'PaymentApproved', data: { at: AT } }
 export const rejected: HistoryEvent = {

@@ -3,7 +3,16 @@ import process from 'node:process'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Fulfilment, fulfilment } from '#subgraphs/orders/fulfilment/fulfilment.ts'
-import { AT, cancelled, type HistoryEvent, names, replay, returned, started } from './fulfilment-fixture.ts'
+import {
+  AT,
+  cancelled,
+  type HistoryEvent,
+  names,
+  replay,
+  returned,
+  started,
+  startedAmple,
+} from './fulfilment-fixture.ts'
 import {
   deny,
   giveUpOn,
@@ -69,6 +78,7 @@ function happen(run: Run, event: HistoryEvent): void {
     run.asked.push(...names([effect]))
     if (effect.kind === 'call') {
       if (effect.command === 'payment.capturePayment') expect(run.log).toContainEqual(committed)
+      if (effect.command === 'inventory.commitReservation') expect(run.world.hold).not.toBe('none')
       run.pending.push({ call: effect })
     } else {
       run.timer = effect.kind === 'start-timer' ? 'running' : 'cancelled'
@@ -157,7 +167,7 @@ function runDown(run: Run): void {
   }
 }
 
-function simulate(steps: readonly Move[]): Run {
+function simulate(steps: readonly Move[], start: HistoryEvent): Run {
   const run: Run = {
     state: fulfilment.initial,
     log: [],
@@ -167,7 +177,7 @@ function simulate(steps: readonly Move[]): Run {
     timer: 'none',
     world: newWorld(),
   }
-  happen(run, started)
+  happen(run, start)
   for (const step of steps) HAPPENINGS[step.kind](run, step)
   runDown(run)
   return run
@@ -179,8 +189,8 @@ function pick<T>(items: readonly T[], index: number): T | undefined {
 
 function holds(check: (run: Run) => void, numRuns = RUNS): void {
   fc.assert(
-    fc.property(moves, steps => {
-      check(simulate(steps))
+    fc.property(moves, fc.constantFrom(started, startedAmple), (steps, start) => {
+      check(simulate(steps, start))
     }),
     { numRuns },
   )
@@ -250,6 +260,18 @@ function hasArrived(world: World, movementId: string): boolean {
 
 test('all the stock that was reserved is shipped or released', () => {
   holds(({ world }) => expect(world.shipped + world.released).toBe(world.reserved))
+})
+
+test('the reason says that the stock is out whenever the hold was refused, unless the customer cancelled first', () => {
+  holds(({ log, state }) => {
+    const causes = log.filter(
+      event =>
+        event.type === 'CancellationRequested' ||
+        (event.type === 'StepRefused' && event.data.step === 'reserve-stock'),
+    )
+    const isOut = state.stop?.reason === 'OUT_OF_STOCK'
+    expect(isOut).toBe(causes[0]?.type === 'StepRefused')
+  })
 })
 
 test('no step is requested twice, and the timer is started once', () => {

@@ -27,9 +27,11 @@ import {
   returned,
   settled,
   started,
+  startedAmple,
   startedByOlderBuild,
   startedWith,
   timedOut,
+  twoWarehouses,
   writtenOff,
 } from './fulfilment-fixture.ts'
 
@@ -176,6 +178,35 @@ describe('the way to delivery', () => {
     expect(inputOf(replayed, 'reserve-stock')).toMatchObject({ lines: [{ sku: 'MUG', quantity: 3 }, {}] })
     expect(inputOf(replayed, 'capture:shp_m')).toMatchObject({ amount: { minor: 1500 } })
     expect(inputOf(replayed, 'capture:shp_b')).toMatchObject({ amount: { minor: 7000 } })
+  })
+})
+
+describe('an order of which there is ample stock', () => {
+  const reserved = ok('reserve-stock', twoWarehouses)
+  const allowed = ok('authorise-payment', { pending: false })
+
+  test('has its payment authorised beside the hold, by the same calls, and commits when both have succeeded', () => {
+    const { effects } = replay(startedAmple)
+    expect(effects).toEqual([...replay(started).effects, ...replay(...held).effects])
+    expect(effectsOf(startedAmple, reserved)).toEqual([])
+    expect(effectsOf(startedAmple, allowed)).toEqual([])
+    expect(effectsOf(startedAmple, reserved, allowed)).toEqual(['commit-stock'])
+    expect(effectsOf(startedAmple, allowed, reserved)).toEqual(['commit-stock'])
+  })
+
+  test('requests no payment when it is free', () => {
+    const data = { ...startedAmple.data, order: { ...order, total: eur(0), goodsTotal: eur(0), tenders: [] } }
+    const free = { ...startedAmple, data } as typeof startedAmple
+    expect(effectsOf(free)).toEqual(['reserve-stock'])
+    expect(effectsOf(free, reserved)).toEqual(['commit-stock'])
+  })
+
+  test('notes that an approval is awaited once the goods are held, and waits for it from the answer on', () => {
+    const pending = ok('authorise-payment', { pending: true })
+    expect(effectsOf(startedAmple, pending)).toEqual(['start-timer approval'])
+    expect(effectsOf(startedAmple, pending, reserved)).toEqual(['await-approval'])
+    expect(effectsOf(startedAmple, reserved, pending)).toEqual(['await-approval', 'start-timer approval'])
+    expect(effectsOf(startedAmple, pending, approved, reserved)).toEqual(['commit-stock'])
   })
 })
 
