@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   'event-store': () => import('#bench/event-store.ts'),
   checkout: () => import('#bench/checkout/checkout.ts'),
   engines: () => import('#bench/checkout/engines.ts'),
+  peers: () => import('#bench/checkout/peers.ts'),
   bff: () => import('#bench/bff/bff.ts'),
   live: () => import('#bench/live/live.ts'),
   gateway: () => import('#bench/gateway/gateway.ts'),

@@ -10,7 +10,7 @@ import {
   registerShopper,
 } from '#testbed/shop-client.ts'
 
-const PRODUCTS = 100
+export const PRODUCTS = 100
 const SHOPPERS = 50
 const STOCK = { 'BER-1': 1_000_000 }
 

@@ -3,7 +3,7 @@ import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { gatewayPrograms, installPeers, OUR_NAMES, PEER_NAMES } from '#bench/gateway/gateways.ts'
+import { gatewayPrograms, OUR_NAMES, PEER_NAMES } from '#bench/gateway/gateways.ts'
 import { OPERATIONS } from '#bench/gateway/graph.ts'
 import {
   composeSupergraph,
@@ -23,6 +23,7 @@ import {
   rounded,
   versionOf,
 } from '#bench/harness/benchmark.ts'
+import { installPeers } from '#bench/harness/peers.ts'
 import { startWorker } from '#bench/harness/worker-process.ts'
 
 const SUBGRAPHS = new URL('subgraphs.ts', import.meta.url)
@@ -77,7 +78,7 @@ const SCENARIOS: readonly Scenario[] = [
 ]
 
 export const bench: Bench = async ({ quick }) => {
-  const peers = await installPeers()
+  const peers = await installPeers('gateway')
   await using open = new AsyncDisposableStack()
   const { path: folder } = open.use(await mkdtempDisposable(path.join(tmpdir(), 'waybill-bench-')))
   const subgraphs = open.use(await startWorker(SUBGRAPHS))

@@ -1,18 +1,14 @@
 // Starts each gateway of the benchmark, ours and the peers, in its own process in front of the same subgraphs.
-import { type ChildProcess, execFile, fork } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Usage } from '#bench/gateway/usage-probe.ts'
 import { freePort } from '#start/postgres-server.ts'
 
-const PEERS = fileURLToPath(new URL('../peers/gateway/', import.meta.url))
 const OURS = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url))
 const USAGE = fileURLToPath(new URL('usage-probe.ts', import.meta.url))
 const READY_MS = 60_000
@@ -116,28 +112,4 @@ async function ready(url: string, child: ChildProcess, said: { readonly last: st
     }
     await delay(50)
   }
-}
-
-/**
- * Returns the folder with the peers, and installs them from bench/peers/gateway into the user's cache folder first
- * when it is missing. The folder is named by a hash of what is installed, so a changed version gets a new folder.
- */
-export async function installPeers(): Promise<string> {
-  const names = (await readdir(PEERS)).sort()
-  const hash = createHash('sha256')
-  for (const name of names) hash.update(name).update(await readFile(path.join(PEERS, name)))
-  const cache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache')
-  const folder = path.join(cache, 'waybill-bench', `gateway-${hash.digest('hex').slice(0, 12)}`)
-  if (await stat(folder).catch(() => undefined)) return folder // absent until the first run
-  console.log(`installing the peers into ${folder} …`)
-  const building = `${folder}.${process.pid}`
-  await mkdir(path.dirname(folder), { recursive: true })
-  await cp(PEERS, building, { recursive: true })
-  try {
-    await promisify(execFile)('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: building })
-    await rename(building, folder)
-  } finally {
-    await rm(building, { recursive: true, force: true })
-  }
-  return folder
 }

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import { ROOT } from '#test/docs/pages.ts'
 
-const FOLDERS = ['.', 'bench/peers/gateway']
+const FOLDERS = ['.', 'bench/peers/gateway', 'bench/peers/vendure']
 let folder: string | undefined
 
 afterEach(async () => {
