@@ -46,19 +46,22 @@ type PlacementResult =
 type PlacementOutcome = { readonly result: PlacementResult; readonly position: number }
 
 /**
- * The same key gives the same order or refusal again, without asking other services. Throws CallerError for a request
- * that no order can be made of, CONFLICT for a key that was used for another request, and UNAVAILABLE while products or
- * shipping costs cannot be had.
+ * The same key gives the same order or refusal again: the append finds it, or a look-up when no order can be priced now.
+ * Throws CallerError for a request that no order can be made of, CONFLICT for a key that was used for another request,
+ * and UNAVAILABLE while products or shipping costs cannot be had.
  */
 export async function placeOrder(
   dependencies: CommandDependencies,
   placement: Placement,
 ): Promise<PlacementOutcome> {
-  const pricing = price(dependencies, placement)
-  pricing.catch(() => {}) // it is awaited below, unless the key was used before
-  const first = await dependencies.orders.findResult<PlacementRefusal>(placement.context)
-  if (first) return repeat(dependencies, placement, first)
-  const priced = await pricing
+  let priced: Priced<OrderPlaced>
+  try {
+    priced = await price(dependencies, placement)
+  } catch (error) {
+    const first = await dependencies.orders.findResult<PlacementRefusal>(placement.context)
+    if (!first) throw error
+    return repeat(dependencies, placement, first)
+  }
   if ('refused' in priced) return recordRefusal(dependencies, placement, priced.refused)
   return record(dependencies, placement, priced.priced)
 }

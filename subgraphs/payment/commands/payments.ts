@@ -89,7 +89,7 @@ async function authorise(
   { orderId, customerId, amount, tenders }: AuthorisePayment,
   context: CommandContext,
 ): Promise<(Accepted & { pending: boolean }) | Refused> {
-  const target = { paymentId: siblingId('payment', orderId), ...context }
+  const target = { paymentId: siblingId('payment', orderId), ...context, creates: true }
   const request = {
     orderId,
     customerId,

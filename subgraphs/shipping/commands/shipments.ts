@@ -58,7 +58,7 @@ export async function createShipment(
   const fresh = { ...wanted, shipmentId: newId('shipment'), at: now().toISOString() }
   const handled = await shipments.handle(
     fresh.shipmentId,
-    { ...command, body: wanted },
+    { ...command, body: wanted, creates: true },
     state => request(state, fresh),
     { shipmentId: fresh.shipmentId },
   )

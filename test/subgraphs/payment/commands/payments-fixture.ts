@@ -7,6 +7,7 @@ import type { SandboxProvider } from '#subgraphs/payment/adapters/payment-provid
 import type { PaymentProvider } from '#subgraphs/payment/adapters/payment-provider.ts'
 import { type AuthorisePayment, createPayments, type Payments } from '#subgraphs/payment/commands/payments.ts'
 import { paymentAggregate } from '#subgraphs/payment/domain/aggregate.ts'
+import { countingReads } from '#test/fixtures/counting-reads.ts'
 import { openSandbox } from '../adapters/sandbox-fixture.ts'
 
 export type PaymentsFixture = AsyncDisposable & {
@@ -18,6 +19,8 @@ export type PaymentsFixture = AsyncDisposable & {
   history(paymentId: string): Promise<string[]>
   raw(paymentId: string): Promise<string>
   head(): Promise<number>
+  /** How often streams, snapshots and commands were read. */
+  readonly reads: () => number
 }
 
 /** `between` wraps the provider: what it does happens between the service and the sandbox. */
@@ -28,7 +31,8 @@ export async function openPaymentsFixture(
   const open = new AsyncDisposableStack()
   const store = open.use(await openPostgresEventStore({ url: databaseUrl }))
   const sandbox = open.use(await openSandbox({ databaseUrl }))
-  const repository = createRepository(store, paymentAggregate)
+  const { store: counted, reads } = countingReads(store)
+  const repository = createRepository(counted, paymentAggregate)
   const asked: string[] = []
   const provider = counting(between(sandbox), asked)
   const payments = createPayments({ repository, provider, now: () => new Date(), head: () => store.head() })
@@ -43,6 +47,7 @@ export async function openPaymentsFixture(
       return JSON.stringify(await store.readStream(`payment-${paymentId}`))
     },
     head: () => store.head(),
+    reads,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }

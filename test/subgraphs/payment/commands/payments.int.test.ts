@@ -62,11 +62,12 @@ function after(sandbox: PaymentProvider, then: () => Promise<never>): PaymentPro
 const lost = (): Promise<never> => Promise.reject(new CallerError('UNAVAILABLE', 'the answer got lost'))
 
 describe('authorising', () => {
-  test('an approved card takes two appends and one call to the provider', async () => {
+  test('an approved card takes two appends and one call to the provider, and nothing is read', async () => {
     const order = orderOf()
-    const [head, calls] = [await fixture.head(), fixture.asked.length]
+    const [head, calls, reads] = [await fixture.head(), fixture.asked.length, fixture.reads()]
     const answer = await authorise(order)
     expect(answer).toMatchObject({ pending: false, position: head + 3 })
+    expect(fixture.reads()).toBe(reads)
     expect(fixture.asked.slice(calls)).toEqual(['authorise'])
     expect(await fixture.history(payOf(order))).toEqual([
       'PaymentRequested',

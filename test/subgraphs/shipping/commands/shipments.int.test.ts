@@ -17,12 +17,14 @@ import {
 import type { ShipmentRepository } from '#subgraphs/shipping/domain/aggregate.ts'
 import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
 import type { Notice } from '#subgraphs/shipping/domain/shipment.ts'
+import { countingReads } from '#test/fixtures/counting-reads.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { openSandbox } from '../adapters/carrier.contract.ts'
 import { aRequest } from '../domain/shipment-fixture.ts'
 
 let store: EventStore
 let shipments: ShipmentRepository
+let reads: () => number
 let sandbox: SandboxCarrier
 let database: pg.Client
 const now = () => new Date()
@@ -30,7 +32,9 @@ const now = () => new Date()
 beforeAll(async () => {
   const url = await freshDatabase()
   store = await openPostgresEventStore({ url })
-  shipments = createRepository(store, shipmentAggregate)
+  const counting = countingReads(store)
+  reads = counting.reads
+  shipments = createRepository(counting.store, shipmentAggregate)
   sandbox = await openSandbox(url)
   database = new pg.Client({ connectionString: url })
   await database.connect()
@@ -76,8 +80,10 @@ async function shipmentOf(orderId: string): Promise<string[]> {
 const down = () => Promise.reject(new Error('the connection was cut'))
 
 describe('create', () => {
-  test('requests, books and returns the label', async () => {
+  test('requests, books and returns the label, and reads nothing', async () => {
+    const before = reads()
     const outcome = await createShipment(ports(), wish(), asked())
+    expect(reads()).toBe(before)
     expect(outcome).toMatchObject({
       status: 'accepted',
       shipment: { status: 'LABELLED', trackingNumber: expect.stringMatching(/^SB/), lines: aRequest.lines },
