@@ -1,6 +1,5 @@
 // Compares checkouts and projection lag on PostgreSQL alone with those on Kafka, Redis, MongoDB, Temporal and Consul.
 import { Pool } from 'undici'
-import { openCheckoutLoad } from '#bench/checkout/checkout-load.ts'
 import { lagBuckets, lagQuantiles } from '#bench/checkout/projection-lag.ts'
 import {
   type Bench,
@@ -14,6 +13,7 @@ import {
 } from '#bench/harness/benchmark.ts'
 import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { SERVICE_NAMES } from '#start/topology.ts'
+import { openCheckoutLoad } from '#testbed/checkout-load.ts'
 import { type EngineSet, openPostgresSet, openScaleOutSet } from '#testbed/fleet/engine-set.ts'
 import { startFleet } from '#testbed/fleet/fleet.ts'
 import { createRecoveryProbe } from '#testbed/fleet/recovery-probe.ts'
@@ -74,10 +74,10 @@ async function startContender(set: EngineSet): Promise<Contender> {
   const running = open.move()
   return {
     set,
-    warmUp: ms => measureLoad(CALLERS, ms, shop.checkout),
+    warmUp: ms => measureLoad(CALLERS, ms, shop.confirm),
     async measure(ms) {
       const before = await lagBuckets(subgraphs)
-      const measured = await measureLoad(CALLERS, ms, shop.checkout)
+      const measured = await measureLoad(CALLERS, ms, shop.confirm)
       const { p50: lagP50, p99: lagP99 } = lagQuantiles(before, await lagBuckets(subgraphs))
       return { ...measured, lagP50, lagP99 }
     },

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Pool } from 'undici'
-import { openCheckoutLoad, PRODUCTS } from '#bench/checkout/checkout-load.ts'
 import { startVendure } from '#bench/checkout/vendure.ts'
 import {
   atLeast,
@@ -20,6 +19,7 @@ import {
 import { installPeers } from '#bench/harness/peers.ts'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { withSession } from '#platform/postgres/pool.ts'
+import { openCheckoutLoad, PRODUCTS } from '#testbed/checkout-load.ts'
 import { createSender } from '#testbed/shop-client.ts'
 import { databaseOf, freePortBase, openDataDir, startWaybill } from '#testbed/waybill-process.ts'
 
@@ -46,7 +46,7 @@ export const bench: Bench = async ({ quick }) => {
     await startVendure({ folder, databaseUrl, workDir, products: PRODUCTS, callers: CALLERS }),
   )
   console.log(WHAT_EACH_DOES)
-  const measure = async (checkout: () => Promise<void>, ms: number) => {
+  const measure = async (checkout: () => Promise<unknown>, ms: number) => {
     await whenQuiet(database)
     return measureLoad(CALLERS, ms, checkout)
   }
@@ -74,12 +74,12 @@ async function openWaybill(dataDir: string) {
   const pool = new Pool(instance.url('bff-web'), { connections: CALLERS })
   open.defer(() => pool.close())
   const issuer = await openEmbeddedIssuer(path.join(dataDir, 'auth'))
-  const { checkout } = await openCheckoutLoad(pool, {
+  const { confirm } = await openCheckoutLoad(pool, {
     token: (role, subject = role) => issuer.sign({ role, subject }),
     send: createSender(service => `${instance.url(service)}/graphql`),
   })
   const running = open.move()
-  return { checkout, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return { checkout: confirm, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
 /** Resolves once the server writes next to nothing, so that neither contender pays for the other's work. */

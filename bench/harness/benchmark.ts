@@ -49,15 +49,17 @@ export function rounded(value: number): number {
   return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(3))
 }
 
-/** Calls `work` from `callers` concurrent loops for `ms` milliseconds; each loop waits for its result before calling again. */
+/**
+ * Calls `work` from `callers` concurrent loops for `ms` milliseconds; each loop waits for its result before calling again.
+ * A call that resolves to false did not do what is measured, and is left out.
+ */
 export async function measureLoad(callers: number, ms: number, work: () => Promise<unknown>): Promise<Load> {
   const latencies: number[] = []
   const begin = performance.now()
   await Promise.all(
     Array.from({ length: callers }, async () => {
       for (let start = performance.now(); start - begin < ms; start = performance.now()) {
-        await work()
-        latencies.push(performance.now() - start)
+        if ((await work()) !== false) latencies.push(performance.now() - start)
       }
     }),
   )
