@@ -86,6 +86,13 @@ export type LogRange = {
   readonly categories?: readonly string[]
 }
 
+/**
+ * Matching events, and the position up to which the log was searched for them: go on reading from there. It equals the
+ * range's `after` only at the log's end. A slice of few events, or of none, says nothing: a read by category passes over
+ * a bounded number of positions.
+ */
+export type LogSlice = { readonly events: readonly RecordedEvent[]; readonly scannedTo: number }
+
 /** A state saved so that a long stream need not be folded from its start. Used only when `schema` matches. */
 export type Snapshot = { readonly version: number; readonly schema: number; readonly state: Json }
 
@@ -150,8 +157,11 @@ export interface EventStore extends AsyncDisposable {
   /** Returns events of one stream in version order. */
   readStream(stream: StreamId, range?: StreamRange): Promise<RecordedEvent[]>
   /** Returns events of all streams in position order: without gaps, and never one that a later commit could precede. */
-  readLog(range: LogRange): Promise<RecordedEvent[]>
-  /** Returns the position of the newest event; 0 when there is none. */
+  readLog(range: LogRange): Promise<LogSlice>
+  /**
+   * Returns the position of the newest event; 0 when there is none. It covers each append that resolved in this process;
+   * one of a process that has only just come, or gone, may be missing for a moment.
+   */
   head(): Promise<number>
   /** Returns what was recorded of a command, if anything. */
   findCommand(id: string): Promise<{ fingerprint: string; outcome: Json; position: number } | undefined>

@@ -1,15 +1,16 @@
-// Keeps the newest events that this process wrote in memory, so that its consumers need not read them back.
-import type { LogRange, RecordedEvent } from '#platform/event-store/event-store.ts'
-
-/** The matching events after a position, and the position up to which the log was searched for them. */
-export type LogSlice = { readonly events: readonly RecordedEvent[]; readonly scannedTo: number }
+// Keeps the newest events of the log in memory, so that its readers in this process need not read them back.
+import type { LogRange, LogSlice, RecordedEvent } from '#platform/event-store/event-store.ts'
 
 export type LogTail = {
-  /** Adds committed events with consecutive positions. What is before a gap, which another process filled, is dropped. */
-  add(events: readonly RecordedEvent[]): void
+  /** Returns the position up to which the tail goes; undefined before `startAt`. */
+  end(): number | undefined
+  /** Forgets all events: the tail has those after `position` from now on. Without one it has none until the next start. */
+  startAt(position: number | undefined): void
+  /** Adds events with consecutive positions. Returns false, and adds nothing, when others are missing before them. */
+  add(events: readonly RecordedEvent[]): boolean
   /**
    * Returns the matching events after a position, if the tail holds all of them up to its end; an empty slice when the
-   * position is its end; undefined when the database must be read. It does not know what other processes wrote last.
+   * position is its end; undefined when the database must be read.
    */
   read(range: LogRange): LogSlice | undefined
 }
@@ -17,21 +18,30 @@ export type LogTail = {
 /** Keeps at most `capacity` events. */
 export function createLogTail(capacity = 2_000): LogTail {
   let held: RecordedEvent[] = []
+  let end: number | undefined
 
   return {
+    end: () => end,
+    startAt(position) {
+      held = []
+      end = position
+    },
     add(events) {
-      const [first] = events
-      if (!first) return
-      if (first.position !== (held.at(-1)?.position ?? 0) + 1) held = []
-      held.push(...events)
+      if (end === undefined) return false
+      const last = end
+      const fresh = events.filter(({ position }) => position > last)
+      const [first] = fresh
+      if (!first) return true
+      if (first.position !== last + 1) return false
+      held.push(...fresh)
+      end += fresh.length
       // Trimmed rarely, and by half, so that adding stays cheap.
       if (held.length > capacity) held = held.slice(-Math.ceil(capacity / 2))
+      return true
     },
     read({ after, limit, categories }) {
-      const [first] = held
-      const end = held.at(-1)?.position
-      if (!first || end === undefined || after > end || after < first.position - 1) return undefined
-      const rest = held.slice(after - first.position + 1)
+      if (end === undefined || after > end || after < end - held.length) return undefined
+      const rest = held.slice(held.length - (end - after))
       const events = (categories ? rest.filter(event => categories.includes(categoryOf(event))) : rest).slice(
         0,
         limit,

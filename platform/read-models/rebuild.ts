@@ -72,10 +72,10 @@ export async function readEventPages<Doc extends Document>(
   handle: (events: readonly RecordedEvent[]) => Promise<void>,
 ): Promise<void> {
   for (let position = after; position < upTo; ) {
-    const page = await store.readLog({ after: position, limit: PAGE, categories: view.categories })
-    const events = page.filter(event => event.position <= upTo)
+    const slice = await store.readLog({ after: position, limit: PAGE, categories: view.categories })
+    const events = slice.events.filter(event => event.position <= upTo)
     if (events.length > 0) await handle(events)
-    if (events.length < PAGE) return
-    position = events.at(-1)?.position ?? upTo
+    if (slice.scannedTo === position) return
+    position = slice.scannedTo
   }
 }

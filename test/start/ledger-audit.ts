@@ -236,16 +236,15 @@ async function staleViews(places: StoreUrls, name: SubgraphName): Promise<string
 async function fold(store: EventStore, view: View<Document>): Promise<Map<string, Document>> {
   const documents = new Map<string, Document>()
   for (let after = 0; ; ) {
-    const events = await store.readLog({ after, limit: 5_000, categories: view.categories })
+    const { events, scannedTo } = await store.readLog({ after, limit: 5_000, categories: view.categories })
     for (const event of events)
       for (const change of view.project(event)) {
         const next = change.update(documents.get(change.id))
         if (next === undefined) documents.delete(change.id)
         else documents.set(change.id, next)
       }
-    const last = events.at(-1)
-    if (!last) return documents
-    after = last.position
+    if (scannedTo === after) return documents
+    after = scannedTo
   }
 }
 

@@ -7,8 +7,7 @@ import {
   deliverEvent,
   deliverEvents,
 } from '#platform/event-store/delivery.ts'
-import type { Consumer, ConsumerOptions, LogRange } from '#platform/event-store/event-store.ts'
-import type { LogSlice, LogTail } from '#platform/event-store/log-tail.ts'
+import type { Consumer, ConsumerOptions, LogSlice } from '#platform/event-store/event-store.ts'
 import {
   deleteDeadLetter,
   parkEvents,
@@ -28,7 +27,7 @@ import {
   releaseLease,
   renewLease,
 } from '#platform/event-store/postgres/lease.ts'
-import type { LogReader } from '#platform/event-store/postgres/log-reader.ts'
+import type { LogCache } from '#platform/event-store/postgres/log-cache.ts'
 import type { Sessions, StoreNotifications } from '#platform/event-store/postgres/sessions.ts'
 import { createThrottledWriter } from '#platform/event-store/throttled-writer.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
@@ -42,8 +41,7 @@ import {
 
 type ConsumerDependencies = {
   readonly sessions: Sessions
-  readonly log: LogReader
-  readonly tail: LogTail
+  readonly log: LogCache
   readonly notifications: StoreNotifications
   readonly logger: StoreLogger | undefined
 }
@@ -69,8 +67,6 @@ type ConsumerState = ConsumerDependencies & {
   readonly checkpoint: Checkpoint
   readonly closing: AbortController
   owner: boolean
-  /** Set when the database may hold events that the tail of this process does not know of. */
-  mustRead: boolean
   deadLetters: number
   lastError: string | undefined
 }
@@ -94,10 +90,7 @@ export async function startConsumer(
   const consumer = createState(dependencies, options)
   const { wakeSignal, checkpoint, closing, topic } = consumer
   const stops = [
-    dependencies.notifications.listen('events', source => {
-      if (source === 'elsewhere') consumer.mustRead = true
-      wakeSignal.notify()
-    }),
+    dependencies.log.onAppended(wakeSignal.notify),
     dependencies.notifications.listen(topic, wakeSignal.notify),
     options.behind?.onProgress(wakeSignal.notify) ?? (() => {}),
   ]
@@ -135,7 +128,6 @@ function createState(dependencies: ConsumerDependencies, options: ConsumerOption
     checkpoint: createCheckpoint(() => void pollOwner()),
     closing: new AbortController(),
     owner: false,
-    mustRead: true,
     deadLetters: 0,
     lastError: undefined,
   }
@@ -276,7 +268,7 @@ async function handleLog(ownership: Ownership): Promise<never> {
       startedAt = performance.now()
       const slice = await readNext(consumer)
       if (slice.scannedTo <= consumer.checkpoint.position()) {
-        if (!(await consumer.wakeSignal.wait(jittered(POLL_MS)))) consumer.mustRead = true
+        await consumer.wakeSignal.wait(jittered(POLL_MS))
         continue
       }
       if (slice.events.length > 0) await deliverEvents(delivery, slice.events)
@@ -313,19 +305,6 @@ function storablePosition({ consumer, stored }: Ownership): number {
   return Math.max(stored, Math.min(consumer.checkpoint.position(), safe))
 }
 
-/** Reads what this process wrote itself from memory, unless others may have written too. */
-async function readSlice(consumer: ConsumerState, range: LogRange): Promise<LogSlice> {
-  const inMemory = consumer.mustRead ? undefined : consumer.tail.read(range)
-  if (inMemory) return inMemory
-  consumer.mustRead = false
-  try {
-    return await consumer.log.readSlice(range)
-  } catch (error) {
-    consumer.mustRead = true
-    throw error
-  }
-}
-
 /** Reads the next events, up to the checkpoint of the consumer that this one stays behind. */
 async function readNext(consumer: ConsumerState): Promise<LogSlice> {
   const { options, checkpoint, log } = consumer
@@ -333,15 +312,16 @@ async function readNext(consumer: ConsumerState): Promise<LogSlice> {
   const { behind, categories, batchSize: limit = BATCH } = options
   const bound = behind ? await readBound(behind, after, log) : Number.MAX_SAFE_INTEGER
   if (bound <= after) return { events: [], scannedTo: after }
-  const slice = await readSlice(consumer, { after, limit, ...(categories && { categories }) })
+  const slice = await log.readLog({ after, limit, ...(categories && { categories }) })
   if (slice.scannedTo <= bound) return slice
   return { events: slice.events.filter(({ position }) => position <= bound), scannedTo: bound }
 }
 
 /** Returns the checkpoint of `behind`. An owner elsewhere is polled only during a wait, so one begins when the log goes on. */
-async function readBound(behind: Consumer, after: number, log: LogReader): Promise<number> {
+async function readBound(behind: Consumer, after: number, log: LogCache): Promise<number> {
   const { owner, checkpoint } = behind.status()
-  if (!owner && checkpoint <= after && (await log.head()) > after) void behind.reached(after + 1, POLL_MS)
+  if (!owner && checkpoint <= after && (await log.readLog({ after, limit: 1 })).scannedTo > after)
+    void behind.reached(after + 1, POLL_MS)
   return checkpoint
 }
 

@@ -1,11 +1,11 @@
 // Opens the event store on PostgreSQL and puts its parts together.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Consumer, ConsumerOptions, EventStore } from '#platform/event-store/event-store.ts'
-import { createLogTail, type LogTail } from '#platform/event-store/log-tail.ts'
 import { type Appender, createAppender } from '#platform/event-store/postgres/append.ts'
 import { startConsumer } from '#platform/event-store/postgres/consumer.ts'
 import { listDeadLetters, markForReplay } from '#platform/event-store/postgres/dead-letters.ts'
 import { runUnderLease } from '#platform/event-store/postgres/lease-takeover.ts'
+import { createLogCache, type LogCache } from '#platform/event-store/postgres/log-cache.ts'
 import { createLogReader, type LogReader } from '#platform/event-store/postgres/log-reader.ts'
 import { migrate } from '#platform/event-store/postgres/schema.ts'
 import {
@@ -29,8 +29,8 @@ type PostgresEventStoreOptions = {
 type OpenStore = {
   readonly sessions: Sessions
   readonly notifications: StoreNotifications
-  readonly log: LogReader
-  readonly tail: LogTail
+  readonly reader: LogReader
+  readonly log: LogCache
   readonly appender: Appender
   readonly consumers: Set<Consumer>
   readonly logger: StoreLogger | undefined
@@ -44,20 +44,20 @@ type OpenStore = {
 export async function openPostgresEventStore(options: PostgresEventStoreOptions): Promise<EventStore> {
   await migrate(options.url)
   const store = openStore(options)
-  const { appender, log, sessions } = store
+  const { appender, reader, log, sessions } = store
   return {
     append: append => whileOpen(store, 'append', () => appender.append(append)),
-    readStream: (stream, range) => whileOpen(store, 'read a stream', () => log.readStream(stream, range)),
+    readStream: (stream, range) => whileOpen(store, 'read a stream', () => reader.readStream(stream, range)),
     readLog: range => whileOpen(store, 'read the log', () => log.readLog(range)),
     head: () => whileOpen(store, 'read its head', log.head),
-    findCommand: id => whileOpen(store, 'look up a command', () => log.findCommand(id)),
+    findCommand: id => whileOpen(store, 'look up a command', () => reader.findCommand(id)),
     forgetCommand: (id, fingerprint) =>
-      whileOpen(store, 'forget a command', () => log.forgetCommand(id, fingerprint)),
-    onAppended: listener => store.notifications.listen('events', () => listener()),
+      whileOpen(store, 'forget a command', () => reader.forgetCommand(id, fingerprint)),
+    onAppended: log.onAppended,
     loadSnapshot: (stream, schema) =>
-      whileOpen(store, 'load a snapshot', () => log.loadSnapshot(stream, schema)),
+      whileOpen(store, 'load a snapshot', () => reader.loadSnapshot(stream, schema)),
     saveSnapshot: (stream, snapshot) =>
-      whileOpen(store, 'save a snapshot', () => log.saveSnapshot(stream, snapshot)),
+      whileOpen(store, 'save a snapshot', () => reader.saveSnapshot(stream, snapshot)),
     consume: consumerOptions => consume(store, consumerOptions),
     listDeadLetters: consumer =>
       whileOpen(store, 'list dead letters', () => listDeadLetters(sessions, consumer)),
@@ -76,17 +76,10 @@ function openStore(options: PostgresEventStoreOptions): OpenStore {
     run: sessions.soft,
     logger,
   })
-  const tail = createLogTail()
-  const appender = createAppender({
-    sessions,
-    now,
-    onCommitted(events) {
-      tail.add(events)
-      notifications.notify('events')
-    },
-  })
-  const log = createLogReader(sessions)
-  return { sessions, notifications, log, tail, appender, consumers: new Set(), logger, isClosed: false }
+  const reader = createLogReader(sessions)
+  const log = createLogCache(reader, notifications)
+  const appender = createAppender({ sessions, now, onCommitted: log.add })
+  return { sessions, notifications, reader, log, appender, consumers: new Set(), logger, isClosed: false }
 }
 
 async function whileOpen<Result>(
@@ -143,6 +136,7 @@ async function close(store: OpenStore): Promise<void> {
   store.isClosed = true
   await Promise.all([...store.consumers].map(consumer => consumer[Symbol.asyncDispose]()))
   await store.appender.drained()
+  store.log[Symbol.dispose]()
   await store.notifications[Symbol.asyncDispose]()
   await store.sessions[Symbol.asyncDispose]()
 }

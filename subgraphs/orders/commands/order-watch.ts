@@ -141,16 +141,17 @@ async function followLog(
   })
   await wakeSignal.wait(FALLBACK_MS)
   while (!signal.aborted) {
+    let isAtEnd = true
     try {
-      const events = await store.readLog({ after, limit: PAGE, categories: [orderAggregate.category] })
-      after = events.at(-1)?.position ?? after
-      dispatch(events)
-      if (events.length === PAGE) continue
+      const slice = await store.readLog({ after, limit: PAGE, categories: [orderAggregate.category] })
+      dispatch(slice.events)
+      isAtEnd = slice.scannedTo === after
+      after = slice.scannedTo
     } catch (error) {
       onError(error)
     }
     await pauseUnlessAborted(PAUSE_MS, signal)
-    if (!signal.aborted) await wakeSignal.wait(FALLBACK_MS)
+    if (isAtEnd && !signal.aborted) await wakeSignal.wait(FALLBACK_MS)
   }
 }
 

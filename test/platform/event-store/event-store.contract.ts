@@ -1,7 +1,8 @@
 // Tests what every event store promises of appends and reads: a suite that takes the adapter.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
-import type { EventStore, StreamId } from '#platform/event-store/event-store.ts'
+import type { EventStore, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import {
   appendMany,
   command,
@@ -103,7 +104,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         const results = await Promise.all(upTo(20).map(n => store.append(write(`order-${n}`, 0))))
         expect(results.filter(({ status }) => status === 'conflict')).toHaveLength(1)
         expect(results[6]).toMatchObject({ status: 'conflict', stream: 'order-7' })
-        expect(positions(await store.readLog({ after: 0, limit: 100 }))).toEqual(upTo(20))
+        expect(positions((await store.readLog({ after: 0, limit: 100 })).events)).toEqual(upTo(20))
       })
 
       test('the position of an append is that of its last event', async () => {
@@ -189,7 +190,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
           expect(await store.findCommand(`c${n}`)).toMatchObject({ position: last?.position })
         }
         expect(await store.findCommand('c6')).toBeUndefined()
-        expect(positions(await store.readLog({ after: 0, limit: 100 }))).toEqual(upTo(15))
+        expect(positions((await store.readLog({ after: 0, limit: 100 })).events)).toEqual(upTo(15))
       })
     })
 
@@ -209,7 +210,9 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         await store.append(write('stock-x-1', 0))
         await store.append(write('order-2', 0))
         const read = async (after: number, limit: number, ...categories: string[]) =>
-          positions(await store.readLog({ after, limit, ...(categories.length > 0 && { categories }) }))
+          positions(
+            (await store.readLog({ after, limit, ...(categories.length > 0 && { categories }) })).events,
+          )
         expect(await read(0, 10)).toEqual([1, 2, 3, 4])
         expect(await read(1, 2)).toEqual([2, 3])
         expect(await read(4, 10)).toEqual([])
@@ -224,9 +227,8 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         const total = 50 * 20
         const seen: number[] = []
         const tail = (async () => {
-          while (seen.length < total)
-            for (const { position } of await rival.readLog({ after: seen.at(-1) ?? 0, limit: 100 }))
-              seen.push(position)
+          for (; seen.length < total; await nextTurn())
+            for (const { position } of await readAfter(rival, seen.at(-1) ?? 0)) seen.push(position)
         })()
         const writers = upTo(50).map(async n => {
           for (let version = 0; version < 20; version++)
@@ -234,6 +236,40 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         })
         await Promise.all([...writers, tail])
         expect(seen).toEqual(upTo(total))
+      })
+
+      test('a read by category passes over a bounded number of positions, and says how far it came', async () => {
+        const crowd = Array.from({ length: 1_000 }, () => event('Noted'))
+        for (let n = 1; n <= 6; n++) await store.append(write(`stock-${n}`, 0, ...crowd))
+        await store.append(write('order-1', 0))
+        const fresh = await database.open()
+        const steps: [events: number[], scannedTo: number][] = []
+        for (let after = 0; after < 6_001; ) {
+          const { events, scannedTo } = await fresh.readLog({ after, limit: 10, categories: ['order'] })
+          steps.push([positions(events), scannedTo])
+          after = scannedTo
+        }
+        expect(steps).toEqual([
+          [[], 5_000],
+          [[6_001], 6_001],
+        ])
+        const atEnd = await fresh.readLog({ after: 6_001, limit: 10, categories: ['order'] })
+        expect(atEnd).toEqual({ events: [], scannedTo: 6_001 })
+        const consumer = await fresh.consume({ name: 'views', categories: ['order'], async handle() {} })
+        expect(await consumer.reached(6_001, 60_000)).toBe(true)
+      })
+
+      test('what another store appended is read, in order, by one that has read before', async () => {
+        const rival = await database.open()
+        for (let n = 1; n <= 30; n++) {
+          const result = await (n % 3 ? store : rival).append(write(`order-${n}`, 0))
+          expect(result).toMatchObject({ position: n })
+          if (n % 3) expect(await store.head()).toBe(n)
+          await vi.waitFor(async () => expect(await readAll(store)).toEqual(upTo(n)), {
+            timeout: 30_000,
+            interval: 1,
+          })
+        }
       })
 
       test('listeners are called for appends through this store and through others', async () => {
@@ -330,6 +366,14 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
       })
     })
   })
+}
+
+async function readAfter(store: EventStore, after: number): Promise<readonly RecordedEvent[]> {
+  return (await store.readLog({ after, limit: 100 })).events
+}
+
+async function readAll(store: EventStore): Promise<number[]> {
+  return positions(await readAfter(store, 0))
 }
 
 function nested(depth: number): Json {

@@ -188,7 +188,26 @@ describe('the database', () => {
     expect(rejected).toEqual([
       { status: 'rejected', reason: expect.objectContaining({ code: 'BAD_USER_INPUT' }) },
     ])
-    expect(positions(await store.readLog({ after: 0, limit: 100 }))).toEqual(upTo(9))
+    expect(positions((await store.readLog({ after: 0, limit: 100 })).events)).toEqual(upTo(9))
+  })
+
+  test('while no other process uses the store, its newest events are read from memory', async context => {
+    const url = await freshDatabase()
+    const store = await openStore(context, url)
+    const client = await openClient(context, url)
+    await eventually(async () => {
+      const { rows } = await client.query(
+        `SELECT 1 FROM pg_stat_activity
+          WHERE datname = current_database() AND query LIKE '%pg_try_advisory%' AND state = 'idle'`,
+      )
+      expect(rows).toHaveLength(1)
+    })
+    expect(await store.head()).toBe(0)
+    await appendMany(store, 'order', 5)
+    await client.query('BEGIN; LOCK TABLE event_store.events') // a read of the table would wait
+    expect(await store.head()).toBe(5)
+    expect(positions((await store.readLog({ after: 2, limit: 100 })).events)).toEqual([3, 4, 5])
+    await client.query('COMMIT')
   })
 
   test('an operator reads which database could not be opened, without its password', async () => {

@@ -72,7 +72,7 @@ async function parcels(reference: string): Promise<{ tracking_number: string; ca
 }
 
 async function shipmentOf(orderId: string): Promise<string[]> {
-  const events = await store.readLog({ after: 0, limit: 10_000 })
+  const { events } = await store.readLog({ after: 0, limit: 10_000 })
   const ofOrder = events.filter(({ data }) => data.orderId === orderId)
   return [...new Set(ofOrder.map(({ data }) => String(data.shipmentId)))]
 }
