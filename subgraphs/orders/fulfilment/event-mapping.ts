@@ -92,18 +92,26 @@ const ofOrder = z.object({ orderId: z.string() })
 const ofMovement = ofOrder.extend({ movementId: z.string() })
 const ofMovementLeft = ofMovement.extend({ amount: z.object({ minor: z.int() }) })
 const ofShipment = ofOrder.extend({ shipmentId: z.string() })
-const ofDecline = ofOrder.extend({ code: z.string(), message: z.string(), retryable: z.boolean() })
+/** `awaited` is false when the answer to the authorisation said the same; older builds left it out. */
+const ofVerdict = ofOrder.extend({ awaited: z.boolean().default(true) })
+const ofDecline = ofVerdict.extend({ code: z.string(), message: z.string(), retryable: z.boolean() })
 
-/** Each reader parses an event's data into the input of one saga, and throws a `ZodError` when the data is invalid. */
-const READERS: Readonly<
-  Record<string, (message: BusMessage) => { readonly sagaId: string; readonly event: FulfilmentInput }>
-> = {
+type SagaEvent = Pick<SagaInput, 'sagaId' | 'event'>
+
+/**
+ * Each reader parses an event's data into the input of one saga, or into nothing when the saga was told by the answer to
+ * its call. Throws a `ZodError` when the data is invalid.
+ */
+const READERS: Readonly<Record<string, (message: BusMessage) => SagaEvent | undefined>> = {
   PaymentAuthorised({ data, at }) {
-    return { sagaId: ofOrder.parse(data).orderId, event: { type: 'PaymentApproved', data: { at } } }
+    const { orderId, awaited } = ofVerdict.parse(data)
+    return awaited ? { sagaId: orderId, event: { type: 'PaymentApproved', data: { at } } } : undefined
   },
   PaymentDeclined({ data, at }) {
-    const { orderId, ...decline } = ofDecline.parse(data)
-    return { sagaId: orderId, event: { type: 'PaymentRejected', data: { ...decline, at } } }
+    const { orderId, awaited, ...decline } = ofDecline.parse(data)
+    return awaited
+      ? { sagaId: orderId, event: { type: 'PaymentRejected', data: { ...decline, at } } }
+      : undefined
   },
   MovementSettled: ({ data, at }) => {
     const { orderId, movementId } = ofMovement.parse(data)
@@ -140,7 +148,8 @@ export function inputFromBus(
   const read = Object.hasOwn(READERS, message.type) ? READERS[message.type] : undefined
   if (!read) return undefined
   try {
-    return { ...read(message), id: message.eventId, meta: causedBy(message.eventId, message.meta) }
+    const input = read(message)
+    return input && { ...input, id: message.eventId, meta: causedBy(message.eventId, message.meta) }
   } catch (error) {
     onUnreadable(message, error)
     return undefined

@@ -40,7 +40,8 @@ export type PaymentEvent =
   | EventOf<'TenderAuthorised', OfTender & { providerRef: string; expiresAt?: string }>
   | EventOf<'TenderApprovalAwaited', { tenderId: string; providerRef: string }>
   | EventOf<'TenderDeclined', { tenderId: string; code: string; retryable: boolean }>
-  | EventOf<'PaymentAuthorised', { orderId: string; customerId: string; amount: Money }>
+  /** `awaited` says that a tender had to be approved, so no answer to the request told this. Older builds leave it out. */
+  | EventOf<'PaymentAuthorised', { orderId: string; customerId: string; amount: Money; awaited?: boolean }>
   | EventOf<
       'PaymentDeclined',
       {
@@ -50,6 +51,7 @@ export type PaymentEvent =
         message: string
         retryable: boolean
         reason: string
+        awaited?: boolean
       }
     >
   | EventOf<'CaptureRequested', { captureId: string; amount: Money; shares: readonly Share[] }>

@@ -91,7 +91,10 @@ function voidDone(payment: StandingPayment, at: string): LaterEvent[] {
 function authorised(payment: StandingPayment, at: string): LaterEvent {
   const { orderId, customerId, currency } = payment
   const amount = { minor: tenderTotals(payment).authorised, currency }
-  return { type: 'PaymentAuthorised', data: { orderId, customerId, amount, at } }
+  return {
+    type: 'PaymentAuthorised',
+    data: { orderId, customerId, amount, awaited: wasAwaited(payment), at },
+  }
 }
 
 function declined(payment: StandingPayment, at: string): LaterEvent {
@@ -103,5 +106,9 @@ function declined(payment: StandingPayment, at: string): LaterEvent {
     message: declineMessage(reason?.code),
     retryable: reason?.retryable ?? false,
   }
-  return { type: 'PaymentDeclined', data: { orderId, customerId, ...data, at } }
+  return { type: 'PaymentDeclined', data: { orderId, customerId, ...data, awaited: wasAwaited(payment), at } }
+}
+
+function wasAwaited({ tenders }: StandingPayment): boolean {
+  return tenders.some(({ awaited }) => awaited)
 }

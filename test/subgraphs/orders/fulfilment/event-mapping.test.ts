@@ -128,6 +128,16 @@ test('events of payment and shipping reach the fulfilment of their order', () =>
   expect(heard('TenderAuthorised', {})).toBeUndefined()
 })
 
+test('a verdict about a payment reaches the fulfilment only if an approval was awaited, or an older build does not say', () => {
+  const decline = { code: 'CARD_DECLINED', message: 'No.', retryable: true, reason: 'x' }
+  const heard = (type: string, data: BusMessage['data']) =>
+    inputFromBus(message(type, { orderId: ORDER_ID, ...data }), fail)?.event
+  expect(heard('PaymentAuthorised', { awaited: false })).toBeUndefined()
+  expect(heard('PaymentDeclined', { ...decline, awaited: false })).toBeUndefined()
+  expect(heard('PaymentAuthorised', { awaited: true })).toEqual({ type: 'PaymentApproved', data: { at: AT } })
+  expect(heard('PaymentDeclined', { ...decline, awaited: true })).toEqual(heard('PaymentDeclined', decline))
+})
+
 test('an event that cannot be parsed is reported and skipped', () => {
   const unreadable: string[] = []
   expect(

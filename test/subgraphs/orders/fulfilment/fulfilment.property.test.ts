@@ -71,6 +71,12 @@ const moves: fc.Arbitrary<Move[]> = fc
   .map(([successes, rest]) => [...new Array<Move>(successes).fill(SUCCESS), ...rest])
 const SUCCESS: Move = { kind: 'answer', index: 0, mood: 'willing' }
 
+type Setting = { readonly start: HistoryEvent; readonly announces: boolean }
+const setting: fc.Arbitrary<Setting> = fc.record({
+  start: fc.constantFrom(started, startedAmple),
+  announces: fc.boolean(),
+})
+
 function happen(run: Run, event: HistoryEvent): void {
   run.log.push(event)
   run.state = fulfilment.evolve(run.state, event)
@@ -167,7 +173,7 @@ function runDown(run: Run): void {
   }
 }
 
-function simulate(steps: readonly Move[], start: HistoryEvent): Run {
+function simulate(steps: readonly Move[], { start, announces }: Setting): Run {
   const run: Run = {
     state: fulfilment.initial,
     log: [],
@@ -175,7 +181,7 @@ function simulate(steps: readonly Move[], start: HistoryEvent): Run {
     pending: [],
     adrift: [],
     timer: 'none',
-    world: newWorld(),
+    world: newWorld(announces),
   }
   happen(run, start)
   for (const step of steps) HAPPENINGS[step.kind](run, step)
@@ -189,8 +195,8 @@ function pick<T>(items: readonly T[], index: number): T | undefined {
 
 function holds(check: (run: Run) => void, numRuns = RUNS): void {
   fc.assert(
-    fc.property(moves, fc.constantFrom(started, startedAmple), (steps, start) => {
-      check(simulate(steps, start))
+    fc.property(moves, setting, (steps, given) => {
+      check(simulate(steps, given))
     }),
     { numRuns },
   )

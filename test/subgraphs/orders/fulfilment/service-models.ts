@@ -9,6 +9,8 @@ type CallEffect = Extract<Effect, { kind: 'call' }>
 export type Pending = { readonly call: CallEffect; answer?: HistoryEvent }
 
 export type World = {
+  /** Payment also publishes what it answers at once, as older builds of it do. */
+  readonly announces: boolean
   payment: 'absent' | 'pending' | 'authorised' | 'declined' | 'voided'
   authorised: number
   captured: number
@@ -39,8 +41,9 @@ export type Movement = {
 }
 type Shipment = 'labelled' | 'dispatched' | 'delivered' | 'lost' | 'cancelled'
 
-export function newWorld(): World {
+export function newWorld(announces: boolean): World {
   return {
+    announces,
     payment: 'absent',
     authorised: 0,
     captured: 0,
@@ -124,15 +127,14 @@ function authorise(world: World, step: string, mood: Mood): HistoryEvent {
   if (world.payment === 'voided') return refused(step, 'PAYMENT_VOIDED')
   if (world.payment !== 'absent') throw new Error(`${step}: payment is ${world.payment}`)
   if (mood === 'unwilling') {
-    world.payment = 'declined'
-    hearLater(world, rejection)
+    deny(world, world.announces)
     return refused(step, 'PAYMENT_DECLINED', { retryable: false })
   }
   if (mood === 'hesitant') {
     world.payment = 'pending'
     return ok(step, { pending: true })
   }
-  grant(world)
+  grant(world, world.announces)
   return ok(step, { pending: false })
 }
 
@@ -141,16 +143,16 @@ const rejection: HistoryEvent = {
   data: { code: 'DECLINED', message: 'No.', at: AT },
 }
 
-/** The money is there from now on; the saga hears of it in time. */
-export function grant(world: World): void {
+/** The money is there from now on; the saga hears of it in time, if it is published. */
+export function grant(world: World, isPublished = true): void {
   world.payment = 'authorised'
   world.authorised = order.total.minor
-  hearLater(world, { type: 'PaymentApproved', data: { at: AT } })
+  if (isPublished) hearLater(world, { type: 'PaymentApproved', data: { at: AT } })
 }
 
-export function deny(world: World): void {
+export function deny(world: World, isPublished = true): void {
   world.payment = 'declined'
-  hearLater(world, rejection)
+  if (isPublished) hearLater(world, rejection)
 }
 
 /** Half-heartedly, half of it is taken. */

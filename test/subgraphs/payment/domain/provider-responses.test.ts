@@ -68,6 +68,17 @@ describe('authorising', () => {
     expect(paymentStatus(standing(after(ONE, approved('t1')).slice(0, 2)))).toBe('REQUESTED')
   })
 
+  test('the verdict says whether an approval was awaited, so that nobody who had the answer hears it twice', () => {
+    const verdict = (history: readonly PaymentEvent[], answer: ProviderResponse) =>
+      after(history, answer).at(-1)
+    const data = (awaited: boolean) => ({ data: expect.objectContaining({ awaited }) })
+    for (const answer of [approved('t1'), declined('t1')]) {
+      expect(verdict(ONE, answer)).toMatchObject(data(false))
+      expect(verdict(after(ONE, pending('t1')), answer)).toMatchObject(data(true))
+    }
+    expect(verdict(after(TWO, pending('v1'), approved('t1')), approved('v1'))).toMatchObject(data(true))
+  })
+
   test('one declined tender declines the payment, and the others are voided', () => {
     const history = after(TWO, approved('t1'), declined('v1'))
     expect(history.slice(1).map(event => event.type)).toEqual([
