@@ -12,7 +12,7 @@ type DeliveryLoop = {
   readonly after: number
   readonly deliver: Delivery
   /** Called after each batch that was delivered; throws to end the loop. */
-  readonly onDelivered?: (position: number) => Promise<void>
+  readonly onDelivered?: (position: number) => Promise<void> | void
   readonly signal: AbortSignal
   readonly logger: StoreLogger | undefined
 }

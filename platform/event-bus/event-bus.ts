@@ -18,9 +18,17 @@ export type BusMessage = {
 
 export type Delivery = (messages: readonly BusMessage[]) => Promise<void>
 
+export type PublishOptions = {
+  /**
+   * Allows an engine to resolve before the messages are on disk. They are on disk before anything that is committed on the
+   * same database server after them, such as the publisher's checkpoint.
+   */
+  readonly soft?: boolean
+}
+
 export interface EventBus extends AsyncDisposable {
   /** Publishes in order; a message that the topic has already is skipped. One publisher may call it at a time. */
-  publish(topic: string, events: readonly RecordedEvent[]): Promise<void>
+  publish(topic: string, events: readonly RecordedEvent[], options?: PublishOptions): Promise<void>
   /**
    * Shares one checkpoint per topic in a group: one process at a time gets the messages, in order, at least once. A new
    * group begins with the oldest message that is kept; from the return on, messages are kept until it has them. Topics

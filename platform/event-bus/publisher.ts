@@ -12,9 +12,6 @@ type PublisherOptions = {
   readonly categories?: readonly string[]
 }
 
-/** Under load, events are collected for this long and published in one statement. */
-const SPACING_MS = 10
-
 /**
  * Starts the consumer `publisher`: it publishes every event in order, at least once, and the bus drops duplicates. While
  * the bus is away the publisher waits for it.
@@ -24,7 +21,6 @@ export function startPublisher(options: PublisherOptions): Promise<Consumer> {
   return store.consume({
     name: 'publisher',
     behind,
-    spacingMs: SPACING_MS,
     ...(categories && { categories }),
     handle: events => bus.publish(topic, events),
   })

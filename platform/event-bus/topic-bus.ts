@@ -19,7 +19,8 @@ export type TopicEngine = TopicReader & {
   readonly publish: EventBus['publish']
   /** Joins a group of one topic. Resolves to a function that delivers until `signal` aborts. */
   join(subscription: GroupSubscription): Promise<(signal: AbortSignal) => Promise<void>>
-  deleteOld(retentionMs: number): Promise<unknown>
+  /** Ends early when `signal` aborts. */
+  deleteOld(retentionMs: number, signal: AbortSignal): Promise<unknown>
 }
 
 export type RetentionOptions = {
@@ -44,7 +45,7 @@ export function createTopicBus(
   const feeds = open.use(shareFeeds(engine))
   open.use(
     startPeriodicTask({
-      run: () => engine.deleteOld(retentionMs),
+      run: signal => engine.deleteOld(retentionMs, signal),
       everyMs: trimEveryMs,
       first: 'after-pause',
       jitter: 0.2,
@@ -65,9 +66,9 @@ export function createTopicBus(
   const bus: Parameters<typeof createBusHandle>[0] = {
     read,
     end,
-    async publish(topic, events) {
+    async publish(topic, events, publishing) {
       checkName('topic', topic)
-      if (events.length > 0) await engine.publish(topic, events)
+      if (events.length > 0) await engine.publish(topic, events, publishing)
     },
     async subscribe(group, topics, deliver) {
       checkName('group', group)

@@ -1,5 +1,5 @@
 // Groups the calls that arrive while an earlier group is in flight, and sends them as one (group commit).
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { CallerError } from '#platform/domain/errors.ts'
 
 export type GroupCommitOptions<Item, Result> = {
@@ -16,6 +16,8 @@ export type GroupCommitOptions<Item, Result> = {
   /** The most items that wait, and the most they weigh; past either `add` rejects with CallerError UNAVAILABLE. */
   readonly maxQueued: number
   readonly maxQueuedWeight: number
+  /** The least time between the starts of two groups; 0 by default. */
+  readonly spacingMs?: number
 }
 
 type GroupCommit<Item, Result> = {
@@ -40,11 +42,15 @@ export function createGroupCommit<Item, Result>(
   let queue: Waiting<Item, Result>[] = []
   let queuedWeight = 0
   let sending: Promise<void> | undefined
+  let startedAt = Number.NEGATIVE_INFINITY
 
   async function sendQueue(): Promise<void> {
     while (queue.length > 0) {
       // The callers that the last results have woken add their next items first, so that these go together.
       await nextTurn()
+      const pause = startedAt + (options.spacingMs ?? 0) - performance.now()
+      if (pause > 0) await delay(pause)
+      startedAt = performance.now()
       const { group, rest } = pick(queue, options)
       queue = rest
       for (const { item } of group) queuedWeight -= options.weight(item)

@@ -5,8 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 export type WakeSignal = {
   /** Wakes the loop that waits, or ends its next wait at once. */
   notify(): void
-  /** Resolves to true when notified since the last wait, to false after `ms`. One loop may wait at a time. */
-  wait(ms: number): Promise<boolean>
+  /** Resolves to true when notified since the last wait, to false after `ms`, if given. One loop may wait at a time. */
+  wait(ms?: number): Promise<boolean>
 }
 
 export function createWakeSignal(): WakeSignal {
@@ -26,7 +26,7 @@ export function createWakeSignal(): WakeSignal {
           notified = false
           resolve(wasNotified)
         }
-        const timer = setTimeout(done, ms)
+        const timer = ms === undefined ? undefined : setTimeout(done, ms)
         wake = done
         if (notified) done()
       })

@@ -4,16 +4,19 @@ import { inTransaction } from '#platform/postgres/pool.ts'
 const MIGRATION_LOCK = 7_234_301
 
 /**
- * `topics` has a topic's newest position, and the position up to which its messages have been deleted. Both change in the
- * transaction that inserts or deletes, so that one statement sees messages and bounds that agree.
+ * `topics` has a topic's newest position, its newest before the last publication, and the position up to which its messages
+ * have been deleted. They change in the transaction that inserts or deletes, so that one statement sees messages and
+ * bounds that agree.
  */
 const TABLES = `
 CREATE SCHEMA IF NOT EXISTS event_bus;
 CREATE TABLE IF NOT EXISTS event_bus.topics (
   topic text COLLATE "C" PRIMARY KEY,
   end_position bigint NOT NULL DEFAULT 0,
+  previous_end bigint NOT NULL DEFAULT 0,
   trimmed_to bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
+ALTER TABLE event_bus.topics ADD COLUMN IF NOT EXISTS previous_end bigint NOT NULL DEFAULT 0;
 CREATE TABLE IF NOT EXISTS event_bus.messages (
   topic text COLLATE "C" NOT NULL,
   position bigint NOT NULL,

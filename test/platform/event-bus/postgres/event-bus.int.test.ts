@@ -98,7 +98,7 @@ test('a process has one bus per URL, which lasts until its last user closes it',
   const listeners = () =>
     queryDatabase<{ count: number }>(
       own,
-      "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+      "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%listener'",
     )
   const [first, second] = await Promise.all([openEventBus(own), openEventBus(own)])
   const [ended, going] = [inbox(), inbox()]

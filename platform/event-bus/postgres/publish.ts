@@ -1,0 +1,116 @@
+// Publishes messages in PostgreSQL: what arrives from all publishers of the process within a moment is one statement.
+import type { BusMessage, PublishOptions } from '#platform/event-bus/event-bus.ts'
+import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+import { createGroupCommit } from '#platform/event-store/group-commit.ts'
+import { type Pool, sqlState } from '#platform/postgres/pool.ts'
+
+/** Messages that are committed, and where their topic ended before. */
+export type Publication = {
+  readonly topic: string
+  readonly messages: readonly BusMessage[]
+  readonly previousEnd: number
+}
+
+type PublisherOptions = {
+  /** Its commits are on disk when they return. */
+  readonly durable: Pool
+  /** Its commits may be lost in a crash of the server. */
+  readonly soft: Pool
+  /** Called for each topic, in the order of commits. */
+  readonly onPublished: (publication: Publication) => void
+}
+
+type QueuedMessages = {
+  readonly topic: string
+  readonly messages: readonly BusMessage[]
+  readonly soft: boolean
+}
+type TopicEnd = { readonly topic: string; readonly previous_end: string }
+
+/** The least time between two statements: under load, what is published meanwhile waits for the next. */
+const SPACING_MS = 10
+/** Messages per statement. */
+const MAX_MESSAGES = 1_000
+const MAX_QUEUED = 10_000
+const MAX_QUEUED_MESSAGES = 100_000
+
+/** The topics are locked first and in order, so that publishers of several processes never wait for each other in a circle. */
+const PUBLISH = `
+WITH published AS (
+  INSERT INTO event_bus.messages (topic, position, event_id, stream, version, type, at, data, meta)
+  SELECT m.* FROM ROWS FROM (unnest($1::text[]), unnest($2::bigint[]), unnest($3::text[]), unnest($4::text[]),
+                             unnest($5::int[]), unnest($6::text[]), unnest($7::text[]),
+                             json_array_elements($8), json_array_elements($9)) AS m (topic, position)
+   WHERE NOT EXISTS (SELECT FROM event_bus.topics t WHERE t.topic = m.topic AND m.position <= t.trimmed_to)
+  ON CONFLICT (topic, position) DO NOTHING
+)
+INSERT INTO event_bus.topics AS t (topic, end_position)
+SELECT * FROM unnest($10::text[], $11::bigint[])
+ON CONFLICT (topic) DO UPDATE
+   SET previous_end = t.end_position, end_position = greatest(t.end_position, excluded.end_position)
+RETURNING topic, previous_end`
+
+/** Returns a function that publishes in order and resolves after the commit; a message that its topic has is skipped. */
+export function createPublisher(options: PublisherOptions) {
+  const { durable, soft, onPublished } = options
+  const groupCommit = createGroupCommit<QueuedMessages, void>({
+    keys: ({ topic }) => [topic],
+    weight: ({ messages }) => messages.length,
+    isPoison: isDataError,
+    maxItems: MAX_MESSAGES,
+    maxWeight: MAX_MESSAGES,
+    maxQueued: MAX_QUEUED,
+    maxQueuedWeight: MAX_QUEUED_MESSAGES,
+    spacingMs: SPACING_MS,
+    async send(group) {
+      const pool = group.every(item => item.soft) ? soft : durable
+      const ends = await pool.query<TopicEnd>({ name: 'publish', text: PUBLISH, values: toColumns(group) })
+      const previousEnds = new Map(ends.map(end => [end.topic, Number(end.previous_end)]))
+      for (const { topic, messages } of group)
+        onPublished({ topic, messages, previousEnd: previousEnds.get(topic) ?? 0 })
+      return group.map(() => undefined)
+    },
+  })
+  return async (topic: string, events: readonly RecordedEvent[], publishing: PublishOptions = {}) => {
+    for (let start = 0; start < events.length; start += MAX_MESSAGES) {
+      const messages = events.slice(start, start + MAX_MESSAGES).map(event => toMessage(topic, event))
+      await groupCommit.add({ topic, messages, soft: publishing.soft ?? false })
+    }
+  }
+}
+
+function isDataError(error: unknown): boolean {
+  return /^(22|54)/.test(sqlState(error) ?? '')
+}
+
+function toMessage(topic: string, event: RecordedEvent): BusMessage {
+  return {
+    topic,
+    position: event.position,
+    eventId: event.id,
+    stream: event.stream,
+    version: event.version,
+    type: event.type,
+    data: event.data,
+    meta: event.meta,
+    at: event.recordedAt,
+  }
+}
+
+function toColumns(group: readonly QueuedMessages[]): unknown[] {
+  const sorted = group.toSorted((one, other) => (one.topic < other.topic ? -1 : 1))
+  const messages = sorted.flatMap(item => item.messages)
+  return [
+    messages.map(({ topic }) => topic),
+    messages.map(({ position }) => position),
+    messages.map(({ eventId }) => eventId),
+    messages.map(({ stream }) => stream),
+    messages.map(({ version }) => version),
+    messages.map(({ type }) => type),
+    messages.map(({ at }) => at),
+    JSON.stringify(messages.map(({ data }) => data)),
+    JSON.stringify(messages.map(({ meta }) => meta)),
+    sorted.map(({ topic }) => topic),
+    sorted.map(item => Math.max(...item.messages.map(({ position }) => position))),
+  ]
+}

@@ -1,0 +1,82 @@
+import { beforeAll, expect, test } from 'vitest'
+import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
+import { createPublisher, type Publication } from '#platform/event-bus/postgres/publish.ts'
+import { openPool, type Pool } from '#platform/postgres/pool.ts'
+import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
+import { events, range } from '#test/platform/event-bus/messages.ts'
+
+let url: string
+beforeAll(async () => {
+  url = await freshDatabase()
+  await using _bus = await openPostgresEventBus({ url })
+})
+
+/** Opens a publisher whose statements are noted. */
+function publishing() {
+  const statements: string[] = []
+  const published: Publication[] = []
+  const pools = new AsyncDisposableStack()
+  const noted = (kind: 'durable' | 'soft'): Pool => {
+    const pool = pools.use(openPool({ url, purpose: 'test', max: 1, soft: kind === 'soft' }))
+    return {
+      ...pool,
+      query(sql) {
+        statements.push(kind)
+        return pool.query(sql)
+      },
+    }
+  }
+  const publish = createPublisher({
+    durable: noted('durable'),
+    soft: noted('soft'),
+    onPublished: publication => published.push(publication),
+  })
+  return { publish, statements, published, [Symbol.asyncDispose]: () => pools.disposeAsync() }
+}
+
+test('what is published together is one statement, which tells where each topic ended before', async () => {
+  await using publisher = publishing()
+  const { publish, statements, published } = publisher
+  const soft = { soft: true }
+  await Promise.all([publish('orders', events(1, 3), soft), publish('payment', events(1, 2), soft)])
+  await Promise.all([publish('payment', events(2, 5), soft), publish('orders', events(4, 4), soft)])
+  expect(statements).toEqual(['soft', 'soft'])
+  expect(published.map(({ topic, previousEnd }) => [topic, previousEnd])).toEqual([
+    ['orders', 0],
+    ['payment', 0],
+    ['payment', 2],
+    ['orders', 3],
+  ])
+  await using bus = await openPostgresEventBus({ url })
+  for (const [topic, end] of [
+    ['orders', 4],
+    ['payment', 5],
+  ] as const) {
+    expect(await bus.end(topic)).toBe(end)
+    expect((await bus.read(topic, 0, 100)).map(({ position }) => position)).toEqual(range(1, end))
+  }
+})
+
+test('a statement is durable when one of its publishers needs that', async () => {
+  await using publisher = publishing()
+  const { publish, statements } = publisher
+  await Promise.all([publish('soft', events(1, 1), { soft: true }), publish('hard', events(1, 1))])
+  await publish('soft', events(2, 2), { soft: true })
+  expect(statements).toEqual(['durable', 'soft'])
+})
+
+test('messages that were deleted are not published again', async () => {
+  const bus = await openPostgresEventBus({ url, retentionMs: 0, trimEveryMs: 10 })
+  const stored = () =>
+    queryDatabase(
+      url,
+      "SELECT position::int FROM event_bus.messages WHERE topic = 'emptied' ORDER BY position",
+    )
+  await bus.publish('emptied', events(1, 5))
+  await expect.poll(stored).toEqual([])
+  await bus[Symbol.asyncDispose]()
+  await using publisher = publishing()
+  await publisher.publish('emptied', events(4, 6))
+  expect(await stored()).toEqual([{ position: 6 }])
+  expect(publisher.published.map(({ previousEnd }) => previousEnd)).toEqual([5])
+})
