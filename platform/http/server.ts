@@ -9,6 +9,7 @@ import { allowOrigins, mayOpenSocket, type Origins } from '#platform/http/cors.t
 import { sendError } from '#platform/http/errors.ts'
 import { addHealthRoutes } from '#platform/http/health.ts'
 import { observeRequests } from '#platform/http/instrumentation.ts'
+import { type LocalExchanges, serveLocally } from '#platform/http/local/local-servers.ts'
 import { refuseCompressedBody } from '#platform/http/media-types.ts'
 import { answerOtherMethods } from '#platform/http/methods.ts'
 import { recordPaths } from '#platform/http/paths.ts'
@@ -80,6 +81,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   })
   routeUpgrades(app, upgrades, origins)
   const connections = trackConnections(app)
+  let local: LocalExchanges | undefined
   return {
     name: options.name,
     logger: options.logger,
@@ -90,13 +92,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
     onUpgrade: (path, upgrade) => void upgrades.set(path, upgrade),
     onShutdown: work => void shutdownHooks.push(work),
-    listen: address => listen(app, options, address),
+    async listen(address) {
+      const listening = await listen(app, options, address)
+      local = serveLocally(listening.bound, app.routing)
+      return { url: listening.url, port: listening.bound.port }
+    },
     async [Symbol.asyncDispose]() {
       state.stopping = true
       await Promise.all(shutdownHooks.map(work => work()))
       // Browsers open connections in advance: Node would wait for their first request.
       for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
-      await drain(app, connections, options.drainMs ?? DEFAULT_DRAIN_MS)
+      await drain(app, { connections, local }, options.drainMs ?? DEFAULT_DRAIN_MS)
     },
   }
 }
@@ -156,15 +162,18 @@ async function listen(
   app: FastifyInstance,
   { name }: HttpServerOptions,
   { host, port }: { readonly host: string; readonly port: number },
-): Promise<{ url: string; port: number }> {
+): Promise<{ url: string; bound: { host: string; port: number } }> {
   try {
     await app.listen({ host, port, backlog: BACKLOG })
   } catch (error) {
     throw explainListen(error, name, port)
   }
-  const bound = app.server.address()
-  const actual = typeof bound === 'object' && bound ? bound.port : port
-  return { url: `http://${urlHost(host)}:${actual}`, port: actual }
+  const given = app.server.address()
+  const bound = typeof given === 'object' && given ? given : { address: host, port }
+  return {
+    url: `http://${urlHost(host)}:${bound.port}`,
+    bound: { host: urlHost(bound.address), port: bound.port },
+  }
 }
 
 function explainListen(error: unknown, name: string, port: number): unknown {
@@ -186,13 +195,19 @@ function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-/** Stops accepting, lets pending requests end, and cuts the remaining connections after `drainMs`, upgraded ones too. */
-async function drain(app: FastifyInstance, open: ReadonlySet<Socket>, drainMs: number): Promise<void> {
+type Open = { readonly connections: ReadonlySet<Socket>; readonly local: LocalExchanges | undefined }
+
+/**
+ * Stops accepting, lets pending requests end, and cuts those that remain after `drainMs`, with upgraded connections and
+ * calls of this process.
+ */
+async function drain(app: FastifyInstance, { connections, local }: Open, drainMs: number): Promise<void> {
   const cut = setTimeout(() => {
-    for (const socket of open) socket.destroy()
+    for (const socket of connections) socket.destroy()
+    local?.cut()
   }, drainMs)
   try {
-    await app.close()
+    await Promise.all([local?.close(), app.close()])
   } finally {
     clearTimeout(cut)
   }

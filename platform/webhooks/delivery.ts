@@ -1,5 +1,5 @@
 // Delivers the signed webhooks of a table when they are due, and retries them until they are accepted.
-import { Pool } from 'undici'
+import { type HttpClient, openHttpClient, textOf } from '#platform/http/http-client.ts'
 import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
@@ -48,10 +48,9 @@ export function createWebhookDelivery(options: DeliveryOptions): WebhookDelivery
   let running: Promise<void> | undefined
   let stopped = false
   let planned = Number.POSITIVE_INFINITY
-  const run = async (url: URL): Promise<void> => {
-    const timeouts = { headersTimeout: CALL_TIMEOUT_MS, bodyTimeout: CALL_TIMEOUT_MS }
-    const pool = new Pool(url.origin, { connections, ...timeouts })
-    const post: PostWebhook = content => send(pool, { ...options, path: url.pathname }, content)
+  const run = async (url: string): Promise<void> => {
+    const client = openHttpClient({ url, connections })
+    const post: PostWebhook = content => send(client, options, content)
     while (!stopped) {
       const pauseMs = await sendDue(post).catch(err => {
         logger.warn({ err }, `${task} failed, retrying in ${FIRST_RETRY_MS} ms`)
@@ -61,11 +60,11 @@ export function createWebhookDelivery(options: DeliveryOptions): WebhookDelivery
       if (pauseMs > 0 && !stopped) await wakeSignal.wait(pauseMs)
       planned = Number.POSITIVE_INFINITY
     }
-    await pool.close()
+    await client[Symbol.asyncDispose]()
   }
   return {
     start(webhookUrl) {
-      running = run(new URL(webhookUrl))
+      running = run(webhookUrl)
     },
     expect(at) {
       if (at.getTime() < planned) wakeSignal.notify()
@@ -79,15 +78,16 @@ export function createWebhookDelivery(options: DeliveryOptions): WebhookDelivery
 }
 
 async function send(
-  pool: Pool,
-  { webhookSecret, now, path }: DeliverySettings & { readonly path: string },
+  client: HttpClient,
+  { webhookSecret, now }: DeliverySettings,
   content: unknown,
 ): ReturnType<PostWebhook> {
   const body = JSON.stringify(content)
   const signature = { [SIGNATURE_HEADER]: signWebhook(webhookSecret, body, now()) }
   const headers = { 'content-type': 'application/json', ...signature }
-  const response = await pool.request({ method: 'POST', path, headers, body })
-  return { statusCode: response.statusCode, text: await response.body.text() }
+  const signal = AbortSignal.timeout(CALL_TIMEOUT_MS)
+  const { status, bytes } = await client.send({ method: 'POST', headers, body, signal })
+  return { statusCode: status, text: textOf(bytes) }
 }
 
 /** Returns until when a webhook that is claimed now is left to the process that claims it. */

@@ -1,10 +1,10 @@
-// Sends requests to a GraphQL service's instances: pooled connections to each, and each POST to a healthy one.
+// Sends requests to a GraphQL service's instances: each POST to a healthy one.
 import type { IncomingHttpHeaders } from 'node:http'
-import { Pool } from 'undici'
 import { leastConnections } from '#platform/discovery/balancing-strategies.ts'
 import type { ServiceInstances } from '#platform/discovery/discovery.ts'
 import { openLoadBalancer } from '#platform/discovery/load-balancer.ts'
 import { isObject, parseJson } from '#platform/domain/json.ts'
+import { openHttpClient, textOf } from '#platform/http/http-client.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 type InstancesOptions = {
@@ -67,18 +67,15 @@ function isOnlyOne({ isFixed, current }: ServiceInstances): boolean {
   return isFixed && current().length === 1
 }
 
-function openInstance(url: string, maxBytes: number): Instance {
-  const { origin, pathname, search } = new URL(url)
-  const path = pathname + search
-  const pool = new Pool(origin, { connections: CONNECTIONS, pipelining: 1, maxResponseSize: maxBytes })
+function openInstance(url: string, maxResponseBytes: number): Instance {
+  const client = openHttpClient({ url, connections: CONNECTIONS, maxResponseBytes })
   return {
     async send({ payload, headers, signal }) {
-      const sent = JSON.stringify(payload)
-      const response = await pool.request({ method: 'POST', path, headers, body: sent, signal })
-      const body = parseJson(await response.body.text())
-      return { status: response.statusCode, headers: response.headers, body }
+      const body = JSON.stringify(payload)
+      const { bytes, ...response } = await client.send({ method: 'POST', headers, body, signal })
+      return { ...response, body: parseJson(textOf(bytes)) }
     },
-    [Symbol.asyncDispose]: () => pool.close(),
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   }
 }
 
