@@ -1,19 +1,20 @@
 // Prints what an order costs: counts, CPU time by process, and the statements that run most often.
 import { atMost, type Goal, printTable, rounded } from '#bench/harness/benchmark.ts'
 import type { Counts, Measured } from '#testbed/counts/measured.ts'
-import type { OrderCounts } from '#testbed/counts/order-counts.ts'
 
 const STATEMENTS_SHOWN = 25
 const TEXT_SHOWN = 110
 
 /** Counts of an order, and of an idle second. */
-type CheckoutCounts = {
+export type CheckoutCounts = {
   readonly idle: Measured
-  readonly oneByOne: OrderCounts & { readonly beforeAnswer: Counts }
+  /** With one order under way. */
+  readonly oneByOne: Measured
+  readonly beforeAnswer: Counts
   /** At 10 callers. */
-  readonly together: OrderCounts
+  readonly together: Measured
   /** At as many callers as it takes for the highest rate. */
-  readonly sustained: OrderCounts
+  readonly sustained: Measured
 }
 
 type Numbers = Readonly<Record<string, number>>
@@ -30,9 +31,9 @@ const ROWS = {
 }
 
 export function printCounts(counts: CheckoutCounts): void {
-  const { idle, oneByOne, together, sustained } = counts
+  const { idle, beforeAnswer, oneByOne, together, sustained } = counts
   const columns: readonly (readonly [string, Numbers])[] = Object.entries({
-    'an order until its answer': { ...oneByOne.beforeAnswer },
+    'an order until its answer': { ...beforeAnswer },
     'until Completed': numbersOf(oneByOne),
     'at 10 callers': numbersOf(together),
     sustained: numbersOf(sustained),
@@ -79,16 +80,15 @@ function printStatements({ oneByOne, together }: CheckoutCounts): void {
 
 /** Returns the counts for the report's file. */
 export function countFigures(counts: CheckoutCounts): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries(counts).map(([name, { statements, ...count }]) => [
-      name,
-      { ...count, statements: Object.fromEntries(statements) },
-    ]),
-  )
+  const { beforeAnswer, ...measured } = counts
+  const figures = Object.entries(measured).map(([name, { statements, ...count }]) => [
+    name,
+    { ...count, statements: Object.fromEntries(statements) },
+  ])
+  return { beforeAnswer, ...Object.fromEntries(figures) }
 }
 
-export function countGoals({ idle, oneByOne, together }: CheckoutCounts): readonly Goal[] {
-  const { beforeAnswer } = oneByOne
+export function countGoals({ idle, beforeAnswer, oneByOne, together }: CheckoutCounts): readonly Goal[] {
   return [
     atMost('statements of an order', oneByOne.counts.statements, '', 70),
     atMost('commits of an order', oneByOne.counts.commits, '', 20),

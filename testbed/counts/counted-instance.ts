@@ -6,7 +6,7 @@ import { databaseFolders } from '#start/postgres-cluster.ts'
 import { findServer } from '#start/postgres-server.ts'
 import { type CheckoutLoad, openCheckoutLoad } from '#testbed/checkout-load.ts'
 import { prepareCountedCluster } from '#testbed/counts/counted-cluster.ts'
-import { openDatabaseMeter } from '#testbed/counts/database-meter.ts'
+import { openDatabaseMeter, REPORT_MS } from '#testbed/counts/database-meter.ts'
 import type { Meters } from '#testbed/counts/order-counts.ts'
 import { openCpuMeter } from '#testbed/counts/process-cpu.ts'
 import { createSender } from '#testbed/shop-client.ts'
@@ -45,6 +45,7 @@ export async function startCountedInstance({
     database: open.use(await openDatabaseMeter(dataDir)),
     cpu: await openCpuMeter(instance, await serverOf(dataDir)),
     urls: [instance.url('orders'), instance.url('bff-web')],
+    reportMs: REPORT_MS,
   }
   const running = open.move()
   return { instance, shop, meters, [Symbol.asyncDispose]: () => running.disposeAsync() }

@@ -13,34 +13,37 @@ export type Measured = {
   readonly statements: ReadonlyMap<string, StatementCount>
 }
 
-/** Seconds of the work, and of the longer time in which its late counts were reported. */
-export type Span = { readonly seconds: number; readonly lateSeconds: number }
+/** What happened during some work. */
+export type Observed = {
+  readonly all: Measured
+  readonly seconds: number
+  /** The longer time in which late counts were reported. */
+  readonly lateSeconds: number
+}
+
+export type CountedOrders = Observed & { readonly orders: number }
 
 const NEVER_RAN: StatementCount = { calls: 0, ms: 0, rows: 0, walBytes: 0 }
 
-/** Returns the part of `all` that falls to one order, less what an idle instance does in the same time. */
-export function perOrder(
-  all: Measured,
-  { orders, idle, span }: { readonly orders: number; readonly idle: Measured; readonly span: Span },
-): Measured {
-  const less = (seconds: number) => (value: number, idleValue: number) =>
-    (value - idleValue * seconds) / orders
+/** Returns the part that falls to one order, less what an idle instance does in the same time. */
+export function perOrder({ all, orders, seconds, lateSeconds }: CountedOrders, idle: Measured): Measured {
+  const lessIdle = (over: number) => (value: number, idleValue: number) => (value - idleValue * over) / orders
   return {
-    counts: zip(all.counts, idle.counts, less(span.seconds)),
-    late: zip(all.late, idle.late, less(span.lateSeconds)),
-    cpuMs: zip(all.cpuMs, idle.cpuMs, less(span.seconds)),
-    statements: zipStatements(all.statements, idle.statements, less(span.seconds)),
+    counts: zip(all.counts, idle.counts, lessIdle(seconds)),
+    late: zip(all.late, idle.late, lessIdle(lateSeconds)),
+    cpuMs: zip(all.cpuMs, idle.cpuMs, lessIdle(seconds)),
+    statements: zipStatements(all.statements, idle.statements, lessIdle(seconds)),
   }
 }
 
-/** Returns the part of `all` that falls to one second. */
-export function perSecond(all: Measured, span: Span): Measured {
-  const by = (seconds: number) => (value: number) => value / seconds
+/** Returns the part that falls to one second. */
+export function perSecond({ all, seconds, lateSeconds }: Observed): Measured {
+  const by = (divisor: number) => (value: number) => value / divisor
   return {
-    counts: zip(all.counts, all.counts, by(span.seconds)),
-    late: zip(all.late, all.late, by(span.lateSeconds)),
-    cpuMs: zip(all.cpuMs, all.cpuMs, by(span.seconds)),
-    statements: zipStatements(all.statements, all.statements, by(span.seconds)),
+    counts: zip(all.counts, all.counts, by(seconds)),
+    late: zip(all.late, all.late, by(lateSeconds)),
+    cpuMs: zip(all.cpuMs, all.cpuMs, by(seconds)),
+    statements: zipStatements(all.statements, all.statements, by(seconds)),
   }
 }
 

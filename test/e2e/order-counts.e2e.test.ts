@@ -1,0 +1,72 @@
+// Holds what an order costs in statements, commits, fsyncs and WAL: counts, which do not depend on the machine.
+import { beforeAll, expect, test } from 'vitest'
+import { startCountedInstance } from '#testbed/counts/counted-instance.ts'
+import { perOrder } from '#testbed/counts/measured.ts'
+import { countIdle, countLoad, countOneByOne, runLoad } from '#testbed/counts/order-counts.ts'
+
+const CALLERS = 10
+const ORDERS_ALONE = 8
+const ORDERS_TOGETHER = 80
+const IDLE_MS = 12_000
+
+let measured: Readonly<Record<'before' | 'alone' | 'together' | 'idle', Readonly<Record<string, number>>>>
+
+beforeAll(async () => {
+  await using running = await startCountedInstance({ connections: CALLERS })
+  const { meters, shop } = running
+  const hasty = { ...meters, reportMs: 0 }
+  await runLoad(meters, shop.checkout, sendTogether(CALLERS)) // statements that each session prepares once
+  const alone = await countOneByOne(hasty, shop.checkout, ORDERS_ALONE)
+  const idle = await countIdle(hasty, IDLE_MS) // while sessions report the fsyncs of the orders before
+  const together = await countLoad(meters, shop.checkout, sendTogether(ORDERS_TOGETHER))
+  const nothingLate = { ...idle, late: { transactions: 0, fsyncs: 0 } }
+  measured = {
+    before: alone.beforeAnswer,
+    alone: { ...perOrder(alone, idle).counts },
+    together: { ...perOrder(together, nothingLate).counts, ...perOrder(together, nothingLate).late },
+    idle: idle.counts,
+  }
+  expect(shop.outcomes).toMatchObject({ failed: 0 })
+})
+
+/** Sends `orders` orders from all callers. */
+function sendTogether(orders: number) {
+  return async (send: () => Promise<boolean>) => {
+    let sent = 0
+    const caller = async () => {
+      while (sent++ < orders) await send()
+    }
+    await Promise.all(Array.from({ length: CALLERS }, caller))
+  }
+}
+
+test.each([
+  ['statements', 300],
+  ['commits', 250],
+  ['appends', 35],
+  ['walBytes', 150_000],
+  ['httpExchanges', 14],
+])('an order alone costs at most so many %s until it is completed: %d', (name, most) => {
+  expect(measured.alone[name]).toBeLessThanOrEqual(most)
+})
+
+test.each([
+  ['statements', 115],
+  ['appends', 13],
+  ['httpExchanges', 7],
+])('an order alone costs at most so many %s until its answer: %d', (name, most) => {
+  expect(measured.before[name]).toBeLessThanOrEqual(most)
+})
+
+test.each([
+  ['statements', 250],
+  ['commits', 200],
+  ['fsyncs', 40],
+  ['walBytes', 150_000],
+])('an order of ten callers costs at most so many %s: %d', (name, most) => {
+  expect(measured.together[name]).toBeLessThanOrEqual(most)
+})
+
+test.each([['statements', 25]])('an idle instance runs at most so many %s a second: %d', (name, most) => {
+  expect(measured.idle[name]).toBeLessThanOrEqual(most)
+})
