@@ -1,7 +1,7 @@
 // Runs work that shares a key one after another, in the order of arrival.
 import { CallerError } from '#platform/domain/errors.ts'
 
-type KeyedQueue = {
+export type KeyedQueue = {
   /**
    * Runs `work` alone among all work that shares one of `keys`. Keys are taken in sorted order, so that there are no
    * deadlocks. Throws CallerError UNAVAILABLE past 10,000 waiting calls.

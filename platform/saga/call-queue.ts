@@ -1,5 +1,4 @@
 // Makes the calls that sagas ask for: many at once, each retried until it has a response, which is then recorded.
-import type { EventMeta, NewEvent } from '#platform/event-store/event-store.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 import {
   attemptCall,
@@ -14,10 +13,10 @@ import {
 } from '#platform/saga/attempt.ts'
 import type { SagaDependencies } from '#platform/saga/dependencies.ts'
 import type { PendingCall } from '#platform/saga/history.ts'
-import type { Journal } from '#platform/saga/journal.ts'
+import type { Journal, JournalEntry } from '#platform/saga/journal.ts'
 
 type CallQueueOptions = Pick<SagaDependencies<unknown>, 'saga' | 'perform' | 'policy' | 'logger' | 'now'> & {
-  readonly record: Journal['record']
+  readonly record: Journal<unknown>['record']
 }
 
 export type CallQueue = {
@@ -116,19 +115,15 @@ async function attempt(self: Self, job: Job): Promise<void> {
   const { pending, sagaId } = job
   try {
     const { response, meta } = await attemptCall(self, sagaId, pending)
-    await recordResponse(self, job, { event: responseEvent(pending.call.step, response, self.now()), meta })
+    await recordResponse(self, job, { ...responseEvent(pending.call.step, response, self.now()), meta })
     countAttempt(self.saga, pending, response.status)
   } catch (error) {
     await handleFailure(self, job, error)
   }
 }
 
-async function recordResponse(
-  self: Self,
-  { key, sagaId }: Job,
-  entry: { readonly event: NewEvent; readonly meta: EventMeta },
-): Promise<void> {
-  await self.record(sagaId, { commandId: `${key}:answer`, ...entry })
+async function recordResponse(self: Self, { key, sagaId }: Job, entry: JournalEntry): Promise<void> {
+  await self.record(sagaId, entry)
   self.jobs.delete(key)
 }
 
@@ -139,10 +134,10 @@ async function handleFailure(self: Self, job: Job, error: unknown): Promise<void
   const event = failureEvent(call, limits, { error, since: job.firstAt, now: now() })
   try {
     if (event?.type === 'StepFailed') {
-      await recordResponse(self, job, { event, meta })
+      await recordResponse(self, job, { ...event, meta })
       return countAttempt(saga, job.pending, 'failed')
     }
-    if (event && !job.isReportedStuck) await reportStuck(self, job, { error, event })
+    if (event && !job.isReportedStuck) await reportStuck(self, job, { error, entry: { ...event, meta } })
   } catch (cause) {
     const { sagaId } = job
     logger?.warn(
@@ -157,10 +152,10 @@ async function handleFailure(self: Self, job: Job, error: unknown): Promise<void
 async function reportStuck(
   { record, logger, saga }: Self,
   job: Job,
-  { error, event }: { readonly error: unknown; readonly event: NewEvent },
+  { error, entry }: { readonly error: unknown; readonly entry: JournalEntry },
 ): Promise<void> {
-  const { key, sagaId, pending } = job
-  await record(sagaId, { commandId: `${key}:stuck`, event, meta: pending.meta })
+  const { sagaId, pending } = job
+  await record(sagaId, entry)
   job.isReportedStuck = true
   logger?.warn(
     { err: error, saga, sagaId, step: pending.call.step },

@@ -1,6 +1,6 @@
 // Folds a saga's history into its progress: state, pending calls, timers, and steps that are stuck.
 import { createCodec } from '#platform/event-store/codec.ts'
-import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { EventMeta, NewEvent, RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { Effect, SagaDefinition, SagaEvent, SagaStatus, StepEvent } from '#platform/saga/saga.ts'
 
 type CallEffect = Extract<Effect, { kind: 'call' }>
@@ -15,6 +15,8 @@ export type SagaProgress<State> = {
   readonly version: number
   readonly position: number
   readonly updatedAt: string
+  /** The ids of its inputs, which their events have as their causes. */
+  readonly inputs: ReadonlySet<string>
   /** Calls without a response, by step. */
   readonly pending: ReadonlyMap<string, PendingCall>
   readonly timers: ReadonlyMap<string, RunningTimer>
@@ -33,7 +35,15 @@ const STEP_TYPES = ['StepSucceeded', 'StepRefused', 'StepFailed', 'TimerFired', 
 
 export type HistoryReducer<State> = {
   readonly initial: SagaProgress<State>
-  /** Returns the progress after one more event. Throws what the definition throws, and for events of a newer build. */
+  /**
+   * False for an event that has no effect: an input that is repeated, a response to a call that is not pending, or a timer
+   * that does not run.
+   */
+  isNew(progress: SagaProgress<State>, event: NewEvent): boolean
+  /**
+   * Returns the progress after one more event, which changes nothing unless it is new. Throws what the definition throws,
+   * and for events of a newer build.
+   */
   apply(progress: SagaProgress<State>, recorded: RecordedEvent): SagaProgress<State>
   replay(events: readonly RecordedEvent[]): SagaProgress<State>
   schemaOf(type: string): number
@@ -54,6 +64,7 @@ export function createHistoryReducer<State, Event extends SagaEvent>(
     version: 0,
     position: 0,
     updatedAt: '',
+    inputs: new Set(),
     pending: new Map(),
     timers: new Map(),
     stuck: new Set(),
@@ -63,21 +74,51 @@ export function createHistoryReducer<State, Event extends SagaEvent>(
     const { version, position, recordedAt } = recorded
     const now = { ...progress, version, position, updatedAt: recordedAt }
     const event = codec.decode(recorded)
-    if (!event) return now
+    if (!event || !isNew(progress, recorded)) return now
     if (isStepStuck(event)) return noteStuck(now, event.data)
     const typed = event as Event | StepEvent // its type is listed, and its data is of the newest schema
     const state = definition.evolve(progress.state, typed)
     const effects = definition.react(state, typed)
-    return addEffects(settle({ ...now, state }, event), effects, causedBy(definition.name, recorded))
+    const noted = noteInput({ ...now, state }, recorded)
+    return addEffects(settle(noted, event), effects, causedBy(definition.name, recorded))
   }
 
   return {
     initial,
+    isNew,
     apply,
     replay: events => events.reduce(apply, initial),
     schemaOf: type => schemas[type] ?? 1,
     statusOf: (sagaId, progress) => toStatus(sagaId, definition.phase(progress.state), progress),
   }
+}
+
+function isNew(
+  { pending, timers, stuck, inputs }: SagaProgress<unknown>,
+  { type, data, meta }: NewEvent,
+): boolean {
+  const step = String(data.step)
+  switch (type) {
+    case 'StepSucceeded':
+    case 'StepRefused':
+    case 'StepFailed':
+      return pending.has(step)
+    case 'StepStuck':
+      return pending.has(step) && !stuck.has(step)
+    case 'TimerFired':
+      return timers.has(String(data.timer))
+    default:
+      return meta?.causationId === undefined || !inputs.has(meta.causationId)
+  }
+}
+
+function noteInput<State>(
+  progress: SagaProgress<State>,
+  { type, meta: { causationId } }: RecordedEvent,
+): SagaProgress<State> {
+  const isInput = !STEP_TYPES.some(stepType => stepType === type)
+  if (!isInput || causationId === undefined) return progress
+  return { ...progress, inputs: new Set([...progress.inputs, causationId]) }
 }
 
 function isStepStuck(event: SagaEvent | StepStuck): event is StepStuck {
@@ -88,7 +129,6 @@ function noteStuck<State>(
   progress: SagaProgress<State>,
   { step, error }: StepStuck['data'],
 ): SagaProgress<State> {
-  if (!progress.pending.has(step)) return progress
   return { ...progress, stuck: new Set([...progress.stuck, step]), lastError: error }
 }
 

@@ -1,59 +1,178 @@
-// Appends inputs, responses and fired timers to sagas' streams, each once.
+// Appends inputs, responses and fired timers to sagas' streams, each once, and keeps the progress of sagas in memory.
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { CallerError } from '#platform/domain/errors.ts'
-import type { EventMeta, EventStore, NewEvent, StreamId } from '#platform/event-store/event-store.ts'
-import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
+import type {
+  Append,
+  AppendResult,
+  EventMeta,
+  EventStore,
+  NewEvent,
+  RecordedEvent,
+} from '#platform/event-store/event-store.ts'
+import { createKeyedQueue, type KeyedQueue } from '#platform/event-store/keyed-queue.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
+import { isOutage } from '#platform/resilience/outage.ts'
+import type { SagaProgress } from '#platform/saga/history.ts'
+import { type Draft, type DraftPorts, draftAppend } from '#platform/saga/local-steps.ts'
+import { idOf, inBatches, streamOf } from '#platform/saga/streams.ts'
 
-type JournalEntry = {
-  readonly commandId: string
-  readonly event: NewEvent
-  readonly meta: EventMeta
-}
+export type JournalEntry = NewEvent & { readonly meta: EventMeta }
 
-export type Journal = {
+export type Journal<State> = {
   /**
-   * Appends the event to the saga's stream, once per `commandId`; durable when it resolves. Throws CallerError
+   * Appends the event to the saga's stream with the local steps that it leads to, unless it is no news to the saga; durable
+   * when it resolves. Entries that arrive while an append of their saga is in flight go together. Throws CallerError
    * UNAVAILABLE when others keep writing to the stream, or the store is away.
    */
   record(sagaId: string, entry: JournalEntry): Promise<void>
-  /** Notes that the saga's stream has at least `version` events, which spares the next append a conflict. */
-  noteVersion(sagaId: string, version: number): void
+  /** Takes in events that are stored; those that this process appended are known already. */
+  follow(events: readonly RecordedEvent[]): Promise<void>
+  /** Returns the progress as this process knows it, or else as it is stored. */
+  load(sagaId: string): Promise<SagaProgress<State>>
+  /** Forgets all progress, so that each saga is read and reported again. */
+  forget(): void
 }
 
-/** Stream versions kept in memory. */
-const MAX_VERSIONS = 20_000
+type JournalOptions<State> = DraftPorts<State> & {
+  readonly store: EventStore
+  /** Called with each progress that is new to this process. */
+  readonly onProgress: (sagaId: string, progress: SagaProgress<State>, before?: SagaProgress<State>) => void
+}
+
+type Waiting = { readonly entry: JournalEntry; isRecorded: boolean }
+
+/** The state of one journal. */
+type Self<State> = JournalOptions<State> & {
+  readonly remembered: LRUCache<string, SagaProgress<State>>
+  readonly waiting: Map<string, readonly Waiting[]>
+  readonly queue: KeyedQueue
+}
+
+/** Sagas kept in memory; the progress of others is read from their streams. */
+const MAX_REMEMBERED = 5_000
 const ATTEMPTS = 20
 const FIRST_RETRY_MS = 2
 const LAST_RETRY_MS = 100
 
-export function createJournal(store: EventStore, streamOf: (sagaId: string) => StreamId): Journal {
-  const versions = new LRUCache<string, number>({ max: MAX_VERSIONS })
-  const queue = createKeyedQueue()
-
-  function noteVersion(sagaId: string, version: number): void {
-    if ((versions.peek(sagaId) ?? 0) < version) versions.set(sagaId, version)
+export function createJournal<State>(options: JournalOptions<State>): Journal<State> {
+  const self: Self<State> = {
+    ...options,
+    remembered: new LRUCache({ max: MAX_REMEMBERED }),
+    waiting: new Map(),
+    queue: createKeyedQueue(),
   }
-
-  async function append(sagaId: string, { commandId, event, meta }: JournalEntry): Promise<void> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const expected = versions.get(sagaId) ?? 0
-      const result = await store.append({
-        writes: [{ stream: streamOf(sagaId), expected, events: [event] }],
-        command: { id: commandId, fingerprint: event.type, outcome: null },
-        meta,
-      })
-      if (result.status === 'repeated') return
-      if (result.status === 'appended') return noteVersion(sagaId, expected + 1)
-      versions.set(sagaId, result.actual)
-      if (attempt > 0) await delay(fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS))
-    }
-    throw new CallerError('UNAVAILABLE', `saga ${sagaId} was written to by others ${ATTEMPTS} times in a row`)
-  }
-
   return {
-    record: (sagaId, entry) => queue.run([sagaId], () => append(sagaId, entry)),
-    noteVersion,
+    record: (sagaId, entry) => record(self, sagaId, entry),
+    follow: events => follow(self, events),
+    load: sagaId => load(self, sagaId),
+    forget: () => self.remembered.clear(),
   }
+}
+
+async function record<State>(self: Self<State>, sagaId: string, entry: JournalEntry): Promise<void> {
+  const { queue, waiting } = self
+  const mine: Waiting = { entry, isRecorded: false }
+  waiting.set(sagaId, [...(waiting.get(sagaId) ?? []), mine])
+  try {
+    await queue.run([sagaId], async () => {
+      if (!mine.isRecorded) await recordWaiting(self, sagaId, mine)
+    })
+  } finally {
+    setWaiting(
+      self,
+      sagaId,
+      (waiting.get(sagaId) ?? []).filter(other => other !== mine),
+    )
+  }
+}
+
+/** Records all that waits. When that fails, another entry may be to blame: then `mine` goes alone, and so does each other. */
+async function recordWaiting<State>(self: Self<State>, sagaId: string, mine: Waiting): Promise<void> {
+  const all = self.waiting.get(sagaId) ?? []
+  self.waiting.delete(sagaId)
+  try {
+    await appendAll(self, sagaId, all)
+  } catch (error) {
+    const others = all.filter(other => other !== mine)
+    setWaiting(self, sagaId, [...others, ...(self.waiting.get(sagaId) ?? [])])
+    if (others.length === 0 || isOutage(error)) throw error
+    await appendAll(self, sagaId, [mine])
+  }
+}
+
+function setWaiting<State>({ waiting }: Self<State>, sagaId: string, left: readonly Waiting[]): void {
+  if (left.length === 0) waiting.delete(sagaId)
+  else waiting.set(sagaId, left)
+}
+
+async function appendAll<State>(
+  self: Self<State>,
+  sagaId: string,
+  waiting: readonly Waiting[],
+): Promise<void> {
+  const entries = waiting.map(({ entry }) => entry)
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (attempt > 1) await delay(fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS))
+    const draft = await draftAppend(self, sagaId, { before: await load(self, sagaId), entries })
+    const isDone = draft.writes.length === 0 || (await appendDraft(self, sagaId, draft)).status === 'appended'
+    if (!isDone) continue
+    for (const one of waiting) one.isRecorded = true
+    return
+  }
+  throw new CallerError('UNAVAILABLE', `saga ${sagaId} was written to by others ${ATTEMPTS} times in a row`)
+}
+
+/** Appends the draft. Unless that surely succeeded, the saga is read again: what failed may have been stored. */
+async function appendDraft<State>(
+  self: Self<State>,
+  sagaId: string,
+  draft: Draft<State>,
+  append: Append = { writes: draft.writes },
+): Promise<AppendResult> {
+  let result: AppendResult | undefined
+  try {
+    result = await self.store.append(append)
+  } finally {
+    const isAppended = result?.status === 'appended'
+    draft.settle(isAppended)
+    if (!isAppended) self.remembered.delete(sagaId)
+  }
+  if (result.status === 'appended') {
+    const { position, recordedAt } = result
+    remember(self, sagaId, { ...draft.progress, position, updatedAt: recordedAt })
+  }
+  return result
+}
+
+async function follow<State>(self: Self<State>, events: readonly RecordedEvent[]): Promise<void> {
+  const bySaga = Map.groupBy(events, ({ stream }) => idOf(self.saga, stream))
+  await inBatches([...bySaga], async ([sagaId, own]) => {
+    for (const event of own) {
+      const known = await load(self, sagaId)
+      if (event.version <= known.version) continue
+      if (event.version === known.version + 1) {
+        remember(self, sagaId, self.reducer.apply(known, event))
+        continue
+      }
+      self.remembered.delete(sagaId)
+      await load(self, sagaId)
+    }
+  })
+}
+
+async function load<State>(self: Self<State>, sagaId: string): Promise<SagaProgress<State>> {
+  const { remembered, reducer, store, saga } = self
+  const known = remembered.get(sagaId)
+  if (known) return known
+  const progress = reducer.replay(await store.readStream(streamOf(saga, sagaId)))
+  if (progress.version > 0) remember(self, sagaId, progress)
+  return progress
+}
+
+function remember<State>(self: Self<State>, sagaId: string, progress: SagaProgress<State>): void {
+  const before = self.remembered.peek(sagaId)
+  if (before && before.version >= progress.version) return
+  self.remembered.set(sagaId, progress)
+  self.onProgress(sagaId, progress, before)
 }

@@ -1,14 +1,15 @@
 // Recovers calls and timers that nobody here runs: those that the last owner left, or that there was no room for.
 import type { CallQueue } from '#platform/saga/call-queue.ts'
-import { inBatches, type SagaDependencies, streamOf } from '#platform/saga/dependencies.ts'
+import type { SagaDependencies } from '#platform/saga/dependencies.ts'
+import type { SagaProgress } from '#platform/saga/history.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
-import type { StatusWriter } from '#platform/saga/status-writer.ts'
+import { inBatches } from '#platform/saga/streams.ts'
 import { HORIZON_MS, type SagaTimer } from '#platform/saga/timers.ts'
 
-type RecoveryPorts = {
+type RecoveryPorts<State> = {
   readonly calls: CallQueue
   readonly startTimer: (timer: SagaTimer) => void
-  readonly write: StatusWriter['write']
+  readonly react: (sagaId: string, progress: SagaProgress<State>) => void
   readonly isEnded: () => boolean
 }
 
@@ -19,7 +20,7 @@ const RETRY_MS = 1_000
 /** Sweeps at once and then regularly, until stopped. The first sweep recovers everything that is pending. */
 export function startRecovery<State>(
   dependencies: SagaDependencies<State>,
-  ports: RecoveryPorts,
+  ports: RecoveryPorts<State>,
 ): { stop(): void } {
   let timeout: NodeJS.Timeout | undefined
   let hasSwept = false
@@ -43,7 +44,7 @@ export function startRecovery<State>(
 
 async function recoverTimers<State>(
   { now, statuses }: SagaDependencies<State>,
-  ports: RecoveryPorts,
+  ports: RecoveryPorts<State>,
 ): Promise<void> {
   const horizon = new Date(now().getTime() + HORIZON_MS).toISOString()
   for await (const page of statuses.due(horizon)) {
@@ -56,7 +57,7 @@ async function recoverTimers<State>(
 /** Leaves alone the sagas that moved within the last `quietMs`: their calls are being started. */
 async function recoverCalls<State>(
   dependencies: SagaDependencies<State>,
-  ports: RecoveryPorts,
+  ports: RecoveryPorts<State>,
   quietMs: number | undefined,
 ): Promise<void> {
   const settledBefore = new Date(dependencies.now().getTime() - (quietMs ?? 0)).toISOString()
@@ -69,19 +70,14 @@ async function recoverCalls<State>(
   }
 }
 
-/** Reads the history, which may be ahead of the status, and writes the status again. */
+/** Reads the history, which may be ahead of the status. */
 async function recoverSaga<State>(
-  { saga, journal, logger, reducer, store }: SagaDependencies<State>,
-  ports: RecoveryPorts,
+  { saga, journal, logger }: SagaDependencies<State>,
+  ports: RecoveryPorts<State>,
   sagaId: string,
 ): Promise<void> {
   try {
-    const progress = reducer.replay(await store.readStream(streamOf(saga, sagaId)))
-    const { pending, timers, version, position } = progress
-    journal.noteVersion(sagaId, version)
-    await ports.write([{ status: reducer.statusOf(sagaId, progress), position }])
-    for (const call of pending.values()) ports.calls.enqueue(sagaId, call)
-    for (const [timer, { dueAt }] of timers) ports.startTimer({ sagaId, timer, dueAt })
+    ports.react(sagaId, await journal.load(sagaId))
   } catch (error) {
     logger?.warn({ err: error, saga, sagaId }, 'saga recovery failed, retrying with the next sweep')
   }

@@ -1,13 +1,15 @@
 // The saga runner on the event store: durable histories, one owner at a time, calls that are retried until they have a response.
-import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
+import type { Consumer, EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { ReadModels } from '#platform/read-models/read-models.ts'
 import type { SagaPolicy } from '#platform/saga/attempt.ts'
-import { type SagaDependencies, streamOf } from '#platform/saga/dependencies.ts'
+import type { SagaDependencies } from '#platform/saga/dependencies.ts'
 import { createHistoryReducer } from '#platform/saga/history.ts'
 import { createJournal } from '#platform/saga/journal.ts'
+import type { LocalSteps } from '#platform/saga/local-steps.ts'
 import { type Ownership, startOwnership } from '#platform/saga/ownership.ts'
 import type { Call, SagaDefinition, SagaEvent, SagaRunner, StepResponse } from '#platform/saga/saga.ts'
 import { openStatuses } from '#platform/saga/statuses.ts'
+import { streamOf } from '#platform/saga/streams.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type SagaRunnerOptions<State, Event extends SagaEvent> = {
@@ -16,6 +18,8 @@ export type SagaRunnerOptions<State, Event extends SagaEvent> = {
   readonly definition: SagaDefinition<State, Event>
   /** Makes a call. It may be repeated under the same key; a throw means that the outcome is unknown. */
   readonly perform: (call: Call) => Promise<StepResponse>
+  /** Steps that the runner may decide itself, in place of `perform`. */
+  readonly local?: LocalSteps
   readonly policy?: SagaPolicy
   readonly logger?: Pick<Logger, 'warn'>
   readonly now?: () => Date
@@ -34,28 +38,31 @@ type StoreSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly c
 export async function startSagaRunner<State, Event extends SagaEvent>(
   options: SagaRunnerOptions<State, Event>,
 ): Promise<StoreSagaRunner<Event>> {
-  const { store, readModels, definition, perform, policy, logger, now = () => new Date() } = options
+  const { store, readModels, definition, perform, local, policy, logger, now = () => new Date() } = options
   const saga = definition.name
   const reducer = createHistoryReducer(definition)
-  const journal = createJournal(store, sagaId => streamOf(saga, sagaId))
   const statuses = await openStatuses(readModels, saga)
-  const owner = createOwner({ store, saga, reducer, journal, statuses, perform, policy, logger, now })
+  const journal = createJournal<State>({
+    ...{ store, saga, reducer, local, now },
+    onProgress: (sagaId, progress, before) => owner.react(sagaId, progress, before),
+  })
+  const owner = createOwner({ saga, reducer, journal, statuses, perform, policy, logger, now })
   const consumer = await store.consume({
     name: `saga-${saga}`,
     categories: [saga],
     handle: owner.handle,
     onOwner: async () => owner.begin(),
     onLost: () => owner.end(),
+    safePosition: owner.safePosition,
   })
 
   return {
     consumer,
-    deliver: (sagaId, inputId, { type, data, meta = {} }) =>
-      journal.record(sagaId, {
-        commandId: `${sagaId}:input:${inputId}`,
-        event: { type, schema: reducer.schemaOf(type), data },
-        meta,
-      }),
+    async deliver(sagaId, inputId, { type, data, meta }) {
+      const schema = reducer.schemaOf(type)
+      await journal.record(sagaId, { type, schema, data, meta: { ...meta, causationId: inputId } })
+      await owner.whenRoom()
+    },
     list: statuses.list,
     async inspect(sagaId) {
       const events = await store.readStream(streamOf(saga, sagaId))
@@ -74,7 +81,9 @@ export async function startSagaRunner<State, Event extends SagaEvent>(
 
 /** Holds the current ownership, if this process is the owner, and waits for the ends of former ones. */
 function createOwner<State>(dependencies: SagaDependencies<State>) {
-  let ownership: Ownership | undefined
+  const { journal } = dependencies
+  let ownership: Ownership<State> | undefined
+  let safePosition = () => Number.POSITIVE_INFINITY
   let ends: Promise<void> = Promise.resolve()
 
   function end(): void {
@@ -86,12 +95,20 @@ function createOwner<State>(dependencies: SagaDependencies<State>) {
     begin() {
       end()
       ownership = startOwnership(dependencies)
+      safePosition = ownership.safePosition
+      journal.forget()
     },
     end,
-    async handle(events: Parameters<Ownership['handle']>[0]) {
-      ownership ??= startOwnership(dependencies)
-      await ownership.handle(events)
+    react(...progress: Parameters<Ownership<State>['react']>) {
+      ownership?.react(...progress)
     },
+    async handle(events: readonly RecordedEvent[]) {
+      await journal.follow(events)
+      await ownership?.whenRoom()
+    },
+    whenRoom: async () => ownership?.whenRoom(),
+    /** That of the last ownership goes on to count after its end: the checkpoint is then stored once more. */
+    safePosition: () => safePosition(),
     ended: () => ends,
   }
 }

@@ -93,9 +93,15 @@ export type SagaStatus = {
 }
 
 export interface SagaRunner<Event extends SagaEvent> extends AsyncDisposable {
-  /** Records `event` in the saga's history, once per `inputId`; starts the saga with its first event. Durable when it resolves. */
+  /**
+   * Records `event` in the saga's history, once per `inputId`, which names its cause; starts the saga with its first event.
+   * Durable when it resolves.
+   */
   deliver(sagaId: string, inputId: string, event: Event & { readonly meta?: EventMeta }): Promise<void>
-  /** Returns statuses in the order of ids, past the id `after`: 50 by default, 999 at most. */
+  /**
+   * Returns statuses in the order of ids, past the id `after`: 50 by default, 999 at most. A saga is listed two seconds
+   * after it paused, ended or got into trouble at the latest, so one that is moving may be listed as it was before.
+   */
   list(
     filter?: { readonly phase?: SagaStatus['phase']; readonly stuck?: boolean },
     limit?: number,

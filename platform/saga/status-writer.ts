@@ -1,24 +1,26 @@
-// Writes the statuses of sagas, no more often than recovery after a crash needs.
-import { LRUCache } from 'lru-cache'
+// Writes the statuses of sagas in the background: of those that pause, that end, or that are in trouble.
 import type { PositionedStatus, Statuses } from '#platform/saga/statuses.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type StatusWriter = {
   /**
-   * Resolves when a new owner can rely on the statuses after a crash. A saga whose stored status already says that a step
-   * is pending is written up to half a second later, together with what follows, since a new owner reads its history
-   * anyway. So a saga that runs through its steps is written twice, not with each of them.
+   * Notes the newest status of a saga. It is written within two seconds, with others: once the saga has ended, is in
+   * trouble, or has not moved for a second. So one that runs through its steps is written when it pauses, not with each.
    */
-  write(statuses: readonly PositionedStatus[]): Promise<void>
-  /** Writes what still waits, and stops writing in the background. */
+  note(status: PositionedStatus): void
+  /** Returns a position before the newest events of all sagas whose status is not written yet. */
+  safePosition(): number
+  /** Writes what still waits. */
   close(): Promise<void>
 }
 
-const LATER_MS = 500
-/** Statuses that wait to be written. */
-const MAX_WAITING = 5_000
-/** Sagas whose stored status is known; others are written at once. */
-const MAX_KNOWN = 20_000
+const FLUSH_MS = 500
+const PAUSED_MS = 1_000
+/** Statuses in one write. */
+const BATCH_SIZE = 500
+
+/** A status and when it was noted. */
+type Unwritten = { readonly noted: PositionedStatus; readonly at: number }
 
 type WriterLog = { readonly saga: string; readonly logger: Pick<Logger, 'warn'> | undefined }
 
@@ -26,80 +28,73 @@ type WriterLog = { readonly saga: string; readonly logger: Pick<Logger, 'warn'> 
 type WriterState = {
   readonly statuses: Pick<Statuses, 'write'>
   readonly log: WriterLog
-  /** The newest write of each saga, and whether its stored status surely says busy now. */
-  readonly written: LRUCache<string, { readonly position: number; readonly busy: boolean }>
-  waiting: Map<string, PositionedStatus>
+  readonly unwritten: Map<string, Unwritten>
   timer: NodeJS.Timeout | undefined
-  writingLater: Promise<void>
+  writing: Promise<void>
   closed: boolean
 }
 
-/** Creates a writer that logs failed writes in the background and repeats them. */
+/** Creates a writer that logs failed writes and repeats them. */
 export function createStatusWriter(statuses: Pick<Statuses, 'write'>, log: WriterLog): StatusWriter {
   const writer: WriterState = {
     statuses,
     log,
-    written: new LRUCache({ max: MAX_KNOWN }),
-    waiting: new Map(),
+    unwritten: new Map(),
     timer: undefined,
-    writingLater: Promise.resolve(),
+    writing: Promise.resolve(),
     closed: false,
   }
-  return { write: positioned => write(writer, positioned), close: () => close(writer) }
-}
-
-async function write(writer: WriterState, positioned: readonly PositionedStatus[]): Promise<void> {
-  const urgent: PositionedStatus[] = []
-  for (const one of positioned) {
-    if (writer.written.get(one.status.id)?.busy) writer.waiting.set(one.status.id, one)
-    else urgent.push(one)
-  }
-  await writeNow(writer, urgent)
-  if (writer.waiting.size >= MAX_WAITING) await writeWaiting(writer)
-  writeLater(writer)
-}
-
-async function writeNow(
-  { statuses, written }: WriterState,
-  positioned: readonly PositionedStatus[],
-): Promise<void> {
-  for (const { status, position } of positioned)
-    if ((written.get(status.id)?.position ?? 0) <= position) written.set(status.id, { position, busy: false })
-  if (positioned.length > 0) await statuses.write(positioned)
-  for (const { status, position } of positioned)
-    if (written.get(status.id)?.position === position)
-      written.set(status.id, { position, busy: status.pending.length > 0 })
-}
-
-async function writeWaiting(writer: WriterState): Promise<void> {
-  const now = writer.waiting
-  writer.waiting = new Map()
-  try {
-    await writeNow(writer, [...now.values()])
-  } catch (error) {
-    for (const [id, status] of now) if (!writer.waiting.has(id)) writer.waiting.set(id, status)
-    throw error
+  return {
+    note(noted) {
+      writer.unwritten.set(noted.status.id, { noted, at: performance.now() })
+      schedule(writer)
+    },
+    safePosition() {
+      let safe = Number.POSITIVE_INFINITY
+      for (const { noted } of writer.unwritten.values()) safe = Math.min(safe, noted.position - 1)
+      return safe
+    },
+    async close() {
+      writer.closed = true
+      clearTimeout(writer.timer)
+      await writer.writing
+      await write(writer, () => true)
+    },
   }
 }
 
-function writeLater(writer: WriterState): void {
-  if (writer.timer !== undefined || writer.closed || writer.waiting.size === 0) return
+function schedule(writer: WriterState): void {
+  if (writer.timer !== undefined || writer.closed || writer.unwritten.size === 0) return
   writer.timer = setTimeout(() => {
-    writer.timer = undefined
-    writer.writingLater = writeInBackground(writer).finally(() => writeLater(writer))
-  }, LATER_MS)
+    const pausedSince = performance.now() - PAUSED_MS
+    writer.writing = write(writer, ({ noted, at }) => at <= pausedSince || isSettled(noted)).finally(() => {
+      writer.timer = undefined
+      schedule(writer)
+    })
+  }, FLUSH_MS)
 }
 
-async function close(writer: WriterState): Promise<void> {
-  writer.closed = true
-  clearTimeout(writer.timer)
-  await writer.writingLater
-  await writeInBackground(writer)
+/** True for a status that should be seen at once: the saga has ended, or is in trouble. */
+function isSettled({ status }: PositionedStatus): boolean {
+  const { phase, pending, timers, stuck, lastError } = status
+  const isOver = phase === 'ended' && pending.length === 0 && Object.keys(timers).length === 0
+  return isOver || stuck || lastError !== undefined
 }
 
-async function writeInBackground(writer: WriterState): Promise<void> {
-  const { saga, logger } = writer.log
-  await writeWaiting(writer).catch(err =>
-    logger?.warn({ err, saga }, `saga status update failed, retrying in ${LATER_MS} ms`),
-  )
+/** Never rejects: what failed stays unwritten. */
+async function write(
+  { unwritten, statuses, log }: WriterState,
+  isDue: (one: Unwritten) => boolean,
+): Promise<void> {
+  const due = [...unwritten.values()].filter(isDue).map(({ noted }) => noted)
+  for (let start = 0; start < due.length; start += BATCH_SIZE) {
+    const batch = due.slice(start, start + BATCH_SIZE)
+    try {
+      await statuses.write(batch)
+    } catch (err) {
+      const { saga, logger } = log
+      return logger?.warn({ err, saga }, `saga status update failed, retrying in ${FLUSH_MS} ms`)
+    }
+    for (const one of batch) if (unwritten.get(one.status.id)?.noted === one) unwritten.delete(one.status.id)
+  }
 }

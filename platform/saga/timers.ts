@@ -2,7 +2,7 @@
 
 export type SagaTimer = { readonly sagaId: string; readonly timer: string; readonly dueAt: string }
 
-export type Timers = {
+type Timers = {
   /** Fires at `dueAt`, or at once when that has passed. A timer beyond the horizon, or above the bound, is left for recovery. */
   start(timer: SagaTimer, fire: () => Promise<void>): void
   cancel(sagaId: string, timer: string): void

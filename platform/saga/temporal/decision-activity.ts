@@ -1,6 +1,5 @@
 // The Temporal activities that run a saga's definition outside the workflow's sandbox, and write statuses for lists. Each
 // result depends on the input alone.
-import type { EventStore } from '#platform/event-store/event-store.ts'
 import type { HistoryReducer, SagaProgress } from '#platform/saga/history.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
 import type { StatusWriter } from '#platform/saga/status-writer.ts'
@@ -15,11 +14,10 @@ import type {
 import type { RunHistory } from '#platform/saga/temporal/run-history.ts'
 
 type DecisionDependencies<State> = {
-  readonly store: EventStore
   readonly reducer: HistoryReducer<State>
   readonly runHistory: RunHistory<State>
   readonly statuses: Pick<Statuses, 'write'>
-  readonly writer: Pick<StatusWriter, 'write'>
+  readonly writer: Pick<StatusWriter, 'note'>
   /** Events that a run takes before it continues as new. */
   readonly runLength: number
 }
@@ -44,14 +42,14 @@ export function createDecisionActivities<State>(
     },
     async decide({ sagaId, base, events, arrivals }) {
       const { progress: before, known } = await progressAt(sagaId, base, events)
-      const accepted = await findNew(arrivals, known, base.inherited > 0 ? dependencies.store : undefined)
+      const accepted = findNew(arrivals, known)
       const all = [...events, ...accepted.flatMap(index => arrivals[index] ?? [])]
       const progress = runHistory
         .recorded(sagaId, base, all)
         .slice(events.length)
         .reduce(reducer.apply, before)
       const now = positioned(reducer, sagaId, progress)
-      if (accepted.length > 0) await writeStatus(dependencies, now)
+      if (accepted.length > 0) await writeStatus(dependencies, before, now)
       const doing = changes(before, progress)
       const isFull = all.length >= dependencies.runLength
       return { accepted, doing, isOver: isOver(now.status), isFull }
@@ -79,17 +77,13 @@ function changes<State>(before: SagaProgress<State>, after: SagaProgress<State>)
   }
 }
 
-/** Returns the indexes of new arrivals. `store` knows the commands of a saga that began on the event store's runner. */
-async function findNew(
-  arrivals: readonly RunEvent[],
-  known: Set<string>,
-  store: EventStore | undefined,
-): Promise<number[]> {
+/** Returns the indexes of new arrivals. */
+function findNew(arrivals: readonly RunEvent[], known: Set<string>): number[] {
   const accepted: number[] = []
   for (const [index, { commandId }] of arrivals.entries()) {
     if (known.has(commandId)) continue
     known.add(commandId)
-    if (!(await store?.findCommand(commandId))) accepted.push(index)
+    accepted.push(index)
   }
   return accepted
 }
@@ -106,11 +100,12 @@ function isOver({ phase, pending, timers }: SagaStatus): boolean {
   return phase === 'ended' && pending.length === 0 && Object.keys(timers).length === 0
 }
 
-/** Nothing may follow a stuck step for a long time, so its status is written at once. */
+/** Nothing may follow a stuck step for a long time, and a saga is to be listed once it began: those are written at once. */
 async function writeStatus<State>(
   { statuses, writer }: DecisionDependencies<State>,
+  before: SagaProgress<State>,
   now: PositionedStatus,
 ): Promise<void> {
-  if (now.status.stuck) await statuses.write([now])
-  else await writer.write([now])
+  if (now.status.stuck || before.version === 0) await statuses.write([now])
+  else writer.note(now)
 }

@@ -1,7 +1,7 @@
 // Moves the sagas of the event store's runner to Temporal once WORKFLOW_URL is set.
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
-import { idOf, inBatches, streamOf } from '#platform/saga/dependencies.ts'
 import type { Statuses } from '#platform/saga/statuses.ts'
+import { idOf, inBatches, streamOf } from '#platform/saga/streams.ts'
 import { inheritedId } from '#platform/saga/temporal/run-history.ts'
 import type { WorkerLogger } from '#platform/saga/temporal/worker.ts'
 import type { WorkflowClient } from '#platform/saga/temporal/workflow-client.ts'

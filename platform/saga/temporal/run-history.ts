@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { EventStore, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
-import { streamOf } from '#platform/saga/dependencies.ts'
 import type { HistoryReducer, SagaProgress } from '#platform/saga/history.ts'
+import { streamOf } from '#platform/saga/streams.ts'
 import type { RunEvent, RunOrigin } from '#platform/saga/temporal/messages.ts'
 
 type ClosedHistory<State> = {
@@ -86,7 +86,10 @@ async function load<State>(
   const events = [...inherited, ...asRecorded(streamOf(self.saga, sagaId), afterInherited(inherited), own)]
   return {
     events,
-    commandIds: new Set([...inherited.map(({ id }) => inheritedId(id)), ...own.map(run => run.commandId)]),
+    commandIds: new Set([
+      ...inherited.flatMap(event => inheritedCommands(sagaId, event)),
+      ...own.map(run => run.commandId),
+    ]),
     progress: self.reducer.replay(events),
   }
 }
@@ -135,7 +138,13 @@ function asRecorded(stream: StreamId, base: RunOrigin, events: readonly RunEvent
   }))
 }
 
-/** Returns what stands for the command id, which the event store does not return. */
+/** Returns the commands that an event of the event store's runner stands for: itself, and the input that caused it. */
+function inheritedCommands(sagaId: string, { id, meta: { causationId } }: RecordedEvent): string[] {
+  const own = inheritedId(id)
+  return causationId === undefined ? [own] : [own, `${sagaId}:input:${causationId}`]
+}
+
+/** Returns the command under which an event of the event store's runner arrives. */
 export function inheritedId(eventId: string): string {
   return `event:${eventId}`
 }

@@ -54,7 +54,6 @@ export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
   const { namespace, taskQueue = `waybill-${saga}` } = endpoint
   const { runLength = RUN_LENGTH } = options
   const { begin, decide, close } = createDecisionActivities({
-    store,
     reducer,
     runHistory,
     statuses,

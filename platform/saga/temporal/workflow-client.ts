@@ -11,7 +11,7 @@ import {
 import type { NativeConnection } from '@temporalio/worker'
 import { CallerError } from '#platform/domain/errors.ts'
 import { createPolicy, type Policy } from '#platform/resilience/policy.ts'
-import { streamOf } from '#platform/saga/dependencies.ts'
+import { streamOf } from '#platform/saga/streams.ts'
 import {
   EVENT_SIGNAL,
   type IncomingEvent,

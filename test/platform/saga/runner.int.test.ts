@@ -23,7 +23,7 @@ test("a saga's history is a stream whose events name their causes", async () => 
   await untilHistory(running, 't1', 'StepSucceeded pay')
   const events = await running.store.readStream('trip-t1')
   expect(events.map(event => event.meta)).toEqual([
-    meta,
+    { ...meta, causationId: 'in1' },
     expect.objectContaining(meta),
     expect.objectContaining(meta),
   ])

@@ -10,9 +10,9 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function placed(id: string, position: number, ...pending: string[]): PositionedStatus {
-  const status: SagaStatus = { id, phase: 'running', pending, timers: {}, stuck: false, updatedAt: '' }
-  return { status, position }
+function placed(id: string, position: number, changes: Partial<SagaStatus> = {}): PositionedStatus {
+  const status = { id, phase: 'running', pending: ['book'], timers: {}, stuck: false, updatedAt: '' } as const
+  return { status: { ...status, ...changes }, position }
 }
 
 /** A writer whose writes end when the test says so, and the positions that they hold. */
@@ -34,76 +34,57 @@ function recordingWriter() {
   return { writer, writes, positions: () => writes.map(write => write.positions) }
 }
 
-async function writeAndEnd({ writer, writes }: ReturnType<typeof recordingWriter>, one: PositionedStatus) {
-  const written = writer.write([one])
-  writes.at(-1)?.end()
-  await written
-}
-
-test('a saga whose stored status is busy is written again once, half a second later', async () => {
-  const recording = recordingWriter()
-  await writeAndEnd(recording, placed('t1', 1, 'book'))
-  await recording.writer.write([placed('t1', 2, 'pay')])
-  await recording.writer.write([placed('t1', 3)])
-  expect(recording.positions()).toEqual([[1]])
-  await vi.advanceTimersByTimeAsync(500)
-  expect(recording.positions()).toEqual([[1], [3]])
+test('a saga that runs through its steps is written once it pauses, together with others', async () => {
+  const { writer, positions } = recordingWriter()
+  for (let position = 1; position < 9; position += 2) {
+    writer.note(placed('t1', position))
+    writer.note(placed('t2', position + 1))
+    await vi.advanceTimersByTimeAsync(400)
+  }
+  expect(positions()).toEqual([])
+  await vi.advanceTimersByTimeAsync(1_500)
+  expect(positions()).toEqual([[7, 8]])
 })
 
-test('a saga whose stored status is idle is written before its step may begin', async () => {
-  const recording = recordingWriter()
-  await writeAndEnd(recording, placed('t1', 1))
-  const written = vi.fn()
-  recording.writer.write([placed('t1', 2, 'book')]).then(written)
-  await vi.advanceTimersByTimeAsync(0)
-  expect(recording.positions()).toEqual([[1], [2]])
-  expect(written).not.toHaveBeenCalled()
-  recording.writes.at(-1)?.end()
-  await vi.advanceTimersByTimeAsync(0)
-  expect(written).toHaveBeenCalled()
+test('a saga that has ended, or is in trouble, is written at once', async () => {
+  const { writer, positions } = recordingWriter()
+  writer.note(placed('t1', 1, { phase: 'ended', pending: [] }))
+  writer.note(placed('t2', 2, { stuck: true }))
+  writer.note(placed('t3', 3, { lastError: 'no line' }))
+  writer.note(placed('t4', 4, { phase: 'ended' }))
+  writer.note(placed('t5', 5, { phase: 'ended', pending: [], timers: { deadline: '' } }))
+  await vi.advanceTimersByTimeAsync(500)
+  expect(positions()).toEqual([[1, 2, 3]])
 })
 
-test('while a write of an idle status is under way, no write is delayed', async () => {
-  const recording = recordingWriter()
-  await writeAndEnd(recording, placed('t1', 1, 'book'))
-  await recording.writer.write([placed('t1', 2)])
-  await vi.advanceTimersByTimeAsync(500)
-  void recording.writer.write([placed('t1', 3, 'pay')])
-  expect(recording.positions()).toEqual([[1], [2], [3]])
+test('the safe position is before every saga whose newest status is not surely written', async () => {
+  const { writer, writes } = recordingWriter()
+  expect(writer.safePosition()).toBe(Number.POSITIVE_INFINITY)
+  writer.note(placed('t1', 5))
+  writer.note(placed('t2', 7))
+  expect(writer.safePosition()).toBe(4)
+  await vi.advanceTimersByTimeAsync(1_500)
+  writer.note(placed('t1', 9))
+  expect(writer.safePosition()).toBe(6)
+  writes[0]?.end()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(writer.safePosition()).toBe(8)
 })
 
-test('an older write that ends late does not make a saga count as busy', async () => {
-  const recording = recordingWriter()
-  void recording.writer.write([placed('t1', 1, 'book')])
-  void recording.writer.write([placed('t1', 2)])
-  recording.writes[1]?.end()
-  await vi.advanceTimersByTimeAsync(0)
-  recording.writes[0]?.end()
-  await vi.advanceTimersByTimeAsync(0)
-  void recording.writer.write([placed('t1', 3, 'pay')])
-  expect(recording.positions()).toEqual([[1], [2], [3]])
-})
-
-test('a failed background write is repeated, and closing writes the rest', async () => {
-  const recording = recordingWriter()
-  await writeAndEnd(recording, placed('t1', 1, 'book'))
-  await recording.writer.write([placed('t1', 2)])
+test('a failed write is repeated, and closing writes the rest', async () => {
+  const { writer, writes, positions } = recordingWriter()
+  writer.note(placed('t1', 1))
+  await vi.advanceTimersByTimeAsync(1_500)
+  writes[0]?.end(new Error('away'))
   await vi.advanceTimersByTimeAsync(500)
-  recording.writes.at(-1)?.end(new Error('away'))
-  await vi.advanceTimersByTimeAsync(500)
-  expect(recording.positions()).toEqual([[1], [2], [2]])
-  recording.writes.at(-1)?.end(new Error('away'))
+  expect(positions()).toEqual([[1], [1]])
+  expect(writer.safePosition()).toBe(0)
+  writes[1]?.end(new Error('away'))
   await vi.advanceTimersByTimeAsync(0)
-  const closed = recording.writer.close()
+  writer.note(placed('t2', 2))
+  const closed = writer.close()
   await vi.advanceTimersByTimeAsync(0)
-  recording.writes.at(-1)?.end()
+  writes[2]?.end()
   await closed
-  expect(recording.positions()).toEqual([[1], [2], [2], [2]])
-})
-
-test('an urgent write that fails rejects for the caller', async () => {
-  const recording = recordingWriter()
-  const written = recording.writer.write([placed('t1', 1, 'book')])
-  recording.writes.at(-1)?.end(new Error('away'))
-  await expect(written).rejects.toThrow('away')
+  expect(positions()).toEqual([[1], [1], [1, 2]])
 })

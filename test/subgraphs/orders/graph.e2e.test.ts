@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import {
   anOrder,
   type Data,
@@ -323,11 +324,9 @@ describe('for staff', () => {
     expect(found).toMatchObject({ order: { id }, phase: 'RUNNING', stuck: false })
     expect(found.history[0]).toMatchObject({ type: 'FulfilmentStarted', step: null })
     expect(found.history.map(({ step }: Data) => step)).toContain('reserve-stock')
-    const running = await all.request(
-      OPS,
-      `{ fulfilments(phase: RUNNING, stuck: false, first: 100) { ${fields} } }`,
-    )
-    expect(running.data.fulfilments.map((entry: Data) => entry.order.id)).toContain(id)
+    const list = `{ fulfilments(phase: RUNNING, stuck: false, first: 100) { ${fields} } }`
+    const running = async () => (await all.request(OPS, list)).data.fulfilments
+    await expect.poll(async () => (await running()).map((entry: Data) => entry.order.id), WAIT).toContain(id)
     expect((await all.request(ada, one, { variables: { id } })).codes).toEqual(['FORBIDDEN'])
     const nothing = await all.request(OPS, one, { variables: { id: newId('order') } })
     expect(nothing.data).toEqual({ fulfilment: null })

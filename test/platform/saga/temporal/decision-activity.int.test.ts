@@ -4,7 +4,7 @@ import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { createHistoryReducer } from '#platform/saga/history.ts'
-import { openStatuses, type Statuses } from '#platform/saga/statuses.ts'
+import { openStatuses, type PositionedStatus, type Statuses } from '#platform/saga/statuses.ts'
 import { createDecisionActivities } from '#platform/saga/temporal/decision-activity.ts'
 import type { RunEvent } from '#platform/saga/temporal/messages.ts'
 import { createRunHistory, inheritedId } from '#platform/saga/temporal/run-history.ts'
@@ -19,9 +19,11 @@ let url: string
 let open: AsyncDisposableStack
 let store: EventStore
 let statuses: Statuses
+let noted: PositionedStatus[]
 
 beforeEach(async () => {
   open = new AsyncDisposableStack()
+  noted = []
   url = await freshDatabase()
   store = open.use(await openPostgresEventStore({ url }))
   statuses = await openStatuses(open.use(await openReadModels(url)), 'trip')
@@ -33,9 +35,8 @@ afterEach(() => open.disposeAsync())
 function deciding(runLength = 100) {
   const reducer = createHistoryReducer(tripSaga)
   const runHistory = createRunHistory(store, 'trip', reducer)
-  const writer = { write: statuses.write }
+  const writer = { note: (one: PositionedStatus) => void noted.push(one) }
   return createDecisionActivities({
-    store,
     reducer,
     runHistory,
     statuses,
@@ -104,7 +105,8 @@ test('the next run begins where the last one closed, with its state and pending 
   const later = [arrival('in1', tripOf('book')), answer('pay')]
   const decision = await deciding(1).decide({ ...T1, base, events: [], arrivals: later })
   expect(decision).toMatchObject({ accepted: [1], isOver: true, isFull: true })
-  expect(await statuses.list({}, 10, undefined)).toMatchObject([{ id: 't1', phase: 'ended' }])
+  expect(await statuses.list({}, 10, undefined)).toMatchObject([{ id: 't1', phase: 'running' }])
+  expect(noted).toMatchObject([{ status: { id: 't1', phase: 'ended' } }])
 })
 
 test('an unknown saga begins with the initial state, and is not over', async () => {
