@@ -1,6 +1,6 @@
 // Creates a service's HTTP server on Fastify: request ids, health, metrics, limits, a shutdown that drains.
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -15,7 +15,13 @@ import { answerOtherMethods } from '#platform/http/methods.ts'
 import { recordPaths } from '#platform/http/paths.ts'
 import type { HealthCheck, NamedCheck } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { METRICS_CONTENT_TYPE, metricsText, startProcessMetrics } from '#platform/telemetry/metrics.ts'
+import {
+  counter,
+  deferredCounter,
+  METRICS_CONTENT_TYPE,
+  metricsText,
+  startProcessMetrics,
+} from '#platform/telemetry/metrics.ts'
 
 export type HttpServerOptions = {
   /** The service's name in metrics, spans and health responses. */
@@ -94,7 +100,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     onShutdown: work => void shutdownHooks.push(work),
     async listen(address) {
       const listening = await listen(app, options, address)
-      local = serveLocally(listening.bound, app.routing)
+      local = serveLocally(listening.bound, countLocal(options.name, app.routing))
       return { url: listening.url, port: listening.bound.port }
     },
     async [Symbol.asyncDispose]() {
@@ -173,6 +179,20 @@ async function listen(
   return {
     url: `http://${urlHost(host)}:${bound.port}`,
     bound: { host: urlHost(bound.address), port: bound.port },
+  }
+}
+
+/** The label sets are as few as the services of the process. */
+function countLocal(service: string, serve: RequestListener): RequestListener {
+  const requests = counter(
+    'waybill_http_local_requests_total',
+    "HTTP requests that came from the server's own process, without a socket",
+    ['service'],
+  )
+  const count = deferredCounter(requests, { service })
+  return (request, response) => {
+    count()
+    serve(request, response)
   }
 }
 

@@ -1,6 +1,7 @@
-// Counts the HTTP requests that an instance's services have answered, by their metrics.
+// Counts the HTTP requests that an instance's services have answered over sockets, by their metrics.
 
-const COUNT = /^waybill_http_request_duration_seconds_count\{(.*)\} (\d+)$/
+const COUNT = /^(waybill_http_(?:request_duration_seconds_count|local_requests_total)\{.*\}) (\d+)$/
+const LOCAL = /^waybill_http_local/
 /** Asked by whoever watches the services, not by the services. */
 const WATCHED = /route="\/(metrics|health[^"]*)"/
 
@@ -11,8 +12,9 @@ export async function httpExchanges(urls: readonly string[]): Promise<number> {
   )
   const counts = new Map<string, number>()
   for (const line of texts.flat()) {
-    const [, labels, count] = COUNT.exec(line) ?? []
-    if (labels !== undefined && !WATCHED.test(labels)) counts.set(labels, Number(count))
+    const [, series, count] = COUNT.exec(line) ?? []
+    if (series === undefined || WATCHED.test(series)) continue
+    counts.set(series, LOCAL.test(series) ? -Number(count) : Number(count))
   }
   return [...counts.values()].reduce((sum, count) => sum + count, 0)
 }

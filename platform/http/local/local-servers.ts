@@ -1,6 +1,6 @@
 // Knows the HTTP servers that listen in this process, so that a client here can hand them its requests without a socket.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { Socket } from 'node:net'
 import {
   type HttpRequest,
@@ -35,10 +35,7 @@ export type LocalExchanges = {
 }
 
 /** `host` is the address that is bound; `serve` is what the server does with a request. */
-export function serveLocally(
-  { host, port }: Address,
-  serve: (request: IncomingMessage, response: ServerResponse) => void,
-): LocalExchanges {
+export function serveLocally({ host, port }: Address, serve: RequestListener): LocalExchanges {
   const { origin, host: authority } = new URL(`http://${host}:${port}`)
   const socket = loopbackSocket(host)
   // The server's own context: neither the caller's span nor its service belongs to what the server does.

@@ -56,7 +56,9 @@ test('a request opens no connection, and passes the stages of the server', async
   expect((await server.post({ text: 'x'.repeat(200) })).status).toBe(413)
   expect(connections).toBe(0)
   const counted = /duration_seconds_count\{service="orders",method="POST",route="\/echo",status="200"\} 1/
-  expect(await server.metrics()).toMatch(counted)
+  const metrics = await server.metrics()
+  expect(metrics).toMatch(counted)
+  expect(metrics).toContain('waybill_http_local_requests_total{service="orders"} 2')
 })
 
 test("a server sees nothing of the caller's asynchronous context", async () => {
