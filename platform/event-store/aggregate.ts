@@ -1,7 +1,7 @@
 // Describes an aggregate to its repository, and declares the repository's interface.
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
-import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { EventMeta, RecordedEvent, StreamWrite } from '#platform/event-store/event-store.ts'
 
 export type DomainEvent = { readonly type: string; readonly data: JsonObject }
 
@@ -66,6 +66,16 @@ export type CommandOutcome<State, Event> = Json | ((events: readonly Event[], st
 /** An event of the aggregate `id`. */
 export type AggregateEvent<Event> = { readonly id: string; readonly event: Event }
 
+/** Decisions on one aggregate that somebody else appends, together with writes to other streams. */
+export type Stage<State, Event> = {
+  /** Decides on the state that the decisions before led to. Accepted events are written with `meta`. */
+  decide<R extends Refusal>(decide: (state: State) => Decision<Event, R>, meta: EventMeta): Decision<Event, R>
+  /** Returns the write of all accepted events; without any it demands the version that was decided on. */
+  write(): StreamWrite
+  /** Notes that the write was appended. Otherwise the next stage reads the aggregate anew. */
+  settle(isAppended: boolean): void
+}
+
 export interface Repository<State, Event extends DomainEvent> {
   /** Returns the state as it is stored now. */
   load(id: string): Promise<VersionedState<State>>
@@ -101,4 +111,6 @@ export interface Repository<State, Event extends DomainEvent> {
     decide: (states: ReadonlyMap<string, State>) => Decision<AggregateEvent<Event>, R>,
     outcome?: CommandOutcome<ReadonlyMap<string, State>, AggregateEvent<Event>>,
   ): Promise<HandledCommand<R, ReadonlyMap<string, State>, AggregateEvent<Event>>>
+  /** Stages an aggregate on its state as this process knows it: if that is stale, the append of the write conflicts. */
+  stage(id: string): Promise<Stage<State, Event>>
 }

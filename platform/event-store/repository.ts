@@ -13,6 +13,7 @@ import type {
   DomainEvent,
   HandledCommand,
   Repository,
+  Stage,
   Transition,
   VersionedState,
 } from '#platform/event-store/aggregate.ts'
@@ -25,6 +26,7 @@ import {
 } from '#platform/event-store/command-record.ts'
 import type {
   EventStore,
+  NewEvent,
   RecordedEvent,
   StreamId,
   StreamRange,
@@ -104,6 +106,7 @@ export function createRepository<State, Event extends DomainEvent>(
       }),
     handleMany: (ids, context, decide, outcome = null) =>
       queue.run(ids, () => handle(repository, { ids: [...new Set(ids)], context, decide, outcome })),
+    stage: id => stage(repository, id),
   }
 }
 
@@ -241,6 +244,34 @@ async function handle<State, Event extends DomainEvent, R extends Refusal>(
     'UNAVAILABLE',
     `${ids.join(', ')}: others changed it ${ATTEMPTS} times in a row. Try again.`,
   )
+}
+
+async function stage<State, Event extends DomainEvent>(
+  repository: RepositoryContext<State, Event>,
+  id: string,
+): Promise<Stage<State, Event>> {
+  const { aggregate, codec, cache } = repository
+  const read = await readStates(repository, [id], 'cached')
+  const before = new Map([...read].map(([key, { state }]) => [key, state]))
+  const events: AggregateEvent<Event>[] = []
+  const written: NewEvent[] = []
+  let state = stateOf(before, id)
+  return {
+    decide(decide, meta) {
+      const decision = decide(state)
+      for (const event of 'accepted' in decision ? decision.accepted : []) {
+        state = aggregate.evolve(state, event)
+        events.push({ id, event })
+        written.push({ ...codec.encode(event), meta })
+      }
+      return decision
+    },
+    write: () => ({ stream: streamOf(aggregate, id), expected: read.get(id)?.version ?? 0, events: written }),
+    settle(isAppended) {
+      if (isAppended) advance(repository, read, { before, events, state: new Map([[id, state]]) })
+      else cache.delete(id)
+    },
+  }
 }
 
 /** If the aggregate does exist, the append finds a conflict, and the command is decided on its current state. */

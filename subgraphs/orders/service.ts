@@ -26,7 +26,7 @@ import {
   inputFromOrder,
 } from '#subgraphs/orders/fulfilment/event-mapping.ts'
 import { type FulfilmentInput, fulfilment } from '#subgraphs/orders/fulfilment/fulfilment.ts'
-import { createSteps, type Services } from '#subgraphs/orders/fulfilment/step-executor.ts'
+import { createLocalSteps, createSteps, type Services } from '#subgraphs/orders/fulfilment/step-executor.ts'
 import { customersView, ordersView, totalsView } from '#subgraphs/orders/queries/views.ts'
 import { createResolvers } from '#subgraphs/orders/resolvers.ts'
 
@@ -53,7 +53,7 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
     async build(ports) {
       const services = openServices(ports, config)
       const orders = createRepository(ports.store, orderAggregate, { logger: config.logger })
-      const sagas = await startFulfilments(ports, config, createSteps({ services, orders, now: config.now }))
+      const sagas = await startFulfilments(ports, config, { services, orders, now: config.now })
       const { store, projections, open } = ports
       const { now, logger } = config
       const onError = (error: unknown) =>
@@ -113,7 +113,7 @@ function openServices({ http, open, discovery, adjusted }: SubgraphPorts, config
 async function startFulfilments(
   { store, readModels, bus, http, open }: SubgraphPorts,
   config: OrdersConfig,
-  perform: ReturnType<typeof createSteps>,
+  steps: Parameters<typeof createSteps>[0],
 ): Promise<FulfilmentRunner> {
   const { logger, now, sagaPolicy, workflowUrl, approvalTimeoutMs, reservationMs, captureAt } = config
   const settings: FulfilmentSettings = {
@@ -127,7 +127,8 @@ async function startFulfilments(
       store,
       readModels,
       definition: fulfilment,
-      perform,
+      perform: createSteps(steps),
+      local: createLocalSteps(steps),
       logger,
       now,
       ...(sagaPolicy && { policy: sagaPolicy }),

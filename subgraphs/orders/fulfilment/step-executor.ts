@@ -1,10 +1,12 @@
 // Executes the fulfilment's steps: commands on orders here, GraphQL mutations of the other services.
 import { z } from 'zod'
-import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import type { Refusal } from '#platform/domain/decision.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import { fromDecimal, type Money } from '#platform/domain/money.ts'
 import type { GraphqlClient } from '#platform/graphql/client/client.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'
+import type { LocalSteps } from '#platform/saga/local-steps.ts'
 import type { Call, StepResponse } from '#platform/saga/saga.ts'
 import { OPERATIONS } from '#subgraphs/orders/adapters/operations.ts'
 import type { OrderRepository } from '#subgraphs/orders/domain/aggregate.ts'
@@ -29,10 +31,7 @@ type StepPorts = {
 export function createSteps(ports: StepPorts): (call: Call) => Promise<StepResponse> {
   return async call => {
     const remote = REMOTE[call.command]
-    if (remote) return callService(ports.services, remote, call)
-    const command = LOCAL[call.command]
-    if (command) return decideLocally(ports, command, call)
-    throw new OperatorError('COMMAND_UNKNOWN', `this build has no command ${call.command}`)
+    return remote ? callService(ports.services, remote, call) : executeLocally(ports, call)
   }
 }
 
@@ -196,20 +195,43 @@ const LOCAL: Readonly<Record<string, LocalCommand>> = {
   'orders.resolveDebt': local(resolution, resolveDebt),
 }
 
-async function decideLocally(
-  { orders, now }: StepPorts,
-  command: LocalCommand,
-  call: Call,
-): Promise<StepResponse> {
-  const { orderId } = call.input
-  if (typeof orderId !== 'string') throw new CallerError('BAD_USER_INPUT', `${call.step} names no order`)
+/** Decides the steps that are commands on orders; a saga's id is its order's. A repeated one changes nothing. */
+export function createLocalSteps({ orders, now }: Pick<StepPorts, 'orders' | 'now'>): LocalSteps {
+  return {
+    has: command => Object.hasOwn(LOCAL, command),
+    async open(orderId) {
+      const { decide, write, settle } = await orders.stage(orderId)
+      return {
+        decide({ command, input, meta }) {
+          const at = now().toISOString()
+          const decision = decide(order => localCommand(command)(order, input, at), meta)
+          return 'refused' in decision ? refused(decision.refused) : SUCCEEDED
+        },
+        write,
+        settle,
+      }
+    },
+  }
+}
+
+/** Does the same in an append of its own, under the step's key. */
+async function executeLocally({ orders, now }: StepPorts, call: Call): Promise<StepResponse> {
+  const { sagaId, command, input, key, meta } = call
   const at = now().toISOString()
-  const handled = await orders.handle(
-    orderId,
-    { key: call.key, body: { command: call.command, input: call.input }, meta: call.meta },
-    order => command(order, call.input, at),
+  const handled = await orders.handle(sagaId, { key, body: { command, input }, meta }, order =>
+    localCommand(command)(order, input, at),
   )
-  if (handled.status === 'accepted') return { status: 'succeeded', result: {} }
-  const { code, message } = handled.refusal
+  return handled.status === 'accepted' ? SUCCEEDED : refused(handled.refusal)
+}
+
+function localCommand(command: string): LocalCommand {
+  const found = Object.hasOwn(LOCAL, command) ? LOCAL[command] : undefined
+  if (!found) throw new OperatorError('COMMAND_UNKNOWN', `this build has no command ${command}`)
+  return found
+}
+
+const SUCCEEDED: StepResponse = { status: 'succeeded', result: {} }
+
+function refused({ code, message }: Refusal): StepResponse {
   return { status: 'refused', code, message }
 }

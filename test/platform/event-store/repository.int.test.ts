@@ -323,6 +323,37 @@ describe('several aggregates', () => {
   })
 })
 
+describe('a stage', () => {
+  const meta = { actor: 'service:test' }
+
+  test('decides one after another, and is appended with other streams', async () => {
+    await accounts.handle('a', key('1'), deposit(5))
+    const stage = await accounts.stage('a')
+    expect(stage.decide(withdraw(3), meta)).toMatchObject({ accepted: [{ type: 'Withdrawn' }] })
+    expect(stage.decide(withdraw(3), meta)).toMatchObject({ refused: { balance: 2 } })
+    expect(stage.decide(withdraw(2), meta)).toMatchObject({ accepted: [{ type: 'Withdrawn' }] })
+    await store.append({ writes: [stage.write(), ...write('order-1', 0).writes] })
+    stage.settle(true)
+    expect((await accounts.handle('a', key('2'), withdraw(1))).status).toBe('refused')
+    const events = await store.readStream('account-a', { after: 1 })
+    expect(events.map(({ data, meta: stored }) => [data.minor, stored])).toEqual([
+      [3, meta],
+      [2, meta],
+    ])
+  })
+
+  test('conflicts when its state was stale, also without events, and is decided anew on the stored one', async () => {
+    await accounts.handle('a', key('1'), deposit(5))
+    await (await openElsewhere()).handle('a', key('2'), withdraw(5))
+    const stale = await accounts.stage('a')
+    stale.decide(() => ({ accepted: [] }), meta)
+    const append = { writes: [stale.write(), ...write('order-1', 0).writes] }
+    expect(await store.append(append)).toMatchObject({ status: 'conflict', stream: 'account-a' })
+    stale.settle(false)
+    expect((await accounts.stage('a')).decide(withdraw(3), meta)).toMatchObject({ refused: { balance: 0 } })
+  })
+})
+
 describe('history', () => {
   test('the state is read as it was before it ceased to be so', async () => {
     for (const [n, minor] of [1, 2, -2, 4].entries()) await accounts.handle('1', key(`k${n}`), deposit(minor))

@@ -11,7 +11,7 @@ import type { Call, StepResponse } from '#platform/saga/saga.ts'
 import type { OrderRepository } from '#subgraphs/orders/domain/aggregate.ts'
 import { orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 import { place } from '#subgraphs/orders/domain/order-commands.ts'
-import { createSteps } from '#subgraphs/orders/fulfilment/step-executor.ts'
+import { createLocalSteps, createSteps } from '#subgraphs/orders/fulfilment/step-executor.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { type StandIn, standIn } from '#test/subgraphs/orders/adapters/graphql-stub.ts'
 import { placement, usd } from '#test/subgraphs/orders/domain/order-fixture.ts'
@@ -89,6 +89,31 @@ describe('commands on orders', () => {
       code: 'ORDER_CANCELLED',
       message: 'The order is cancelled.',
     })
+  })
+
+  test('are decided one after another in an append of the saga, in which they change nothing when repeated', async () => {
+    const orderId = await placed()
+    const local = createLocalSteps({ orders, now: () => new Date() })
+    expect([local.has('orders.confirmOrder'), local.has('inventory.reserveStock')]).toEqual([true, false])
+    const confirm = call('orders.confirmOrder', { orderId })
+    await perform(confirm)
+    const writes = await local.open(orderId)
+    expect(writes.decide(confirm)).toEqual({ status: 'succeeded', result: {} })
+    expect(writes.decide(call('orders.noteDelivered', { orderId, shipmentId: 'shp_1' }))).toMatchObject({
+      status: 'refused',
+      code: 'SHIPMENT_NOT_FOUND',
+    })
+    const details = { reason: 'CUSTOMER_REQUEST', message: 'As requested.', details: {} }
+    expect(writes.decide(call('orders.cancelFulfilment', { orderId, ...details })).status).toBe('succeeded')
+    await store.append({ writes: [writes.write()] })
+    writes.settle(true)
+    const history = await orders.history(orderId)
+    expect(history.map(({ event }) => event.type)).toEqual([
+      'OrderPlaced',
+      'OrderConfirmed',
+      'OrderCancelled',
+    ])
+    expect(() => writes.decide(call('orders.noteDelivered', { orderId }))).toThrow()
   })
 
   test('throw when they are unknown or malformed, so the result is unknown', async () => {
