@@ -144,6 +144,11 @@ export interface Consumer extends AsyncDisposable {
   /** Resolves to true once every event up to `position` is handled (by any process), to false after `timeoutMs`. */
   reached(position: number, timeoutMs: number): Promise<boolean>
   status(): ConsumerStatus
+  /**
+   * Goes back to `position`, while this process is the owner: for a handler that hears that what it had done since is
+   * lost. The events past it are handled again, once what is being handled has ended.
+   */
+  rewind(position: number): void
   /** Calls `listener` with each new checkpoint in this process; returns a function that stops it. */
   onProgress(listener: (checkpoint: number) => void): () => void
 }

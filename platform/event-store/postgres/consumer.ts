@@ -80,6 +80,8 @@ type Ownership = {
   renewedAt: number
   /** The checkpoint as it is in the database, or as it was sent there. */
   stored: number
+  /** The checkpoint before the events that are being handled. A lower one shows that the consumer was rewound. */
+  after: number
 }
 
 /** Starts the consumer; resolves when it knows whether it is the owner. */
@@ -101,6 +103,11 @@ export async function startConsumer(
   return {
     reached: checkpoint.reached,
     onProgress: checkpoint.onProgress,
+    rewind(position) {
+      if (!consumer.owner || position >= checkpoint.position()) return
+      checkpoint.set(position)
+      wakeSignal.notify()
+    },
     status: () => ({
       name: options.name,
       owner: consumer.owner,
@@ -195,6 +202,7 @@ async function runAsOwner(
     lost: false,
     renewedAt: performance.now(),
     stored: checkpoint,
+    after: checkpoint,
   }
   const stopListening = consumer.notifications.listen(consumer.topic, () => void renew(ownership))
   const renewing = setInterval(() => void renew(ownership), RENEW_MS)
@@ -263,6 +271,7 @@ async function handleLog(ownership: Ownership): Promise<never> {
   try {
     for (;;) {
       await ensureOwner(ownership)
+      ownership.after = consumer.checkpoint.position()
       if (ownership.parked.size > 0) await replayMarked(ownership, delivery)
       await pauseUnlessAborted(startedAt + spacing - performance.now(), consumer.closing.signal)
       startedAt = performance.now()
@@ -271,7 +280,7 @@ async function handleLog(ownership: Ownership): Promise<never> {
         await consumer.wakeSignal.wait(jittered(POLL_MS))
         continue
       }
-      if (slice.events.length > 0) await deliverEvents(delivery, slice.events)
+      if (!(await deliverSlice(ownership, delivery, slice))) continue
       consumer.lastError = undefined
       consumer.checkpoint.set(slice.scannedTo)
       checkpoints.offer()
@@ -280,6 +289,24 @@ async function handleLog(ownership: Ownership): Promise<never> {
     isRunning = false
     await checkpoints.stop()
   }
+}
+
+/** Resolves to false when the consumer was rewound meanwhile. */
+async function deliverSlice(
+  ownership: Ownership,
+  delivery: Delivery,
+  { events }: LogSlice,
+): Promise<boolean> {
+  try {
+    if (events.length > 0) await deliverEvents(delivery, events)
+  } catch (error) {
+    if (!isRewound(ownership)) throw error
+  }
+  return !isRewound(ownership)
+}
+
+function isRewound({ consumer, after }: Ownership): boolean {
+  return consumer.checkpoint.position() < after
 }
 
 /** The stored checkpoint may lag behind the work: after a crash the events past it are handled again. */
@@ -348,6 +375,7 @@ function createDelivery(ownership: Ownership): Delivery {
     async pause(ms) {
       await pauseUnlessAborted(ms, consumer.closing.signal)
       await ensureOwner(ownership)
+      if (isRewound(ownership)) throw new ConsumerStopped()
     },
     onFailure: error => reportFailure(consumer, error),
   }

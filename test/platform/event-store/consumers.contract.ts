@@ -134,6 +134,32 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       expect(handled).toEqual([...upTo(5), 4, 5])
     })
 
+    test('a rewound consumer handles events again, from a batch that is being handled as well', async () => {
+      const gate = Promise.withResolvers<void>()
+      const entered = Promise.withResolvers<void>()
+      const consumer = await store.consume({
+        name: 'views',
+        async handle(events) {
+          if (events.at(-1)?.position === 4) {
+            entered.resolve()
+            await gate.promise
+          }
+          await note(events)
+        },
+      })
+      await appendMany(store, 'order', 3)
+      expect(await consumer.reached(3, WAIT)).toBe(true)
+      consumer.rewind(1)
+      expect(consumer.status().checkpoint).toBe(1)
+      expect(await consumer.reached(3, WAIT)).toBe(true)
+      await appendMany(store, 'stock', 1)
+      await entered.promise
+      consumer.rewind(2)
+      gate.resolve()
+      expect(await consumer.reached(4, WAIT)).toBe(true)
+      expect(handled.slice(-5)).toEqual([2, 3, 4, 3, 4])
+    })
+
     test('progress listeners get each new checkpoint', async () => {
       const heard: number[] = []
       const consumer = await store.consume({ name: 'views', handle: note, batchSize: 1 })
