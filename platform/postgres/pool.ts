@@ -95,8 +95,13 @@ export async function withSession<T>(
   }
 }
 
-export async function openSession(url: string, applicationName?: string): Promise<pg.Client> {
+export async function openSession(
+  url: string,
+  applicationName?: string,
+  limits: Pick<pg.ClientConfig, 'statement_timeout' | 'query_timeout'> = {},
+): Promise<pg.Client> {
   const session = new pg.Client({
+    ...limits,
     connectionString: url,
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

@@ -5,6 +5,7 @@ import type {
   CollectionDefinition,
   Document,
   GuardedWrite,
+  StoredDocument,
 } from '#platform/read-models/read-models.ts'
 
 /**
@@ -27,8 +28,10 @@ export type View<Doc extends Document> = {
   project(event: RecordedEvent): readonly Change<Doc>[]
 }
 
-type StoredDocument<Doc> = { readonly doc: Doc | null; readonly position: number }
 type PositionedChange<Doc> = { readonly position: number; readonly change: Change<Doc> }
+
+/** The changes of each document, by its id, in the order of their events. */
+export type PositionedChanges<Doc> = ReadonlyMap<string, readonly PositionedChange<Doc>[]>
 
 /**
  * Applies `events`, which rise in position, to `collection`. A document skips the events up to its own position, so
@@ -46,10 +49,10 @@ export async function applyEvents<Doc extends Document>(
   if (writes.length > 0) await collection.write(writes)
 }
 
-function changesById<Doc extends Document>(
+export function changesById<Doc extends Document>(
   view: View<Doc>,
   events: readonly RecordedEvent[],
-): Map<string, PositionedChange<Doc>[]> {
+): PositionedChanges<Doc> {
   const changes = new Map<string, PositionedChange<Doc>[]>()
   for (const event of events) {
     if (!view.categories.includes(categoryOf(event))) continue
@@ -66,7 +69,7 @@ function changesById<Doc extends Document>(
  * Returns one write, or none when no change did anything: the position may then stay behind without harm. A document
  * that was created and deleted is written as deleted, or else a former owner that is late could bring it back.
  */
-function foldDocument<Doc extends Document>(
+export function foldDocument<Doc extends Document>(
   id: string,
   stored: StoredDocument<Doc> | undefined,
   changes: readonly PositionedChange<Doc>[],

@@ -14,6 +14,8 @@ export type CollectionDefinition<Doc extends Document> = {
   readonly version: number
   /** Each is a list of paths, filtered by equality or range in that order; the document id breaks ties. */
   readonly indexes: readonly (readonly string[])[]
+  /** Paths whose value changes with nearly every write: they can be filtered, and what is sorted by them is sorted anew. */
+  readonly moving?: readonly string[]
   /** Returns the words by which `matching` finds the document. They are folded by `foldWords`, and so is the query. */
   terms?(doc: Doc): readonly string[]
 }
@@ -44,6 +46,9 @@ export type Page<Doc> = {
 /** `doc` null deletes. `position` is that of the event behind the write. */
 export type GuardedWrite<Doc> = { readonly id: string; readonly doc: Doc | null; readonly position: number }
 
+/** A document as it is stored; `doc` is null for one that was deleted. */
+export type StoredDocument<Doc> = { readonly doc: Doc | null; readonly position: number }
+
 export interface Collection<Doc extends Document> {
   get(id: string): Promise<Doc | undefined>
   getMany(ids: readonly string[]): Promise<Map<string, Doc>>
@@ -52,9 +57,12 @@ export interface Collection<Doc extends Document> {
   /** Returns ids past `after`, by code point, without their documents: 1 to 10,000 of them. */
   ids(after: string, limit: number): Promise<readonly string[]>
   /** Returns the stored documents with their positions, deleted ones included, for a projection to continue from. */
-  load(ids: readonly string[]): Promise<Map<string, { doc: Doc | null; position: number }>>
-  /** Each write counts only if `position` is past the stored one: applying a batch twice changes nothing. */
-  write(writes: readonly GuardedWrite<Doc>[]): Promise<void>
+  load(ids: readonly string[]): Promise<Map<string, StoredDocument<Doc>>>
+  /**
+   * Each write counts only if `position` is past the stored one: applying a batch twice changes nothing. Resolves to true
+   * only when every write counted.
+   */
+  write(writes: readonly GuardedWrite<Doc>[]): Promise<boolean>
 }
 
 export interface ReadModels extends AsyncDisposable {
@@ -62,6 +70,28 @@ export interface ReadModels extends AsyncDisposable {
   collection<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Collection<Doc>>
   /** Creates an empty collection beside the live one. `swap` replaces the live one with it, `drop` deletes it. */
   shadow<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Shadow<Doc>>
+  /**
+   * Opens a writer to several collections at once. `onLost` is called at most once, when the writer's connection ends
+   * before it is disposed: what it wrote since the last durable write may be lost, and it writes no more.
+   */
+  writer(onLost: () => void): Promise<BatchWriter>
+}
+
+type CollectionIds = { readonly collection: Collection<Document>; readonly ids: readonly string[] }
+export type CollectionWrites = {
+  readonly collection: Collection<Document>
+  readonly writes: readonly GuardedWrite<Document>[]
+}
+
+export interface BatchWriter extends AsyncDisposable {
+  /** Loads from each collection as its `load` does. */
+  load(wanted: readonly CollectionIds[]): Promise<readonly Map<string, StoredDocument<Document>>[]>
+  /**
+   * Writes to the collections, at most one write to a document, in their order or all at once. Resolves to true when
+   * every write counted. Unless it is `durable`, a crash of the engine may lose it together with those after it; a
+   * durable one makes those before it durable as well.
+   */
+  write(batch: readonly CollectionWrites[], options: { readonly durable: boolean }): Promise<boolean>
 }
 
 export interface Shadow<Doc extends Document> {

@@ -6,8 +6,9 @@ import { storedName } from '#platform/read-models/collection-names.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Collection, Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { rebuildView, VIEWS_CONSUMER } from '#platform/read-models/rebuild.ts'
+import { openViewBatches, type ViewBatches } from '#platform/read-models/view-batches.ts'
 import { startViewMaintenance, type UpdateState } from '#platform/read-models/view-maintenance.ts'
-import { openViewProgress } from '#platform/read-models/view-progress.ts'
+import { openViewProgress, type ViewProgress } from '#platform/read-models/view-progress.ts'
 import { catchUp, createViewUpdater, type ViewUpdater } from '#platform/read-models/view-updater.ts'
 import { inEventSpans } from '#platform/telemetry/tracing.ts'
 
@@ -56,8 +57,8 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
   await checkSameStore(store, furthest)
   await catchUp(updaters, furthest)
 
-  const state: UpdateState = { isUpdating: false, handledTo: 0 }
-  const consumer = await startConsumer(options, updaters, state)
+  const state: UpdateState = { isUpdating: false, handledTo: 0, settledTo: 0, batches: undefined }
+  const consumer = await startConsumer(options, { updaters, progress, state })
   const stopListening = consumer.onProgress(checkpoint => {
     if (state.isUpdating) state.handledTo = checkpoint
   })
@@ -82,34 +83,67 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
       await maintenance[Symbol.asyncDispose]()
       await consumer[Symbol.asyncDispose]()
       stopListening()
-      await maintenance.saveProgress().catch(() => {}) // events past the saved position are applied again, to no effect
+      await maintenance.settle().catch(() => {}) // events past the saved position are applied again, to no effect
     },
   }
 }
 
-function startConsumer(
-  { store, views, onLag }: ProjectionsOptions,
-  updaters: readonly ViewUpdater[],
-  state: UpdateState,
-): Promise<Consumer> {
-  return store.consume({
+type Updating = {
+  readonly updaters: readonly ViewUpdater[]
+  readonly progress: ViewProgress
+  readonly state: UpdateState
+}
+
+async function startConsumer(options: ProjectionsOptions, updating: Updating): Promise<Consumer> {
+  const { store, views, onLag } = options
+  const { updaters, state } = updating
+  const consumer: Consumer = await store.consume({
     name: VIEWS_CONSUMER,
     spacingMs: SPACING_MS,
     categories: [...new Set(views.flatMap(view => view.categories))],
     async onOwner(checkpoint) {
       await catchUp(updaters, checkpoint)
-      state.isUpdating = true
-      state.handledTo = checkpoint
+      Object.assign(state, { isUpdating: true, handledTo: checkpoint, settledTo: checkpoint })
     },
     onLost() {
       state.isUpdating = false
+      closeBatches(state)
     },
     async handle(events) {
-      await inEventSpans('project', events, () => Promise.all(updaters.map(updater => updater.apply(events))))
+      const batches = await openBatches(options, updating, () => consumer.rewind(state.settledTo))
+      await inEventSpans('project', events, () => batches.apply(events))
       const newest = events.at(-1)
       if (newest) onLag?.(Date.now() - Date.parse(newest.recordedAt))
     },
   })
+  return consumer
+}
+
+/** Returns the batches of this ownership, or new ones when theirs were lost. `rewind` is called then. */
+async function openBatches(
+  { readModels }: ProjectionsOptions,
+  { updaters, progress, state }: Updating,
+  rewind: () => void,
+): Promise<ViewBatches> {
+  if (state.batches) return state.batches
+  const batches = await openViewBatches({
+    readModels,
+    updaters,
+    progress,
+    onLost() {
+      if (state.batches !== batches) return
+      state.batches = undefined
+      rewind()
+    },
+  })
+  state.batches = batches
+  return batches
+}
+
+function closeBatches(state: UpdateState): void {
+  const { batches } = state
+  state.batches = undefined
+  void batches?.[Symbol.asyncDispose]()
 }
 
 function savedPositions(updaters: readonly ViewUpdater[]): Promise<number[]> {

@@ -1,18 +1,26 @@
-// Maintains the views once a second: the consumer's owner saves their progress, the others fill views that nobody updates.
+// Maintains the views when something has changed: the consumer's owner settles them, the others fill views that nobody updates.
 import type { Consumer } from '#platform/event-store/event-store.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
+import type { ViewBatches } from '#platform/read-models/view-batches.ts'
 import type { ViewProgress } from '#platform/read-models/view-progress.ts'
 import type { ViewUpdater } from '#platform/read-models/view-updater.ts'
 import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 
-/** `isUpdating` while this process owns the consumer and its views are up to date with the checkpoint. */
-export type UpdateState = { isUpdating: boolean; handledTo: number }
+/** The state of the views' consumer in this process. */
+export type UpdateState = {
+  /** True while this process owns the consumer and its views are up to date with the checkpoint. */
+  isUpdating: boolean
+  handledTo: number
+  /** The views are durable up to here. */
+  settledTo: number
+  batches: ViewBatches | undefined
+}
 
 type ViewMaintenance = AsyncDisposable & {
   /** Returns the views that the consumer's owner, an older build, does not know. */
   orphaned(): Iterable<ViewUpdater>
-  /** Saves how far this process has updated its views. */
-  saveProgress(): Promise<void>
+  /** Makes what this process has handled durable in the views, and saves how far that is. */
+  settle(): Promise<void>
 }
 
 type ViewMaintenanceOptions = {
@@ -23,30 +31,21 @@ type ViewMaintenanceOptions = {
   readonly logger: StoreLogger | undefined
 }
 
-/** The saved position that was seen last, and in how many checks it stood still behind the others. */
+/** The saved position that was seen last, and in how many checks it stood still while the consumer went on. */
 type WatchedView = { readonly updater: ViewUpdater; position: number; stalledChecks: number }
 
-const CHECK_MS = 1_000
+const CHECK_MS = 1_500
 /** A view that stood still in this many checks is orphaned. */
 const MAX_STALLED_CHECKS = 3
 
 export function startViewMaintenance(options: ViewMaintenanceOptions): ViewMaintenance {
-  const { updaters, progress, state, logger } = options
-  const names = updaters.map(({ name }) => name)
+  const { updaters, state, logger } = options
   const views: WatchedView[] = updaters.map(updater => ({ updater, position: -1, stalledChecks: 0 }))
-  let saved = 0
-
-  async function saveProgress(): Promise<void> {
-    const { handledTo } = state
-    if (handledTo <= saved) return
-    await progress.save(names, handledTo)
-    saved = handledTo
-  }
 
   async function check(): Promise<void> {
     if (!state.isUpdating) return fillOrphaned(options, views)
     for (const view of views) view.stalledChecks = 0
-    await saveProgress()
+    await settle(options)
   }
 
   const checking = startPeriodicTask({
@@ -57,21 +56,36 @@ export function startViewMaintenance(options: ViewMaintenanceOptions): ViewMaint
   })
   return {
     orphaned: () => views.filter(isOrphaned).map(({ updater }) => updater),
-    saveProgress,
+    settle: () => settle(options),
     [Symbol.asyncDispose]: () => checking[Symbol.asyncDispose](),
   }
+}
+
+async function settle({ updaters, progress, state }: ViewMaintenanceOptions): Promise<void> {
+  const { handledTo, settledTo, batches } = state
+  if (handledTo <= settledTo) return
+  if (batches) await batches.settle(handledTo)
+  else
+    await progress.save(
+      updaters.map(({ name }) => name),
+      handledTo,
+    )
+  if (state.batches === batches && state.handledTo >= handledTo) state.settledTo = handledTo
 }
 
 function isOrphaned({ stalledChecks }: WatchedView): boolean {
   return stalledChecks >= MAX_STALLED_CHECKS
 }
 
+/** Reads nothing while every view has come as far as the consumer. */
 async function fillOrphaned(
   { progress, consumer, updaters }: ViewMaintenanceOptions,
   views: readonly WatchedView[],
 ): Promise<void> {
+  const { checkpoint } = consumer.status()
+  if (views.every(({ position }) => position >= checkpoint)) return
   const positions = await progress.read(updaters.map(({ name }) => name))
-  const furthest = Math.max(consumer.status().checkpoint, ...positions.values())
+  const furthest = Math.max(checkpoint, ...positions.values())
   for (const view of views) {
     const position = positions.get(view.updater.name) ?? 0
     if (position !== view.position) view.stalledChecks = 0

@@ -1,5 +1,5 @@
 // Stores how far each view has been filled, beside the views, so that a new view can be told from one that is up to date.
-import type { CollectionDefinition, ReadModels } from '#platform/read-models/read-models.ts'
+import type { CollectionDefinition, CollectionWrites, ReadModels } from '#platform/read-models/read-models.ts'
 
 type ProgressDoc = { readonly position: number }
 
@@ -8,19 +8,26 @@ export type ViewProgress = {
   read(names: readonly string[]): Promise<Map<string, number>>
   /** A position lower than the saved one is ignored. */
   save(names: readonly string[], position: number): Promise<void>
+  /** Returns the writes of a save, for a batch that includes them. */
+  writesOf(names: readonly string[], position: number): CollectionWrites
 }
 
 const PROGRESS: CollectionDefinition<ProgressDoc> = { name: 'view_progress', version: 1, indexes: [] }
 
 export async function openViewProgress(readModels: ReadModels): Promise<ViewProgress> {
   const collection = await readModels.collection(PROGRESS)
+  const writesOf = (names: readonly string[], position: number) => ({
+    collection,
+    writes: names.map(id => ({ id, doc: { position }, position })),
+  })
   return {
+    writesOf,
     async read(names) {
       const docs = await collection.getMany(names)
       return new Map([...docs].map(([name, doc]) => [name, doc.position]))
     },
     async save(names, position) {
-      if (position > 0) await collection.write(names.map(id => ({ id, doc: { position }, position })))
+      if (position > 0) await collection.write(writesOf(names, position).writes)
     },
   }
 }

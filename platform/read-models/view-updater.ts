@@ -1,5 +1,5 @@
-// Brings one view up to date: with the consumer's batches, or from the log.
-import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
+// Brings one view up to date from the log.
+import type { EventStore } from '#platform/event-store/event-store.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { storedName } from '#platform/read-models/collection-names.ts'
 import { applyEvents, type View } from '#platform/read-models/projection.ts'
@@ -10,10 +10,10 @@ import type { ViewProgress } from '#platform/read-models/view-progress.ts'
 /** Several processes may update the same view at once: every write is guarded by its position. */
 export type ViewUpdater = {
   readonly name: string
+  readonly view: View<Document>
   readonly collection: Collection<Document>
   /** Returns the saved position of the view, which is never ahead of the view itself. */
   savedPosition(): Promise<number>
-  apply(events: readonly RecordedEvent[]): Promise<void>
   /** Fills the view from the log up to `position`, which the consumer must have reached. Calls run one after another. */
   catchUp(position: number): Promise<void>
 }
@@ -48,9 +48,9 @@ export function createViewUpdater(options: ViewUpdaterOptions): ViewUpdater {
 
   return {
     name,
+    view,
     collection,
     savedPosition,
-    apply: events => applyEvents(view, collection, events),
     catchUp(position) {
       last = last
         .catch(() => {}) // reported to the caller of that fill; this one begins at the saved position

@@ -43,10 +43,11 @@ export async function openStatuses(readModels: ReadModels, name: string): Promis
   }
 
   return {
-    write: statuses =>
-      collection.write(
+    async write(statuses) {
+      await collection.write(
         statuses.map(({ status, position }) => ({ id: status.id, doc: toDocument(status), position })),
-      ),
+      )
+    },
     async list({ phase, stuck } = {}, limit = DEFAULT_LIMIT, after) {
       const wanted = Math.max(1, Math.min(limit, MAX_LIST))
       // One index range for each phase and stuck flag, merged: each is read in the order of ids, up to the limit.

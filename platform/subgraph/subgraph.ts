@@ -155,7 +155,7 @@ async function openEngines(
   )
   open.use(store)
   const readModels = await openWhenAvailable({ variable: ofViews, url: readModelsUrl, logger }, () =>
-    openReadModels(readModelsUrl, logger),
+    openReadModels(readModelsUrl, { logger, eventStoreUrl: databaseUrl }),
   )
   open.use(readModels)
   const bus = await openWhenAvailable({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>

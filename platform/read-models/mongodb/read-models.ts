@@ -18,6 +18,7 @@ import { type MongodbServer, openMongodbServer } from '#platform/read-models/mon
 import { createCollection, createShadow } from '#platform/read-models/mongodb/shadow.ts'
 import { createPageCursors } from '#platform/read-models/page-cursor.ts'
 import type {
+  BatchWriter,
   Collection,
   CollectionDefinition,
   Document,
@@ -56,7 +57,21 @@ export async function openMongodbReadModels({ url, logger }: MongodbOptions): Pr
       const { name, ...rest } = await createShadow(server, definition)
       return { ...rest, collection: open(definition, name) }
     },
+    writer: async () => openWriter(),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
+}
+
+/** Every write is durable, so that a lost connection loses none. */
+function openWriter(): BatchWriter {
+  return {
+    load: wanted => Promise.all(wanted.map(({ collection, ids }) => collection.load(ids))),
+    async write(batch) {
+      let isComplete = true
+      for (const { collection, writes } of batch) if (!(await collection.write(writes))) isComplete = false
+      return isComplete
+    },
+    async [Symbol.asyncDispose]() {},
   }
 }
 
@@ -122,9 +137,9 @@ function mongoCollection<Doc extends Document>(target: OpenCollection<Doc>): Col
       )
     },
     async write(writes) {
-      if (writes.length === 0) return
+      if (writes.length === 0) return true
       const guarded = () => writeGuarded(latest, { ...target, writes })
-      await writeQueue(name, () => withAttempts(guarded))
+      return (await writeQueue(name, () => withAttempts(guarded))) === writes.length
     },
   }
 }
@@ -137,20 +152,20 @@ function documentOf<Doc extends Document>(row: StoredDocument | undefined): Doc 
 /**
  * An upsert whose guard fails tries to insert, and fails on the document that exists. That may also have been written
  * at the same moment with an older position, so all writes are repeated, with plain updates of what exists: the guards
- * make that harmless.
+ * make that harmless. Returns how many counted, without those that an earlier attempt had written.
  */
 async function writeGuarded<Doc extends Document>(
   stored: MongoCollection<StoredDocument>,
   { server, definition, writes }: OpenCollection<Doc> & { readonly writes: readonly GuardedWrite<Doc>[] },
-): Promise<void> {
+): Promise<number> {
   let present: ReadonlySet<string> = new Set()
   for (let count = 1; ; count++) {
     try {
       const updates = writes.map(write =>
         guardedUpdate(server, { ...updateOf(definition, write), upsert: !present.has(storedText(write.id)) }),
       )
-      await stored.bulkWrite(updates, { ordered: false })
-      return
+      const { matchedCount, upsertedCount } = await stored.bulkWrite(updates, { ordered: false })
+      return matchedCount + upsertedCount
     } catch (error) {
       if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY) || count >= WRITE_ATTEMPTS)
         throw error

@@ -43,7 +43,10 @@ async function createMissing<Doc extends Document>(
 function indexesOf<Doc extends Document>(
   definition: CollectionDefinition<Doc>,
 ): { name: string; key: Record<string, 1> }[] {
-  const lists = definition.indexes.map(paths => [...paths.map(fieldOf), '_id'])
+  const lists = [...definition.indexes, ...(definition.moving ?? []).map(path => [path])].map(paths => [
+    ...paths.map(fieldOf),
+    '_id',
+  ])
   if (definition.terms) lists.push(['terms'])
   return lists.map(fields => ({
     name: fields.join(),

@@ -11,24 +11,82 @@ type Scalar = string | number | boolean
 const FIRST_OF = { number: "'1'", string: "'2'", boolean: "'3'", nothing: "'4'" } as const
 const NEXT = { number: 'string', string: 'boolean' } as const
 
+/**
+ * The rows in the order of the page that a search passes over at most. A common word has its page among them, and for
+ * a rarer one there are few documents to sort.
+ */
+const PASSED_OVER = 2_000
+
 /** Selects one row more than the page has, which shows whether there is another page. */
 export function findSql(table: Table, query: Query, position: PagePosition | undefined): Sql {
   const values = createValues()
-  const conditions = whereSql(query.where ?? [], values)
-  if (position) conditions.push(pastSql(query, position, values))
-  const direction = query.orderBy?.descending ? 'DESC' : 'ASC'
-  const order = query.orderBy ? `${keyOf(query.orderBy.path)} ${direction}, id ${direction}` : 'id'
-  const text = `SELECT id, doc FROM ${table.sql} WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ${query.limit + 1}`
-  return { text, values: values.list }
+  const conditions = pageConditions(table, query, position, values)
+  const rows = `SELECT id, doc FROM ${table.sql} AS found WHERE ${conditions.join(' AND ')}`
+  return {
+    text: `${rows} ${orderSql(table, query)} LIMIT ${values.add(query.limit + 1)}`,
+    values: values.list,
+  }
+}
+
+/**
+ * Selects the page of a search from the first rows in its order. Fewer rows than `findSql` selects do not show that there
+ * are no others.
+ */
+export function searchInOrderSql(table: Table, query: Query, position: PagePosition | undefined): Sql {
+  const values = createValues()
+  const { where = [], ...rest } = query
+  const [searches, others] = [where.filter(isSearch), where.filter(filter => !isSearch(filter))]
+  const order = orderSql(table, query)
+  const conditions = pageConditions(table, { ...rest, where: others }, position, values)
+  const first = `SELECT * FROM ${table.sql} WHERE ${conditions.join(' AND ')} ${order} LIMIT ${PASSED_OVER}`
+  const matches = searches.flatMap(filter => filterSql(table, filter, values)).join(' AND ')
+  const limit = values.add(query.limit + 1)
+  return {
+    text: `SELECT id, doc FROM (${first}) AS found WHERE ${matches} ${order} LIMIT ${limit}`,
+    values: values.list,
+  }
+}
+
+/** Selects the page of a search by sorting all its matches. */
+export function searchByTermsSql(table: Table, query: Query, position: PagePosition | undefined): Sql {
+  const values = createValues()
+  const conditions = pageConditions(table, query, position, values)
+  const all = `SELECT * FROM ${table.sql} AS found WHERE ${conditions.join(' AND ')} OFFSET 0`
+  const limit = values.add(query.limit + 1)
+  return {
+    text: `SELECT id, doc FROM (${all}) AS found ${orderSql(table, query)} LIMIT ${limit}`,
+    values: values.list,
+  }
+}
+
+export function isSearch(filter: Filter): boolean {
+  return 'matching' in filter
 }
 
 export function countSql(table: Table, where: readonly Filter[]): Sql {
   const values = createValues()
-  const conditions = whereSql(where, values)
+  const conditions = whereSql(table, where, values)
   return {
-    text: `SELECT count(*)::int AS count FROM ${table.sql} WHERE ${conditions.join(' AND ')}`,
+    text: `SELECT count(*)::int AS count FROM ${table.sql} AS found WHERE ${conditions.join(' AND ')}`,
     values: values.list,
   }
+}
+
+function orderSql(table: Table, { orderBy }: Query): string {
+  const direction = orderBy?.descending ? 'DESC' : 'ASC'
+  return orderBy ? `ORDER BY ${keyOf(table, orderBy.path)} ${direction}, id ${direction}` : 'ORDER BY id'
+}
+
+function pageConditions(
+  table: Table,
+  query: Query,
+  position: PagePosition | undefined,
+  values: Values,
+): string[] {
+  const { where = [], orderBy } = query
+  const conditions = whereSql(table, where, values)
+  if (orderBy) conditions.push(`${keyOf(table, orderBy.path)} IS NOT NULL`)
+  return position ? [...conditions, pastSql(table, query, position, values)] : conditions
 }
 
 type Values = { readonly list: unknown[]; add(value: unknown): string }
@@ -38,17 +96,19 @@ function createValues(): Values {
   return { list, add: value => `$${list.push(value)}` }
 }
 
-function whereSql(filters: readonly Filter[], values: Values): string[] {
-  return ['doc IS NOT NULL', ...filters.flatMap(filter => filterSql(filter, values))]
+/** The keys of a deleted document are NULL, which no filter on a path finds. */
+function whereSql(table: Table, filters: readonly Filter[], values: Values): string[] {
+  const conditions = filters.flatMap(filter => filterSql(table, filter, values))
+  return filters.some(filter => !isSearch(filter)) ? conditions : ['doc IS NOT NULL', ...conditions]
 }
 
-function filterSql(filter: Filter, values: Values): string[] {
-  if ('matching' in filter) return matchingSql(filter.matching, values)
-  const key = keyOf(filter.path)
-  if ('equals' in filter) return [equalSql(filter.path, filter.equals, values)]
-  if ('in' in filter) return [inSql(filter.path, filter.in, values)]
+function filterSql(table: Table, filter: Filter, values: Values): string[] {
+  if ('matching' in filter) return matchingSql(table, filter.matching, values)
+  const key = keyOf(table, filter.path)
+  if ('equals' in filter) return [equalSql(table, filter.path, filter.equals, values)]
+  if ('in' in filter) return [inSql(table, filter.path, filter.in, values)]
   const type = typeof (filter.from ?? filter.to) === 'number' ? 'number' : 'string'
-  if (filter.from === undefined && filter.to === undefined) return []
+  if (filter.from === undefined && filter.to === undefined) return [`${key} IS NOT NULL`]
   return [
     `${key} >= ${filter.from === undefined ? FIRST_OF[type] : keySql(filter.from, values)}`,
     `${key} < ${filter.to === undefined ? FIRST_OF[NEXT[type]] : keySql(filter.to, values)}`,
@@ -56,17 +116,18 @@ function filterSql(filter: Filter, values: Values): string[] {
 }
 
 /** Long strings may share a key, so that the whole value is compared as well. */
-function equalSql(path: string, value: Scalar, values: Values): string {
-  const byKey = `${keyOf(path)} = ${keySql(value, values)}`
+function equalSql(table: Table, path: string, value: Scalar, values: Values): string {
+  const byKey = `${keyOf(table, path)} = ${keySql(value, values)}`
   if (typeof value !== 'string' || value.length < KEYED_LENGTH) return byKey
   return `(${byKey} AND ${jsonAt(path)} = ${values.add(storableJson(value))}::jsonb)`
 }
 
-function inSql(path: string, options: readonly Scalar[], values: Values): string {
+function inSql(table: Table, path: string, options: readonly Scalar[], values: Values): string {
   if (options.length === 0) return 'false'
   const long = (option: Scalar) => typeof option === 'string' && option.length >= KEYED_LENGTH
-  if (options.some(long)) return `(${options.map(option => equalSql(path, option, values)).join(' OR ')})`
-  return `${keyOf(path)} = ANY (ARRAY[${options.map(option => keySql(option, values)).join(', ')}])`
+  if (options.some(long))
+    return `(${options.map(option => equalSql(table, path, option, values)).join(' OR ')})`
+  return `${keyOf(table, path)} = ANY (ARRAY[${options.map(option => keySql(option, values)).join(', ')}])`
 }
 
 function keySql(value: Scalar | null, values: Values): string {
@@ -74,14 +135,15 @@ function keySql(value: Scalar | null, values: Values): string {
 }
 
 /** Words are letters, digits and marks only, which a quoted lexeme may hold as they are. */
-function matchingSql(text: string, values: Values): string[] {
+function matchingSql({ terms }: Table, text: string, values: Values): string[] {
   const words = foldQuery(text)
-  if (words.length === 0) return ['false']
-  return [`terms @@ ${values.add(words.map(word => `'${word}':*`).join(' & '))}::tsquery`]
+  if (words.length === 0 || terms === undefined) return ['false']
+  const wanted = `${values.add(words.map(word => `'${word}':*`).join(' & '))}::tsquery`
+  return [`EXISTS (SELECT FROM ${terms} AS t WHERE t.id = found.id AND t.terms @@ ${wanted})`]
 }
 
-function pastSql(query: Query, { value, id }: PagePosition, values: Values): string {
+function pastSql(table: Table, query: Query, { value, id }: PagePosition, values: Values): string {
   const past = query.orderBy?.descending ? '<' : '>'
   if (!query.orderBy) return `id > ${values.add(storableText(id))}`
-  return `(${keyOf(query.orderBy.path)}, id) ${past} (${keySql(value, values)}, ${values.add(storableText(id))})`
+  return `(${keyOf(table, query.orderBy.path)}, id) ${past} (${keySql(value, values)}, ${values.add(storableText(id))})`
 }

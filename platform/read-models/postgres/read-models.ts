@@ -4,14 +4,19 @@ import { OperatorError } from '#platform/domain/errors.ts'
 import {
   openPool,
   openSession,
-  type Pool,
+  type Sql,
   type StoreLogger,
-  storableJson,
   storableText,
   toUnreachable,
 } from '#platform/postgres/pool.ts'
 import { createPageCursors } from '#platform/read-models/page-cursor.ts'
-import { countSql, findSql } from '#platform/read-models/postgres/query.ts'
+import {
+  countSql,
+  findSql,
+  isSearch,
+  searchByTermsSql,
+  searchInOrderSql,
+} from '#platform/read-models/postgres/query.ts'
 import {
   createTable,
   dropTable,
@@ -21,24 +26,34 @@ import {
   swapTables,
   type Table,
 } from '#platform/read-models/postgres/schema.ts'
+import {
+  type LoadedRow,
+  loadSql,
+  type Target,
+  targetOf,
+  writeSql,
+} from '#platform/read-models/postgres/statements.ts'
+import { createNames, openBatchWriter } from '#platform/read-models/postgres/writer.ts'
 import type {
   Collection,
   CollectionDefinition,
   Document,
-  GuardedWrite,
+  Page,
+  Query,
   ReadModels,
   Shadow,
 } from '#platform/read-models/read-models.ts'
-import { foldTerms } from '#platform/read-models/search-terms.ts'
 
 type PostgresReadModelsOptions = {
   readonly url: string
   readonly logger?: StoreLogger
+  /** Lets a writer's commits that need not be durable return before they are on disk; false by default. */
+  readonly soft?: boolean
   /** The most sessions; 10 by default. */
   readonly poolSize?: number
 }
 
-/** Rows of one insert statement. */
+/** Rows of one statement of a collection's `write`. */
 const WRITE_CHUNK = 1_000
 /** The first half of the session advisory lock by which a collection has one rebuild at a time. */
 const REBUILD_LOCK = 7_234_202
@@ -48,43 +63,65 @@ const REBUILD_LOCK = 7_234_202
  * sorted, and compared with a range's bounds, by their first 200. Throws OperatorError READ_MODELS_UNREACHABLE.
  */
 export async function openPostgresReadModels(options: PostgresReadModelsOptions): Promise<ReadModels> {
-  const { url, logger, poolSize = 10 } = options
+  const { url, logger, soft = false, poolSize = 10 } = options
   await prepareSchema(url).catch((cause: unknown) => {
     throw toUnreachable('READ_MODELS_UNREACHABLE', { purpose: 'read models', url }, cause)
   })
   const pool = openPool({ url, purpose: 'read models', max: poolSize, logger })
+  const named = createNames()
+  const targets = new WeakMap<object, Target>()
+  function open<Doc extends Document>(definition: CollectionDefinition<Doc>, table: Table): Collection<Doc> {
+    const target = targetOf(definition, table)
+    const collection = tableCollection(sql => pool.query(named(sql)), definition, target)
+    targets.set(collection, target)
+    return collection
+  }
   return {
     async collection(definition) {
-      await createTable(url, definition, liveTable(definition))
-      return tableCollection(pool, definition, liveTable(definition))
+      const table = liveTable(definition)
+      await createTable(url, definition, table)
+      return open(definition, table)
     },
-    shadow: definition => openShadow(pool, definition),
+    async shadow(definition) {
+      const { table, ...rest } = await openShadow(url, definition)
+      return { ...rest, collection: open(definition, table) }
+    },
+    writer: onLost =>
+      openBatchWriter({ url, soft, onLost, targetOf: collection => targetIn(targets, collection) }),
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   }
 }
 
+function targetIn(targets: WeakMap<object, Target>, collection: Collection<Document>): Target {
+  const target = targets.get(collection)
+  if (target) return target
+  throw new OperatorError('READ_MODEL_INVALID', 'a collection of other read models cannot be written here')
+}
+
+type TableShadow = Omit<Shadow<Document>, 'collection'> & { readonly table: Table }
+
 async function openShadow<Doc extends Document>(
-  pool: Pool,
+  url: string,
   definition: CollectionDefinition<Doc>,
-): Promise<Shadow<Doc>> {
-  const { url } = pool
-  const lock = await holdRebuildLock(url, liveTable(definition))
+): Promise<TableShadow> {
+  const [live, table] = [liveTable(definition), shadowTable(definition)]
+  const lock = await holdRebuildLock(url, live)
   try {
-    await createTable(url, definition, liveTable(definition))
-    await dropTable(url, shadowTable(definition)) // an earlier rebuild may have left it
-    await createTable(url, definition, shadowTable(definition))
+    await createTable(url, definition, live)
+    await dropTable(url, table) // an earlier rebuild may have left it
+    await createTable(url, definition, table)
   } catch (error) {
     await lock.end()
     throw error
   }
   return {
-    collection: tableCollection(pool, definition, shadowTable(definition)),
+    table,
     async swap() {
       await swapTables(url, definition)
       await lock.end()
     },
     async drop() {
-      await dropTable(url, shadowTable(definition))
+      await dropTable(url, table)
       await lock.end()
     },
   }
@@ -102,89 +139,68 @@ async function holdRebuildLock(url: string, table: Table): Promise<pg.Client> {
   throw new OperatorError('REBUILD_RUNNING', `another rebuild of ${table.name} is running: wait for its end`)
 }
 
+type TableReader = <Row extends pg.QueryResultRow>(sql: Sql) => Promise<Row[]>
+
 function tableCollection<Doc extends Document>(
-  pool: Pool,
+  read: TableReader,
   definition: CollectionDefinition<Doc>,
-  table: Table,
+  target: Target,
 ): Collection<Doc> {
-  const named = (name: string, text: string, values: unknown[]) => ({
-    name: `${table.name}_${name}`,
-    text,
-    values,
-  })
+  const { table } = target
   return {
     async get(id) {
       const text = `SELECT doc FROM ${table.sql} WHERE id = $1 AND doc IS NOT NULL`
-      const rows = await pool.query<{ doc: Doc }>(named('get', text, [storableText(id)]))
+      const rows = await read<{ doc: Doc }>({ text, values: [storableText(id)] })
       return rows[0]?.doc
     },
     async getMany(ids) {
       if (ids.length === 0) return new Map()
       const text = `SELECT id, doc FROM ${table.sql} WHERE id = ANY ($1::text[]) AND doc IS NOT NULL`
-      const rows = await pool.query<{ id: string; doc: Doc }>(named('many', text, [ids.map(storableText)]))
+      const rows = await read<{ id: string; doc: Doc }>({ text, values: [ids.map(storableText)] })
       return new Map(rows.map(row => [row.id, row.doc]))
     },
-    async find(query) {
-      const { position, pageOf } = createPageCursors(definition.name, query)
-      return pageOf(await pool.query<{ id: string; doc: Doc }>(findSql(table, query, position)))
-    },
+    find: query => findPage(read, definition, { table, query }),
     async count(where = []) {
-      const rows = await pool.query<{ count: number }>(countSql(table, where))
+      const rows = await read<{ count: number }>(countSql(table, where))
       return rows[0]?.count ?? 0
     },
     async ids(after, limit) {
       const text = `SELECT id FROM ${table.sql} WHERE id > $1 AND doc IS NOT NULL ORDER BY id LIMIT $2`
-      const rows = await pool.query<{ id: string }>(named('ids', text, [storableText(after), limit]))
+      const rows = await read<{ id: string }>({ text, values: [storableText(after), limit] })
       return rows.map(row => row.id)
     },
     async load(ids) {
       if (ids.length === 0) return new Map()
-      const text = `SELECT id, doc, position FROM ${table.sql} WHERE id = ANY ($1::text[])`
-      const rows = await pool.query<{ id: string; doc: Doc | null; position: string }>(
-        named('load', text, [ids.map(storableText)]),
+      const rows = await read<LoadedRow>(loadSql([{ target, ids }]))
+      return new Map(
+        rows.map(row => [row.id, { doc: row.doc as Doc | null, position: Number(row.position) }]),
       )
-      return new Map(rows.map(row => [row.id, { doc: row.doc, position: Number(row.position) }]))
     },
     async write(writes) {
-      const rows = inLockOrder(writes)
-      for (let start = 0; start < rows.length; start += WRITE_CHUNK)
-        await pool.query(
-          named('write', writeSql(table), columns(definition, rows.slice(start, start + WRITE_CHUNK))),
-        )
+      const sorted = writes.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      let written = 0
+      for (let start = 0; start < sorted.length; start += WRITE_CHUNK) {
+        const chunk = [{ target, writes: sorted.slice(start, start + WRITE_CHUNK) }]
+        written += (await read<{ written: number }>(writeSql(chunk, false)))[0]?.written ?? 0
+      }
+      return written === writes.length
     },
   }
 }
 
-function writeSql(table: Table): string {
-  return `INSERT INTO ${table.sql} AS stored (id, doc, position, terms)
-    SELECT w.id, w.doc, w.position, array_to_tsvector(string_to_array(w.terms, ' '))
-      FROM unnest($1::text[], $2::jsonb[], $3::bigint[], $4::text[]) AS w (id, doc, position, terms)
-    ON CONFLICT (id) DO UPDATE
-      SET doc = excluded.doc, position = excluded.position, terms = excluded.terms
-      WHERE stored.position < excluded.position`
-}
-
-function columns<Doc extends Document>(
+/**
+ * A search reads first the rows that come first in the order of the page, and sorts all matches only when the page is not
+ * full then. Without an order, by which most searches sort, the index of the terms is enough.
+ */
+async function findPage<Doc extends Document>(
+  read: TableReader,
   definition: CollectionDefinition<Doc>,
-  rows: readonly GuardedWrite<Doc>[],
-): unknown[] {
-  const termsOf = ({ doc }: GuardedWrite<Doc>) =>
-    doc === null || !definition.terms ? null : foldTerms(definition.terms(doc)).join(' ')
-  return [
-    rows.map(row => row.id),
-    rows.map(row => (row.doc === null ? null : storableJson(row.doc))),
-    rows.map(row => row.position),
-    rows.map(termsOf),
-  ]
-}
-
-/** Returns the newest write per document, sorted by id: two processes that write the same documents cannot deadlock. */
-function inLockOrder<Doc>(writes: readonly GuardedWrite<Doc>[]): GuardedWrite<Doc>[] {
-  const newest = new Map<string, GuardedWrite<Doc>>()
-  for (const write of writes) {
-    const id = storableText(write.id)
-    const other = newest.get(id)
-    if (!other || other.position < write.position) newest.set(id, { ...write, id })
-  }
-  return [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  { table, query }: { readonly table: Table; readonly query: Query },
+): Promise<Page<Doc>> {
+  type Row = { id: string; doc: Doc }
+  const { position, pageOf } = createPageCursors(definition.name, query)
+  if (!query.where?.some(isSearch)) return pageOf(await read<Row>(findSql(table, query, position)))
+  const first = await read<Row>(searchInOrderSql(table, query, position))
+  if (first.length > query.limit) return pageOf(first)
+  return pageOf(await read<Row>(searchByTermsSql(table, query, position)))
 }

@@ -11,6 +11,8 @@ const MIGRATION_LOCK = 7_234_201
 const LOCK_NOT_AVAILABLE = '55P03'
 const SWAP_LOCK_MS = 250
 const SWAP_TIMEOUT_MS = 60_000
+/** The share of a page in percent that inserts fill; the rest is for new versions of the documents in it. */
+const FILL_FACTOR = 60
 
 /** A string shorter than this, in UTF-16 units, is identified by its key alone. */
 export const KEYED_LENGTH = 200
@@ -32,27 +34,45 @@ CREATE OR REPLACE FUNCTION ${SCHEMA}.view_key(value jsonb) RETURNS text LANGUAGE
     ELSE '0' END
 $$`
 
-/** Returns the expression that every index, filter and order on `path` uses. */
-export function keyOf(path: string): string {
-  return `(${SCHEMA}.view_key(${jsonAt(path)}) COLLATE "C")`
+/** A table of documents. Each indexed path has a column of its own, and the search terms have a table of their own. */
+export type Table = {
+  readonly name: string
+  readonly sql: string
+  /** The columns of the paths' keys. */
+  readonly keys: ReadonlyMap<string, string>
+  /** The table of the terms; undefined for a collection without. */
+  readonly terms: string | undefined
+}
+
+/** Returns the key of the value at `path`, which is NULL for a deleted document only. */
+export function keyOf({ keys }: Table, path: string): string {
+  return keys.get(path) ?? `(${keyExpression(path)} COLLATE "C")`
+}
+
+function keyExpression(path: string): string {
+  return `CASE WHEN doc IS NOT NULL THEN ${SCHEMA}.view_key(${jsonAt(path)}) END`
 }
 
 export function jsonAt(path: string): string {
   return `(doc #> '{${checkPath(path).replaceAll('.', ',')}}')`
 }
 
-export type Table = { readonly name: string; readonly sql: string }
-
 export function liveTable<Doc extends Document>(definition: CollectionDefinition<Doc>): Table {
-  return table(storedName(definition))
+  return table(definition, storedName(definition))
 }
 
 export function shadowTable<Doc extends Document>(definition: CollectionDefinition<Doc>): Table {
-  return table(`${storedName(definition)}_shadow`)
+  return table(definition, `${storedName(definition)}_shadow`)
 }
 
-function table(name: string): Table {
-  return { name, sql: `${SCHEMA}.${name}` }
+function table<Doc extends Document>(definition: CollectionDefinition<Doc>, name: string): Table {
+  const paths = [...definition.indexes.flat(), ...(definition.moving ?? [])]
+  return {
+    name,
+    sql: `${SCHEMA}.${name}`,
+    keys: new Map(paths.map(path => [path, `k_${digest(path)}`])),
+    terms: definition.terms && `${SCHEMA}.${name}_words`,
+  }
 }
 
 /** Creates the schema and its key function. Safe when several processes do it at once. */
@@ -67,7 +87,10 @@ export async function prepareSchema(url: string): Promise<void> {
   })
 }
 
-/** Creates what is missing of the collection's table and indexes. A new index on a filled table blocks its writers meanwhile. */
+/**
+ * Creates what is missing of the collection's tables, and drops what an earlier build had added to them. A new column or
+ * index on a filled table blocks its readers and writers meanwhile.
+ */
 export async function createTable<Doc extends Document>(
   url: string,
   definition: CollectionDefinition<Doc>,
@@ -75,19 +98,43 @@ export async function createTable<Doc extends Document>(
 ): Promise<void> {
   await inTransaction(url, async session => {
     await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
-    const { rows } = await session.query<{ name: string }>(
-      `SELECT relname AS name FROM pg_class WHERE relnamespace = $1::regnamespace
-       UNION SELECT stxname FROM pg_statistic_ext WHERE stxnamespace = $1::regnamespace`,
-      [SCHEMA],
-    )
-    const known = new Set(rows.map(row => row.name))
-    if (!known.has(target.name)) await session.query(tableSql(target))
-    for (const { name, sql } of partsOf(definition, target)) if (!known.has(name)) await session.query(sql)
+    const { rows } = await session.query<{ parts: string[] }>(PARTS, [SCHEMA, target.name])
+    const present = new Set(rows[0]?.parts)
+    const parts = partsOf(definition, target)
+    if (!present.has(target.name)) await session.query(tableSql(target))
+    else await dropForeignParts(session, target, parts)
+    const columns = [...target.keys].filter(([, column]) => !present.has(column))
+    if (present.has(target.name) && columns.length > 0)
+      await session.query(
+        `ALTER TABLE ${target.sql} ${columns.map(column => `ADD ${columnSql(column)}`).join(', ')}`,
+      )
+    for (const { name, sql } of parts) if (!present.has(name)) await session.query(sql)
   })
 }
 
+/** The relations of the schema and the columns of a table, by name. */
+const PARTS = `
+SELECT array_agg(name) AS parts FROM (
+  SELECT relname::text AS name FROM pg_class WHERE relnamespace = $1::regnamespace
+  UNION ALL SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1 || '.' || $2)
+) AS named`
+
+/** An earlier build indexed expressions, which made each update of a document one of all indexes. */
+async function dropForeignParts(session: pg.Client, target: Table, parts: readonly Part[]): Promise<void> {
+  const { rows } = await session.query<{ kind: string; name: string }>(
+    `SELECT 'INDEX' AS kind, indexrelid::regclass::text AS name FROM pg_index
+      WHERE indrelid = $1::regclass AND NOT indisprimary AND NOT indexrelid::regclass::text = ANY ($2)
+     UNION ALL SELECT 'STATISTICS', stxnamespace::regnamespace || '.' || stxname FROM pg_statistic_ext
+      WHERE stxrelid = $1::regclass`,
+    [target.sql, parts.map(({ name }) => `${SCHEMA}.${name}`)],
+  )
+  for (const { kind, name } of rows) await session.query(`DROP ${kind} ${name}`)
+}
+
 export async function dropTable(url: string, target: Table): Promise<void> {
-  await inTransaction(url, session => session.query(`DROP TABLE IF EXISTS ${target.sql}`))
+  await inTransaction(url, session =>
+    session.query(`DROP TABLE IF EXISTS ${[target.sql, target.terms].filter(Boolean).join(', ')}`),
+  )
 }
 
 /**
@@ -99,7 +146,8 @@ export async function swapTables<Doc extends Document>(
   url: string,
   definition: CollectionDefinition<Doc>,
 ): Promise<void> {
-  await withSession(url, session => session.query(`ANALYZE ${shadowTable(definition).sql}`))
+  const { sql, terms } = shadowTable(definition)
+  await withSession(url, session => session.query(`ANALYZE ${[sql, terms].filter(Boolean).join(', ')}`))
   const deadline = Date.now() + SWAP_TIMEOUT_MS
   for (;;) {
     try {
@@ -117,50 +165,72 @@ async function swapOnce<Doc extends Document>(
 ): Promise<void> {
   const [live, shadow] = [liveTable(definition), shadowTable(definition)]
   await session.query(`SET LOCAL lock_timeout = ${SWAP_LOCK_MS}`)
-  await session.query(`LOCK TABLE ${live.sql} IN ACCESS EXCLUSIVE MODE`)
-  await session.query(`DROP TABLE ${live.sql}`)
-  await session.query(`ALTER TABLE ${shadow.sql} RENAME TO ${live.name}`)
-  await session.query(`ALTER INDEX ${SCHEMA}.${shadow.name}_pkey RENAME TO ${live.name}_pkey`)
-  const names = partsOf(definition, live).map(part => part.name)
-  for (const [index, { kind, name }] of partsOf(definition, shadow).entries())
-    await session.query(`ALTER ${kind} ${SCHEMA}.${name} RENAME TO ${names[index]}`)
+  for (const old of [live.sql, live.terms].filter(name => name !== undefined)) {
+    await session.query(`LOCK TABLE ${old} IN ACCESS EXCLUSIVE MODE`)
+    await session.query(`DROP TABLE ${old}`)
+  }
+  const tables = [
+    { kind: 'TABLE', name: shadow.name },
+    { kind: 'INDEX', name: `${shadow.name}_pkey` },
+    ...(shadow.terms === undefined ? [] : [{ kind: 'INDEX', name: `${shadow.name}_words_pkey` }]),
+  ]
+  for (const { kind, name } of [...tables, ...partsOf(definition, shadow)])
+    await session.query(
+      `ALTER ${kind} ${SCHEMA}.${name} RENAME TO ${live.name}${name.slice(shadow.name.length)}`,
+    )
 }
 
+/** Updates of a document stay in its page, and leave its indexes alone, when there is room and no key has changed. */
 function tableSql(target: Table): string {
+  const columns = [...target.keys].map(column => `${columnSql(column)},`).join('\n    ')
   return `CREATE TABLE ${target.sql} (
     id text COLLATE "C" CONSTRAINT ${target.name}_pkey PRIMARY KEY,
     position bigint NOT NULL,
-    doc jsonb,
-    terms tsvector
-  )`
+    ${columns}
+    doc jsonb
+  ) WITH (fillfactor = ${FILL_FACTOR})`
 }
 
-/** An object that belongs to a table, and has a name of its own in the schema. */
-type Part = { readonly kind: 'INDEX' | 'STATISTICS'; readonly name: string; readonly sql: string }
+function columnSql([path, column]: readonly [string, string]): string {
+  return `${column} text COLLATE "C" GENERATED ALWAYS AS (${keyExpression(path)}) STORED`
+}
 
-/**
- * The indexes are partial, so that deleted documents are in none. PostgreSQL does not use the statistics of a partial
- * index's expressions for its estimates, so each path has statistics of its own.
- */
+/** An object that belongs to a table, and has a name of its own in the schema, which begins with the table's. */
+type Part = { readonly kind: 'INDEX' | 'TABLE'; readonly name: string; readonly sql: string }
+
 function partsOf<Doc extends Document>(definition: CollectionDefinition<Doc>, target: Table): Part[] {
-  const indexes = definition.indexes.map(paths => indexOf(target, paths))
-  const statistics = [...new Set(definition.indexes.flat())].map(path => statisticsOf(target, path))
-  const name = `${target.name}_terms`
-  const sql = `CREATE INDEX ${name} ON ${target.sql} USING gin (terms) WHERE doc IS NOT NULL`
-  return [...indexes, ...statistics, ...(definition.terms ? [{ kind: 'INDEX' as const, name, sql }] : [])]
+  return [
+    ...definition.indexes.map(paths => indexOf(target, paths)),
+    ...(definition.moving ?? []).map(path => movingIndexOf(target, path)),
+    ...(target.terms === undefined ? [] : termsOf(target, target.terms)),
+  ]
 }
 
 function indexOf(target: Table, paths: readonly string[]): Part {
-  const name = `${target.name}_${digest(paths.join())}`
-  const columns = [...paths.map(keyOf), 'id'].join(', ')
-  const sql = `CREATE INDEX ${name} ON ${target.sql} (${columns}) WHERE doc IS NOT NULL`
+  const name = `${target.name}_i_${digest(paths.join())}`
+  const columns = [...paths.map(path => keyOf(target, path)), 'id'].join(', ')
+  return { kind: 'INDEX', name, sql: `CREATE INDEX ${name} ON ${target.sql} (${columns})` }
+}
+
+/** A BRIN index has an entry for a range of pages: most updates change none of them, and it does not keep them from staying in their page. */
+function movingIndexOf(target: Table, path: string): Part {
+  const name = `${target.name}_m_${digest(path)}`
+  const sql = `CREATE INDEX ${name} ON ${target.sql} USING brin (${keyOf(target, path)})
+    WITH (pages_per_range = 16, autosummarize = on)`
   return { kind: 'INDEX', name, sql }
 }
 
-function statisticsOf(target: Table, path: string): Part {
-  const name = `${target.name}_s_${digest(path)}`
-  const sql = `CREATE STATISTICS ${SCHEMA}.${name} ON ${keyOf(path)} FROM ${target.sql}`
-  return { kind: 'STATISTICS', name, sql }
+/** The terms are apart, so that a document whose other keys change leaves their index alone. */
+function termsOf(target: Table, terms: string): Part[] {
+  const [name, key, index] = ['words', 'words_pkey', 'words_terms'].map(part => `${target.name}_${part}`)
+  return [
+    {
+      kind: 'TABLE',
+      name: `${name}`,
+      sql: `CREATE TABLE ${terms} (id text COLLATE "C" CONSTRAINT ${key} PRIMARY KEY, terms tsvector NOT NULL)`,
+    },
+    { kind: 'INDEX', name: `${index}`, sql: `CREATE INDEX ${index} ON ${terms} USING gin (terms)` },
+  ]
 }
 
 function digest(text: string): string {

@@ -25,7 +25,7 @@ export type ProductDoc = ProductFacts & {
 export const productsView: View<ProductDoc> = {
   collection: {
     name: 'products',
-    version: 2,
+    version: 3,
     indexes: [
       ['sortTitle'],
       ['category', 'sortTitle'],

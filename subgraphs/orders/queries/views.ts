@@ -18,14 +18,9 @@ export type OrderDoc = PlacedOrder & { readonly changedAt: number }
 export const ordersView: View<OrderDoc> = {
   collection: {
     name: 'orders',
-    version: 3,
-    indexes: [
-      ['placedAt'],
-      ['customer.id', 'placedAt'],
-      ['status', 'placedAt'],
-      ['changedAt'],
-      ['customer.id', 'changedAt'],
-    ],
+    version: 4,
+    indexes: [['placedAt'], ['customer.id', 'placedAt'], ['status', 'placedAt']],
+    moving: ['changedAt'],
     terms: ({ id, number, reference, customer, deliveryAddress, lines }) => [
       id,
       number,

@@ -5,6 +5,7 @@ import { CallerError } from '#platform/domain/errors.ts'
 import type {
   Collection,
   CollectionDefinition,
+  Document,
   Filter,
   Query,
   ReadModels,
@@ -130,6 +131,29 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       await Promise.all(Array.from({ length: 24 }, (_, index) => collection.write(batch(24 - index))))
       const stored = await collection.load(ids)
       expect([...stored.values()]).toEqual(ids.map(() => ({ doc: { total: 24 }, position: 24 })))
+    })
+
+    test('a writer loads from and writes to several collections, and tells when a write did not count', async () => {
+      const [one, other] = [await models.collection(orders()), await models.collection(orders(false))]
+      await using writer = await models.writer(() => {})
+      const all = [one, other].map(collection => collection as unknown as Collection<Document>)
+      const write = (ids: readonly string[], position: number, durable: boolean) =>
+        writer.write(
+          all.map(collection => ({
+            collection,
+            writes: ids.map(id => ({ id, doc: { note: `at ${position}` }, position })),
+          })),
+          { durable },
+        )
+      expect(await write(['b', 'a'], 2, false)).toBe(true)
+      expect(await write(['c', 'a'], 1, true)).toBe(false)
+      expect(await write(['a'], 3, true)).toBe(true)
+      const stored = (position: number) => ({ doc: { note: `at ${position}` }, position })
+      const wanted = all.map(collection => ({ collection, ids: ['a', 'b', 'c', 'd'] }))
+      const found = await writer.load(wanted)
+      const expected = { a: stored(3), b: stored(2), c: stored(1) }
+      expect(found.map(documents => Object.fromEntries(documents))).toEqual([expected, expected])
+      expect(await ids(one, { matching: '3' })).toEqual(['a'])
     })
 
     test('equality distinguishes types, long strings and nested paths', async () => {

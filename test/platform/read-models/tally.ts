@@ -1,7 +1,7 @@
 // Defines a small domain for tests of projections: tallies, a view of each tally, and a view over all.
 import type { EventStore, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import type { View } from '#platform/read-models/projection.ts'
-import type { ReadModels } from '#platform/read-models/read-models.ts'
+import type { Document, ReadModels } from '#platform/read-models/read-models.ts'
 
 type TallyDoc = { readonly sum: number; readonly events: number; readonly parity: string }
 type OverviewDoc = { readonly events: number; readonly log: string }
@@ -50,10 +50,10 @@ export async function grow(store: EventStore, stream: StreamId, amounts: readonl
 }
 
 /** Every document of the view, by id. */
-export async function documentsOf(
+export async function documentsOf<Doc extends Document>(
   readModels: ReadModels,
-  view: View<TallyDoc>,
-): Promise<Record<string, TallyDoc>> {
+  view: View<Doc>,
+): Promise<Record<string, Doc>> {
   const collection = await readModels.collection(view.collection)
   const { items } = await collection.find({ limit: 1_000 })
   return Object.fromEntries(items.map(item => [item.id, item.doc]))

@@ -1,7 +1,10 @@
 import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
+import type { Sql } from '#platform/postgres/pool.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
-import { freshDatabase } from '#test/fixtures/databases.ts'
+import { countSql, findSql } from '#platform/read-models/postgres/query.ts'
+import { liveTable } from '#platform/read-models/postgres/schema.ts'
+import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
 
 let url: string
@@ -11,26 +14,27 @@ beforeAll(async () => {
 
 readModelsContract('PostgreSQL', () => openReadModels(url))
 
-async function explain(sql: string): Promise<string> {
+async function explain({ text, values = [] }: Sql): Promise<string> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   await client.query('SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off')
-  const { rows } = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${sql}`)
+  const { rows } = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${text}`, [...values])
   await client.end()
   return rows.map(row => row['QUERY PLAN']).join('\n')
 }
 
 test('a filtered and sorted page is one scan of the declared index', async () => {
   await using models = await openReadModels(url)
-  await models.collection({ name: 'planned', version: 1, indexes: [['status', 'total']] })
-  const key = (path: string) => `(read_models.view_key((doc #> '{${path}}')) COLLATE "C")`
-  const plan = await explain(
-    `SELECT id FROM read_models.planned_v1 WHERE doc IS NOT NULL AND ${key('status')} = read_models.view_key('"x"')
-      AND (${key('total')}, id) > (read_models.view_key('5'), 'a') ORDER BY ${key('total')}, id LIMIT 3`,
-  )
-  expect(plan).toContain('Index Scan using planned_v1_')
-  expect(plan).toMatch(/Index Cond: .*ROW/)
-  expect(plan).not.toMatch(/Sort|Filter/)
+  const definition = { name: 'planned', version: 1, indexes: [['status', 'total']] }
+  await models.collection(definition)
+  for (const descending of [false, true]) {
+    const orderBy = { path: 'total', descending }
+    const query = { where: [{ path: 'status', equals: 'x' }], orderBy, limit: 3 }
+    const plan = await explain(findSql(liveTable(definition), query, { value: 5, id: 'a' }))
+    expect(plan).toMatch(/Index Scan (Backward )?using planned_v1_/)
+    expect(plan).toMatch(/Index Cond: .*ROW/)
+    expect(plan).not.toMatch(/Sort|Filter/)
+  }
 })
 
 test('the planner estimates how common a value is, at once after a swap', async () => {
@@ -45,10 +49,60 @@ test('the planner estimates how common a value is, at once after a swap', async 
     await shadow.swap()
   }
   const rows = (status: string) =>
-    explain(`SELECT id FROM read_models.counted_v1 WHERE doc IS NOT NULL AND
-             (read_models.view_key((doc #> '{status}')) COLLATE "C") = read_models.view_key('"${status}"')`)
+    explain(countSql(liveTable(definition), [{ path: 'status', equals: status }]))
   expect(await rows('common')).toMatch(/rows=900 /)
   expect(await rows('rare')).toMatch(/rows=100 /)
+})
+
+test('an update that changes no key and no term leaves the indexes alone', async () => {
+  await using models = await openReadModels(url)
+  type Doc = { readonly status: string; readonly note: string; readonly changedAt: number }
+  const collection = await models.collection<Doc>({
+    name: 'hot',
+    version: 1,
+    indexes: [['status'], ['status', 'note']],
+    moving: ['changedAt'],
+    terms: ({ note }) => [note],
+  })
+  for (let position = 1; position <= 50; position++) {
+    const doc = (id: number) => ({
+      status: id === 0 ? `s${position}` : 'open',
+      note: 'same',
+      changedAt: position,
+    })
+    await collection.write([0, 1, 2, 3].map(id => ({ id: `o${id}`, doc: doc(id), position })))
+  }
+  const updates = async (table: string) =>
+    queryDatabase<{ all: number; hot: number }>(
+      url,
+      `SELECT n_tup_upd::int AS all, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = '${table}'`,
+    )
+  await expect.poll(() => updates('hot_v1_f2')).toEqual([{ all: 4 * 49, hot: 3 * 49 }])
+  expect(await updates('hot_v1_f2_words')).toEqual([{ all: 0, hot: 0 }])
+  const changed = { where: [{ path: 'changedAt', from: 50 }], orderBy: { path: 'changedAt' }, limit: 9 }
+  expect((await collection.find(changed)).items).toHaveLength(4)
+})
+
+test('a table of an earlier build gets columns for its keys, and loses the indexes on expressions', async () => {
+  await using models = await openReadModels(url)
+  await queryDatabase(
+    url,
+    `CREATE TABLE read_models.early_v1 (id text COLLATE "C" CONSTRAINT early_v1_pkey PRIMARY KEY,
+       position bigint NOT NULL, doc jsonb, terms tsvector);
+     CREATE INDEX early_v1_12345678 ON read_models.early_v1
+       ((read_models.view_key(doc #> '{status}') COLLATE "C"), id) WHERE doc IS NOT NULL;
+     CREATE STATISTICS read_models.early_v1_s_12345678 ON (read_models.view_key(doc #> '{status}')) FROM read_models.early_v1;
+     INSERT INTO read_models.early_v1 VALUES ('a', 1, '{"status": "open"}'), ('b', 1, '{"status": "shut"}'), ('c', 2, NULL)`,
+  )
+  const collection = await models.collection({ name: 'early', version: 1, indexes: [['status']] })
+  const query = { where: [{ path: 'status', equals: 'open' }], limit: 9 }
+  expect((await collection.find(query)).items.map(({ id }) => id)).toEqual(['a'])
+  const parts = `SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = 'read_models.early_v1'::regclass
+    UNION ALL SELECT stxname FROM pg_statistic_ext WHERE stxname LIKE 'early%' ORDER BY name`
+  expect((await queryDatabase<{ name: string }>(url, parts)).map(({ name }) => name)).toEqual([
+    expect.stringMatching(/^read_models.early_v1_i_/),
+    'read_models.early_v1_pkey',
+  ])
 })
 
 test('a second concurrent rebuild of one collection is refused', async () => {
