@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http'
 import { describe, expect, it, test } from 'vitest'
 import { openHttpClient, textOf } from '#platform/http/http-client.ts'
 import { serveHttp } from '#test/fixtures/http-server.ts'
-import { serveLocal } from '#test/fixtures/local-server.ts'
+import { serveLocal } from './local-server.ts'
 
 type Serve = (listener: RequestListener) => Promise<AsyncDisposable & { readonly url: string }>
 

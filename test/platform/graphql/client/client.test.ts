@@ -4,7 +4,7 @@ import { createGraphqlClient, failureOf, type GraphqlClientOptions } from '#plat
 import type { HttpServer } from '#platform/http/server.ts'
 import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 import { serveHttp } from '#test/fixtures/http-server.ts'
-import { serveLocal } from '#test/fixtures/local-server.ts'
+import { serveLocal } from '../../http/local-server.ts'
 import { serveGraph } from '../graph-server.ts'
 import type { ServeOptions } from '../served-schema.ts'
 
