@@ -1,5 +1,5 @@
 // Makes and checks identifiers: a prefix that names the kind, and a UUIDv7, so that ids sort by time (ord_0190a5b2-…).
-import { v7 } from 'uuid'
+import { newUuid } from '#platform/domain/uuid.ts'
 
 export const ID_PREFIXES = {
   order: 'ord',
@@ -21,7 +21,7 @@ const PATTERNS = Object.fromEntries(
 
 /** A fresh id of `kind`: its prefix, an underscore and a UUIDv7. */
 export function newId(kind: IdKind): string {
-  return `${ID_PREFIXES[kind]}_${v7()}`
+  return `${ID_PREFIXES[kind]}_${newUuid()}`
 }
 
 export function isId(kind: IdKind, value: string): boolean {

@@ -1,5 +1,5 @@
 // Drafts an append to a saga's stream: its new events, and the local steps that they ask for, decided in memory.
-import { v7 } from 'uuid'
+import { newUuid } from '#platform/domain/uuid.ts'
 import type { NewEvent, StreamWrite } from '#platform/event-store/event-store.ts'
 import { attemptCall, countAttempt, responseEvent } from '#platform/saga/attempt.ts'
 import type { HistoryReducer, PendingCall, SagaProgress } from '#platform/saga/history.ts'
@@ -79,7 +79,7 @@ export async function draftAppend<State>(
 async function add<State>(draft: OpenDraft<State>, entry: NewEvent): Promise<void> {
   const { reducer, local, saga, sagaId, progress: before } = draft
   if (!reducer.isNew(before, entry)) return
-  const event = { schema: 1, meta: {}, ...entry, id: v7() }
+  const event = { schema: 1, meta: {}, ...entry, id: newUuid() }
   const place = { stream: streamOf(saga, sagaId), version: before.version + 1, position: 0, recordedAt: '' }
   draft.progress = reducer.apply(before, { ...event, ...place })
   draft.events.push(event)

@@ -1,6 +1,7 @@
 // Appends to the log: encodes the events, groups concurrent appends, and decodes the results of append_batch.
-import { v7 } from 'uuid'
+
 import type { Json } from '#platform/domain/json.ts'
+import { newUuid } from '#platform/domain/uuid.ts'
 import type { Append, AppendResult, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import { createGroupCommit } from '#platform/event-store/group-commit.ts'
 import { type Sessions, toPosition } from '#platform/event-store/postgres/sessions.ts'
@@ -98,7 +99,7 @@ function encode(append: Append): EncodedAppend {
   checkAppend(append)
   const shared = encodeJson(append.meta ?? {}, 'meta')
   const events = append.writes.flatMap(({ stream, expected, events }) =>
-    events.map(({ id = v7(), type, schema = 1, data, meta }, index) => ({
+    events.map(({ id = newUuid(), type, schema = 1, data, meta }, index) => ({
       stream,
       version: expected + index + 1,
       id,
