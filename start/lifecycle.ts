@@ -108,6 +108,7 @@ async function startHost(
     env: {
       ...Object.fromEntries(inherited),
       APOLLO_TELEMETRY_DISABLED: '1',
+      NODE_ENV: 'production', // for libraries: graphql checks every type twice otherwise; each service has its own
       NODE_COMPILE_CACHE: COMPILE_CACHE,
     },
   })
