@@ -1,4 +1,5 @@
 // Delivers the signed webhooks of a table when they are due, and retries them until they are accepted.
+import { setTimeout as delay } from 'node:timers/promises'
 import { type HttpClient, openHttpClient, textOf } from '#platform/http/http-client.ts'
 import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -7,8 +8,12 @@ import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 const CALL_TIMEOUT_MS = 10_000
 /** Longer than a call: what a killed process had claimed is delivered by another after this. */
 const LEASE_MS = 15_000
-/** The table is looked at this often even with nothing due, for what other processes put into it. */
-const IDLE_MS = 5_000
+/**
+ * The table is looked at even when nothing is expected, for what other processes left in it: after a batch this soon, and
+ * twice as late each time that nothing was due.
+ */
+const FIRST_LOOK_MS = 2_000
+const LAST_LOOK_MS = 60_000
 const FIRST_RETRY_MS = 250
 const LAST_RETRY_MS = 30_000
 
@@ -29,7 +34,11 @@ type DeliveryOptions = DeliverySettings & {
   readonly connections: number
   /** Names what is done, in the log of a failure. */
   readonly task: string
-  /** Sends what is due, and returns how long nothing more is to be done: 0 when more is due. */
+  /** The most webhooks of one call of `sendDue`. */
+  readonly batch: number
+  /** Batches that are not full start at most this often, so that webhooks gather; 0 by default. */
+  readonly spacingMs?: number
+  /** Sends what is due, up to a batch, and returns how many that were. It `expect`s those that follow. */
   sendDue(post: PostWebhook): Promise<number>
 }
 
@@ -43,22 +52,19 @@ export type WebhookDelivery = {
 }
 
 export function createWebhookDelivery(options: DeliveryOptions): WebhookDelivery {
-  const { now, logger, task, connections, sendDue } = options
-  const wakeSignal = createWakeSignal()
+  const { connections, batch, now, spacingMs = 0 } = options
+  const plan = createPlan(now)
   let running: Promise<void> | undefined
-  let stopped = false
-  let planned = Number.POSITIVE_INFINITY
   const run = async (url: string): Promise<void> => {
     const client = openHttpClient({ url, connections })
     const post: PostWebhook = content => send(client, options, content)
-    while (!stopped) {
-      const pauseMs = await sendDue(post).catch(err => {
-        logger.warn({ err }, `${task} failed, retrying in ${FIRST_RETRY_MS} ms`)
-        return FIRST_RETRY_MS
-      })
-      planned = now().getTime() + pauseMs
-      if (pauseMs > 0 && !stopped) await wakeSignal.wait(pauseMs)
-      planned = Number.POSITIVE_INFINITY
+    while (!plan.isStopped()) {
+      const began = plan.begin()
+      const sent = await sendBatch(options, plan, post)
+      if (sent === batch) continue
+      const restMs = began + spacingMs - now().getTime()
+      if (restMs > 0) await delay(restMs)
+      await plan.nextDue()
     }
     await client[Symbol.asyncDispose]()
   }
@@ -66,13 +72,67 @@ export function createWebhookDelivery(options: DeliveryOptions): WebhookDelivery
     start(webhookUrl) {
       running = run(webhookUrl)
     },
-    expect(at) {
-      if (at.getTime() < planned) wakeSignal.notify()
-    },
+    expect: plan.expect,
     async stop() {
+      plan.stop()
+      await running
+    },
+  }
+}
+
+/** Returns how many were sent; 0 after a failure, which is tried again soon. */
+async function sendBatch(
+  { sendDue, now, logger, task }: DeliveryOptions,
+  plan: Plan,
+  post: PostWebhook,
+): Promise<number> {
+  try {
+    const sent = await sendDue(post)
+    plan.looked(sent)
+    return sent
+  } catch (err) {
+    logger.warn({ err }, `${task} failed, retrying in ${FIRST_RETRY_MS} ms`)
+    plan.expect(new Date(now().getTime() + FIRST_RETRY_MS))
+    return 0
+  }
+}
+
+type Plan = ReturnType<typeof createPlan>
+
+/** Knows when to look at the table next. */
+function createPlan(now: () => Date) {
+  const wakeSignal = createWakeSignal()
+  let expected: number[] = []
+  let lookMs = FIRST_LOOK_MS
+  let stopped = false
+  return {
+    expect(at: Date): void {
+      expected.push(at.getTime())
+      wakeSignal.notify()
+    },
+    isStopped: () => stopped,
+    stop(): void {
       stopped = true
       wakeSignal.notify()
-      await running
+    },
+    /** Forgets what is due by now, which is returned: it is about to be sent. */
+    begin(): number {
+      const at = now().getTime()
+      expected = expected.filter(due => due > at)
+      return at
+    },
+    looked(found: number): void {
+      lookMs = found > 0 ? FIRST_LOOK_MS : Math.min(lookMs * 2, LAST_LOOK_MS)
+    },
+    /** Resolves when something is expected to be due, it is time to look, or it is stopped. */
+    async nextDue(): Promise<void> {
+      const look = now().getTime() + lookMs
+      while (!stopped) {
+        const at = now().getTime()
+        const next = expected.reduce((first, due) => Math.min(first, due), look)
+        if (next <= at) return
+        await wakeSignal.wait(next - at)
+      }
     },
   }
 }
@@ -93,11 +153,6 @@ async function send(
 /** Returns until when a webhook that is claimed now is left to the process that claims it. */
 export function leaseUntil(now: Date): Date {
   return new Date(now.getTime() + LEASE_MS)
-}
-
-/** Returns how long nothing is to be done when the earliest webhook is due at `due`. */
-export function idleMs(due: Date | undefined, now: Date): number {
-  return due ? Math.min(Math.max(due.getTime() - now.getTime(), 0), IDLE_MS) : IDLE_MS
 }
 
 /** Returns when a webhook that was not taken `attempts` times before is sent again. */

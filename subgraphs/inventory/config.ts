@@ -9,7 +9,7 @@ const schema = z.object({
   EXPIRY_SWEEP_MS: milliseconds('milliseconds between two sweeps of expired holds', {
     min: 50,
     max: 3_600_000,
-    otherwise: 2_000,
+    otherwise: 30_000,
   }),
   OPEN_HOLD_UNITS: z.coerce.number().int().min(1).default(10).describe('a whole number of units, from 1'),
   OPEN_HOLD_SHARE: z.coerce.number().min(0).max(1).default(0.5).describe('a share of the stock, 0 to 1'),

@@ -217,11 +217,13 @@ export interface Ledger extends AsyncDisposable {
   claim(now: Date, leaseUntil: Date, limit: number): Promise<ClaimedNotice[]>
   /** `againAt` is null for a notice that was taken. */
   recordSent(notices: readonly { readonly key: string; readonly againAt: Date | null }[]): Promise<void>
-  /** Returns when the earliest waiting notice is due. */
-  nextDue(): Promise<Date | undefined>
 }
 
-/** Throws CallerError UNAVAILABLE from any call while the database is away. */
+/**
+ * Throws CallerError UNAVAILABLE from any call while the database is away. Its commits do not wait for the disk: it is in the
+ * database of payment's events, so a crash that takes a row has taken what payment made of the answer too, and payment
+ * repeats the call.
+ */
 export async function openLedger(databaseUrl: string, logger: StoreLogger): Promise<Ledger> {
   await inTransaction(databaseUrl, async session => {
     await session.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK])
@@ -233,6 +235,7 @@ export async function openLedger(databaseUrl: string, logger: StoreLogger): Prom
     purpose: 'sandbox payment provider',
     max: 4,
     logger,
+    soft: true,
     byIndex: true,
   })
   return {
@@ -252,11 +255,6 @@ export async function openLedger(databaseUrl: string, logger: StoreLogger): Prom
     async recordSent(notices) {
       const values = [notices.map(({ key }) => key), notices.map(({ againAt }) => againAt)]
       await pool.query({ name: 'sandbox-settle', text: SETTLE, values })
-    },
-    async nextDue() {
-      const text = 'SELECT min(notify_at) AS due FROM sandbox_provider.operations WHERE notify_at IS NOT NULL'
-      const [row] = await pool.query<{ due: Date | null }>({ name: 'sandbox-next', text })
-      return row?.due ?? undefined
     },
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   }

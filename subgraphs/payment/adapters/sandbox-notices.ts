@@ -2,7 +2,6 @@
 import {
   createWebhookDelivery,
   type DeliverySettings,
-  idleMs,
   leaseUntil,
   type PostWebhook,
   retryAt,
@@ -19,21 +18,25 @@ type NoticesOptions = DeliverySettings & { readonly ledger: Ledger }
 
 export function createNotices(options: NoticesOptions): WebhookDelivery {
   const { ledger, now } = options
-  return createWebhookDelivery({
+  const delivery = createWebhookDelivery({
     ...options,
     connections: CONNECTIONS,
+    batch: BATCH,
     task: 'sandbox provider: sending notices',
     async sendDue(post) {
       const at = now()
       const claimed = await ledger.claim(at, leaseUntil(at), BATCH)
-      const sent = claimed.map(async notice => ({
+      const sending = claimed.map(async notice => ({
         key: notice.key,
         againAt: (await isTaken(notice, options, post)) ? null : retryAt(notice.attempts, now()),
       }))
-      if (sent.length > 0) await ledger.recordSent(await Promise.all(sent))
-      return sent.length < BATCH ? idleMs(await ledger.nextDue(), now()) : 0
+      const sent = await Promise.all(sending)
+      if (sent.length > 0) await ledger.recordSent(sent)
+      for (const { againAt } of sent) if (againAt) delivery.expect(againAt)
+      return sent.length
     },
   })
+  return delivery
 }
 
 async function isTaken(

@@ -7,7 +7,7 @@ import type { Payments } from '#subgraphs/payment/commands/payments.ts'
 import type { PaymentDoc } from '#subgraphs/payment/queries/views.ts'
 
 /** Between two sweeps; also how long a payment is left to the command that is busy with it. */
-const SWEEP_MS = 10_000
+const SWEEP_MS = 30_000
 const PAGE = 50
 const CONCURRENCY = 4
 
@@ -33,7 +33,7 @@ export function startRecoverySweep(dependencies: SweepDependencies): AsyncDispos
       await sweep(dependencies, before, signal)
     },
     onError: err =>
-      logger.warn({ err }, 'looking up unfinished payments failed, they are looked up again in 10 s'),
+      logger.warn({ err }, 'looking up unfinished payments failed, they are looked up again in 30 s'),
   })
 }
 

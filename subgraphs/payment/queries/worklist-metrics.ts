@@ -8,7 +8,7 @@ import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { AUTHORISATION_EXPIRED, CONTRADICTION } from '#subgraphs/payment/domain/refused-movement.ts'
 import type { MovementTotalsDoc } from '#subgraphs/payment/queries/views.ts'
 
-const EVERY_MS = 10_000
+const EVERY_MS = 30_000
 /** Three kinds, and as many currencies as there are. */
 const MAX_TOTALS = 1_000
 
@@ -52,13 +52,13 @@ type WorklistMetricsOptions = {
   readonly logger: Logger
 }
 
-/** Reads the totals at once and then every ten seconds, until disposed. Every process of the service reports the same. */
+/** Reads the totals at once and then every thirty seconds, until disposed. Every process of the service reports the same. */
 export function startWorklistMetrics(options: WorklistMetricsOptions): AsyncDisposable {
   return startPeriodicTask({
     run: () => report(options),
     everyMs: EVERY_MS,
     onError: err =>
-      options.logger.warn({ err }, 'counting open refused movements failed, they are counted again in 10 s'),
+      options.logger.warn({ err }, 'counting open refused movements failed, they are counted again in 30 s'),
   })
 }
 

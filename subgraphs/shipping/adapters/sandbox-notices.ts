@@ -4,7 +4,6 @@ import { parseJson } from '#platform/domain/json.ts'
 import {
   createWebhookDelivery,
   type DeliverySettings,
-  idleMs,
   leaseUntil,
   type PostWebhook,
   retryAt,
@@ -23,7 +22,7 @@ const BATCH_MS = 25
 
 type NoticesOptions = DeliverySettings & { readonly parcels: Parcels; readonly stepMs: number }
 
-/** The results of a batch are recorded with the statement that claims the next one; those of the last when it stops. */
+/** The results of a batch are recorded with the statement that claims the next one, and those of the last when it stops. */
 export function createNotices(options: NoticesOptions): WebhookDelivery {
   const { parcels, now } = options
   let sent: SentNotice[] = []
@@ -34,12 +33,14 @@ export function createNotices(options: NoticesOptions): WebhookDelivery {
   const delivery = createWebhookDelivery({
     ...options,
     connections: 1,
+    batch: MAX_NOTICES,
+    spacingMs: BATCH_MS,
     task: 'sandbox carrier: moving parcels',
     async sendDue(post) {
       const claimed = await claim(MAX_NOTICES)
       sent = claimed.length > 0 ? await sendBatch(claimed, options, post) : []
-      if (claimed.length === 0) return idleMs(await parcels.nextDue(), now())
-      return claimed.length < MAX_NOTICES ? BATCH_MS : 0
+      for (const { nextAt } of sent) if (nextAt) delivery.expect(nextAt)
+      return claimed.length
     },
   })
   return {

@@ -119,17 +119,26 @@ export interface Parcels extends AsyncDisposable {
   collect(reference: string, at: Date): Promise<void>
   /** Claimed parcels count as collected. Several processes never claim the same. */
   claim(claim: Claim): Promise<ClaimedParcel[]>
-  /** Returns when the earliest waiting notice is due. */
-  nextDue(): Promise<Date | undefined>
 }
 
-/** Throws CallerError UNAVAILABLE from any call while the database is away. */
+/**
+ * Throws CallerError UNAVAILABLE from any call while the database is away. Its commits do not wait for the disk: it is in the
+ * database of shipping's events, so a crash that takes a row has taken what shipping made of the answer too, and shipping
+ * repeats the call.
+ */
 export async function openParcels(databaseUrl: string, logger: Logger): Promise<Parcels> {
   await inTransaction(databaseUrl, async session => {
     await session.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK])
     await session.query(SCHEMA)
   })
-  const pool = openPool({ url: databaseUrl, purpose: 'sandbox carrier', max: 4, logger, byIndex: true })
+  const pool = openPool({
+    url: databaseUrl,
+    purpose: 'sandbox carrier',
+    max: 4,
+    logger,
+    soft: true,
+    byIndex: true,
+  })
   return {
     async book({ reference, trackingNumber, journey, atOnce, estimatedDelivery, collection }) {
       const values = [reference, trackingNumber, journey, atOnce, estimatedDelivery, collection]
@@ -153,11 +162,6 @@ export async function openParcels(databaseUrl: string, logger: Logger): Promise<
       ]
       const values = [...columns, now, leaseUntil, limit]
       return pool.query<ClaimedParcel>({ name: 'parcel-claim', text: CLAIM, values })
-    },
-    async nextDue() {
-      const text = 'SELECT min(due_at) AS due FROM sandbox_carrier.parcels WHERE due_at IS NOT NULL'
-      const [row] = await pool.query<{ due: Date | null }>({ name: 'parcel-next', text })
-      return row?.due ?? undefined
     },
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   }
