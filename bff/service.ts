@@ -26,6 +26,7 @@ import type { ResponseCachePolicy } from '#platform/graphql/response-cache/respo
 import { scalars } from '#platform/graphql/scalars.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { circuitHealth } from '#platform/resilience/health.ts'
+import { createOverloadGuard, type OverloadGuard } from '#platform/resilience/overload-guard.ts'
 import { openWhenAvailable } from '#platform/resilience/startup-wait.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
@@ -47,7 +48,7 @@ type BffDefinition<Order extends object> = {
   readonly mount?: (http: HttpServer, parts: MountedParts) => void
 }
 
-type MountedParts = Pick<Serving, 'schema' | 'verifier'> & Pick<BffConfig, 'logger'>
+type MountedParts = Pick<Serving, 'schema' | 'verifier' | 'guard'> & Pick<BffConfig, 'logger'>
 
 export function startBff<Order extends object>(
   config: BffConfig,
@@ -66,8 +67,9 @@ async function start<Order extends object>(
   const schema = await createSchema(open, backend, { name, logger, definition })
   const http = createHttpServer({ name, logger, origins: config.origins })
   const verifier = createVerifier(config.auth)
-  await mountGraphs(open, backend, { http, config, schema, verifier })
-  definition.mount?.(http, { schema, verifier, logger })
+  const guard = createOverloadGuard(name)
+  await mountGraphs(open, backend, { http, config, schema, verifier, guard })
+  definition.mount?.(http, { schema, verifier, guard, logger })
   if (config.development) mountExplorer(http, config)
   addHealthChecks(http, backend, config)
   open.use(http)
@@ -146,17 +148,19 @@ type Serving = {
   readonly config: BffConfig
   readonly schema: GraphQLSchema
   readonly verifier: Verifier
+  /** All requests of the BFF pass it, however they come. */
+  readonly guard: OverloadGuard
 }
 
 async function mountGraphs(
   open: AsyncDisposableStack,
   { cache, follower, readYourWrites }: Backend,
-  { http, config, schema, verifier }: Serving,
+  { http, config, schema, verifier, guard }: Serving,
 ): Promise<void> {
   const { name, development, maxCost, onlyPersisted, batchesFrom } = config
   const manifest = await readManifest(new URL(`../schema/persisted/${name}.json`, import.meta.url))
   const persisted = createPersistedOperations({ manifest, only: onlyPersisted })
-  const shared = { schema, verifier, persisted, development, maxCost }
+  const shared = { schema, verifier, guard, persisted, development, maxCost }
   const responseCache: ResponseCachePolicy = {
     required: readYourWrites.required,
     serves(lease, required) {

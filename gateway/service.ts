@@ -24,6 +24,7 @@ import type { Discovery } from '#platform/discovery/discovery.ts'
 import { openDiscovery, registerService } from '#platform/discovery/open.ts'
 import { mountExamples } from '#platform/graphql/explorer/examples.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
+import { createOverloadGuard } from '#platform/resilience/overload-guard.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
@@ -35,6 +36,9 @@ export type RunningGateway = RunningService & {
   /** Reads the supergraph again. Resolves once it is served or refused; a refused one leaves the current one in service. */
   reload(): Promise<void>
 }
+
+/** Wider than those of a BFF, so that an operation which a BFF has begun is seldom refused here. */
+const OVERLOAD_BOUNDS = { floor: 48, initial: 96, ceiling: 1024 }
 
 /** Throws OperatorError SUPERGRAPH_INVALID when the supergraph cannot be read or served. */
 export function startGateway(config: GatewayConfig): Promise<RunningGateway> {
@@ -101,7 +105,8 @@ async function mount(
   }
   const persisted = await openPersistedOperations(settings.persisted)
   const limit = open.use(await openRateLimit({ settings: settings.rateLimit, live, url, logger }))
-  const admission = createAdmission(settings.cost, limit.current)
+  const guard = createOverloadGuard('gateway', { bounds: OVERLOAD_BOUNDS })
+  const admission = createAdmission({ cost: settings.cost, rateLimit: limit.current, guard })
   const { serveMultipart } = open.use(
     mountSubscriptions(http, {
       current,

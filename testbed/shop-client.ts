@@ -1,4 +1,5 @@
 // Drives a running Waybill as its front ends do: sends operations, registers customers, adds products, checks out.
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Role } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { ServiceName } from '#start/topology.ts'
@@ -27,6 +28,7 @@ export type PlatformClient = {
   ): Promise<GraphqlResponse<T>>
 }
 
+/** A refusal with Retry-After is heeded, as front ends do. */
 export function createSender(urlOf: (service: ServiceName) => string): PlatformClient['send'] {
   return async function send<T>(
     service: ServiceName,
@@ -35,15 +37,22 @@ export function createSender(urlOf: (service: ServiceName) => string): PlatformC
     variables: object = {},
     headers: Readonly<Record<string, string>> = {},
   ) {
-    const response = await fetch(urlOf(service), {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token && { authorization: `Bearer ${token}` }),
-        ...headers,
-      },
-      body: JSON.stringify({ query, variables }),
-    })
+    const post = () =>
+      fetch(urlOf(service), {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(token && { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+        body: JSON.stringify({ query, variables }),
+      })
+    let response = await post()
+    while (response.status === 503 && response.headers.has('retry-after')) {
+      await response.body?.cancel()
+      await delay(Number(response.headers.get('retry-after')) * 1000)
+      response = await post()
+    }
     const body = (await response.json()) as Pick<GraphqlResponse<T>, 'data' | 'errors'>
     return { status: response.status, headers: response.headers, ...body }
   }

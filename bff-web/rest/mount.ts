@@ -14,6 +14,7 @@ import { createRequestContext, type RequestContext } from '#platform/graphql/con
 import { requireJson } from '#platform/http/media-types.ts'
 import { encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
+import type { OverloadGuard } from '#platform/resilience/overload-guard.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
 
@@ -21,10 +22,11 @@ type RestOptions = {
   /** The web graph, executable. */
   readonly schema: GraphQLSchema
   readonly verifier: Verifier
+  readonly guard: OverloadGuard
   readonly logger: Logger
 }
 
-type Setup = Pick<RestOptions, 'verifier'> & { readonly run: RunOperation }
+type Setup = Pick<RestOptions, 'verifier' | 'guard'> & { readonly run: RunOperation }
 
 /** The configuration of every route. */
 const CONFIG = { sendError: sendThrown, crossOrigin: true }
@@ -38,7 +40,7 @@ const DESCRIPTION = new URL('../../schema/bff-web.openapi.json', import.meta.url
  * operations do not fit the schema.
  */
 export function mountRest(http: HttpServer, options: RestOptions): void {
-  const { schema, verifier, logger } = options
+  const { schema, verifier, guard, logger } = options
   const run = createOperationRunner({ service: http.name, schema, logger })
   const routes = createRoutes(schema)
   const description = readFileSync(DESCRIPTION, 'utf8')
@@ -50,7 +52,7 @@ export function mountRest(http: HttpServer, options: RestOptions): void {
       scope.get('/openapi.json', { config: CONFIG }, (request, reply) =>
         sendCacheable(request, reply, description),
       )
-      for (const route of routes) mountRoute(scope, route, { verifier, run })
+      for (const route of routes) mountRoute(scope, route, { verifier, guard, run })
     },
     { prefix: API_PATH },
   )
@@ -71,7 +73,7 @@ function parseJson(scope: FastifyInstance): JsonParser {
   }
 }
 
-function mountRoute(scope: FastifyInstance, route: RestRoute, { verifier, run }: Setup): void {
+function mountRoute(scope: FastifyInstance, route: RestRoute, { verifier, guard, run }: Setup): void {
   const contexts = new WeakMap<FastifyRequest, RequestContext>()
   scope.route({
     method: route.method,
@@ -82,7 +84,12 @@ function mountRoute(scope: FastifyInstance, route: RestRoute, { verifier, run }:
     async handler(request, reply) {
       const context = contexts.get(request)
       if (context === undefined) throw new Error('a request without a context')
-      return handle(route, run, { request, reply, context })
+      const kind = route.method === 'GET' ? 'query' : 'mutation'
+      return guard.run(kind, {
+        run: () => handle(route, run, { request, reply, context }),
+        isServed: () => reply.statusCode < 500,
+        isAbandoned: () => reply.raw.destroyed,
+      })
     },
   })
 }

@@ -16,12 +16,13 @@ type Problem = {
   readonly more?: Fields
 }
 
-/** The seconds after which a retry makes sense, by status. */
+/** The seconds after which a retry makes sense where the problem does not say, by status. */
 const RETRY_AFTER: Readonly<Record<number, string>> = { 429: '5', 503: '1' }
 
 export function sendProblem(reply: FastifyReply, { status, code, detail, more }: Problem): FastifyReply {
   const title = STATUS_CODES[status] ?? 'Error'
-  const retryAfter = RETRY_AFTER[status]
+  const retryAfter =
+    more?.retryAfterSeconds === undefined ? RETRY_AFTER[status] : String(more.retryAfterSeconds)
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   return reply

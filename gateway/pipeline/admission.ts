@@ -1,4 +1,4 @@
-// Admission control: decides whether an operation may run now, by its estimated cost and its client's rate limit.
+// Admission control: decides whether an operation may run now, by its estimated cost, its client's rate limit and the load.
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import { countRefusal } from '#gateway/observe/refusals.ts'
 import {
@@ -11,7 +11,9 @@ import type { CostEstimate } from '#gateway/safety/cost/estimate.ts'
 import type { RateLimitedClient } from '#gateway/safety/rate-limit/client-key.ts'
 import { type ChargeResult, MIN_COST, type RateLimit } from '#gateway/safety/rate-limit/rate-limit.ts'
 import type { CostSettings } from '#gateway/safety/settings.ts'
-import { CALLER_CODES } from '#platform/domain/errors.ts'
+import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
+import { retryAfterOf } from '#platform/http/errors.ts'
+import type { OverloadGuard, WorkKind } from '#platform/resilience/overload-guard.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -37,6 +39,8 @@ type Decision = Promise<AdmissionDecision | undefined> | AdmissionDecision | und
 export type Admit = (request: AdmissionRequest) => Decision
 
 export type Admission = {
+  /** All operations pass it, before they are read. */
+  readonly guard: OverloadGuard
   admit(request: AdmissionRequest, client: RateLimitedClient): Decision
   /** Refuses a client that has nothing left, before its operation is read. */
   refuseExhausted(client: RateLimitedClient): AdmissionDecision | undefined
@@ -44,9 +48,16 @@ export type Admission = {
   chargeRefused(client: RateLimitedClient): Decision
 }
 
-/** `rateLimit` returns the limit that applies now; undefined where clients are not limited. */
-export function createAdmission(cost: CostSettings, rateLimit: () => RateLimit | undefined): Admission {
+type AdmissionOptions = {
+  readonly cost: CostSettings
+  /** Returns the limit that applies now; undefined where clients are not limited. */
+  readonly rateLimit: () => RateLimit | undefined
+  readonly guard: OverloadGuard
+}
+
+export function createAdmission({ cost, rateLimit, guard }: AdmissionOptions): Admission {
   return {
+    guard,
     admit(request, client) {
       const limit = rateLimit()
       const decision = decideByCost(cost, request, client)
@@ -71,17 +82,44 @@ export function createAdmission(cost: CostSettings, rateLimit: () => RateLimit |
   }
 }
 
-type AdmissionCaller = { readonly client: RateLimitedClient; readonly format: FormatError }
+type AdmissionCaller = {
+  readonly client: RateLimitedClient
+  readonly kind: WorkKind
+  readonly format: FormatError
+}
 type RunAdmitted = (admit: Admit) => Promise<GatewayResponse>
 
 /** Runs an operation under `admission`: `run` calls the function that it is given before it executes anything. */
 export async function underAdmission(
   admission: Admission,
-  { client, format }: AdmissionCaller,
+  { client, kind, format }: AdmissionCaller,
   run: RunAdmitted,
 ): Promise<GatewayResponse> {
   const exhausted = admission.refuseExhausted(client)
   if (exhausted?.refusal) return refuse([exhausted.refusal], format, exhausted)
+  try {
+    return await admission.guard.run(kind, {
+      run: () => runCharged(admission, { client }, run),
+      isServed: ({ outcome }) => outcome !== 'refused',
+    })
+  } catch (error) {
+    return refuseOverload(error, format)
+  }
+}
+
+function refuseOverload(error: unknown, format: FormatError): GatewayResponse {
+  const retryAfter = retryAfterOf(error)
+  if (!(error instanceof CallerError) || retryAfter === undefined) throw error
+  const refusal = { message: error.message, extensions: { ...error.details, code: error.code } }
+  const headers = { 'retry-after': retryAfter }
+  return refuse([refusal], format, { status: CALLER_CODES[error.code], headers })
+}
+
+async function runCharged(
+  admission: Admission,
+  { client }: Pick<AdmissionCaller, 'client'>,
+  run: RunAdmitted,
+): Promise<GatewayResponse> {
   let isCharged = false
   const response = await run(request => {
     isCharged = true

@@ -9,6 +9,7 @@ import { clientOf, forwardedHeaders, type RequestContext } from '#gateway/pipeli
 import type { FormatError, GatewayResponse } from '#gateway/pipeline/response.ts'
 import { fetchFromSubgraph, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
+import { kindOfText } from '#platform/graphql/operation-kind.ts'
 import { validTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type OperationRequest = {
@@ -52,7 +53,8 @@ export function runOperation(
       }),
   }
   const run = (admit: Admit) => executeOperation(graph.operations, { ...request, admit }, format)
-  const execute = () => underAdmission(admission, { client: clientOf(sender), format }, run)
+  const caller = { client: clientOf(sender), kind: kindOfText(asked.query), format }
+  const execute = () => underAdmission(admission, caller, run)
   return observer.run(execute, validTraceparent(traceparent))
 }
 

@@ -80,7 +80,7 @@ const DEFAULTS = {
   retries: 2,
   concurrency: 500,
   queue: 1000,
-  connections: 64,
+  connections: 512,
   maxResponseBytes: 16 * 1024 * 1024,
   compression: false,
   persistedQueries: false,

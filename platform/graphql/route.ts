@@ -1,7 +1,7 @@
 // Mounts a path that speaks GraphQL over HTTP: its methods, its body, and the form of its errors.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { formatError } from '#platform/graphql/errors.ts'
-import { callerFault, type SendError, statusOf } from '#platform/http/errors.ts'
+import { callerFault, retryLater, type SendError, statusOf } from '#platform/http/errors.ts'
 import { keepJsonRaw } from '#platform/http/json-body.ts'
 import { preferredType, requireJson } from '#platform/http/media-types.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -44,7 +44,7 @@ export function mountGraphqlRoute(http: HttpServer, { url, lasting = false, hand
 /** Sends `error` in GraphQL's form, with the HTTP status that says whose fault it is. */
 const sendErrors: SendError = (error, { request, reply, logger }) => {
   const formatted = formatError(callerFault(error) ?? error, { requestId: request.id, logger })
-  return reply
+  return retryLater(reply, error)
     .code(statusOf(error))
     .type(preferredResponseType(request.headers.accept) ?? JSON_TYPE)
     .header('cache-control', 'no-store')

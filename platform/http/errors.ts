@@ -39,7 +39,21 @@ export function sendError(error: unknown, { request, reply, logger }: FailedRequ
       { err: error, request_id: requestId, path: request.url.split('?', 1)[0] },
       'an HTTP request failed',
     )
-  return reply.code(statusOf(error)).send({ error: { ...body, requestId } })
+  return retryLater(reply, error)
+    .code(statusOf(error))
+    .send({ error: { ...body, requestId } })
+}
+
+/** Adds Retry-After when `error` says how long to wait. */
+export function retryLater(reply: FastifyReply, error: unknown): FastifyReply {
+  const seconds = retryAfterOf(error)
+  return seconds === undefined ? reply : reply.header('retry-after', seconds)
+}
+
+/** Returns the value of Retry-After for a refusal that says when to try again, as `retryAfterSeconds`. */
+export function retryAfterOf(error: unknown): string | undefined {
+  const seconds = error instanceof CallerError ? error.details.retryAfterSeconds : undefined
+  return typeof seconds === 'number' ? String(seconds) : undefined
 }
 
 /** Returns the HTTP status of an error; 500 for what is not the caller's fault. */

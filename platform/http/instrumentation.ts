@@ -94,7 +94,9 @@ function logRequest(
   seen: { request: FastifyRequest; reply: FastifyReply; route: string; elapsed: number },
 ): void {
   const { request, reply, route, elapsed } = seen
-  const failed = reply.statusCode >= 500 && !route.startsWith('/health')
+  // A refusal that says when to try again is counted: a line for each would be more work than the refusal.
+  const isRefusal = reply.hasHeader('retry-after')
+  const failed = reply.statusCode >= 500 && !isRefusal && !route.startsWith('/health')
   if (!failed && elapsed < SLOW_MS && !logger.isLevelEnabled('debug')) return
   const level = failed ? 'warn' : elapsed < SLOW_MS ? 'debug' : 'info'
   logger[level](

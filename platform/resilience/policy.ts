@@ -64,9 +64,10 @@ export type CircuitState = 'closed' | 'open' | 'half-open'
 export type Policy = {
   readonly name: string
   /**
-   * Runs `work`, and retries it after a fault, with full jitter, only if it is `idempotent`. Not a fault is a CallerError other
-   * than UNAVAILABLE, nor a time-out in which this process was too busy to read the response. Throws CallerError UNAVAILABLE
-   * (`details.reason`: TIMED_OUT, CIRCUIT_OPEN, OVERLOADED) for its own refusals, and otherwise what `work` threw.
+   * Runs `work`, and retries it after a fault, with full jitter, only if it is `idempotent` and while retries are few beside
+   * calls. Not a fault is a CallerError other than UNAVAILABLE, a refusal of a dependency that has too much to do, a time-out
+   * while it answered other calls, nor one in which this process was too busy to read the response. Throws CallerError UNAVAILABLE (`details.reason`:
+   * TIMED_OUT, CIRCUIT_OPEN, OVERLOADED) for its own refusals, and otherwise what `work` threw.
    */
   run<T>(work: (signal: AbortSignal) => Promise<T>, call: { readonly idempotent: boolean }): Promise<T>
   health(): CircuitState
@@ -80,10 +81,14 @@ const HEALTH: Readonly<Record<BreakerState, CircuitState>> = {
 }
 const GAUGE_VALUE: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 }
 
-/** A time-out in which this process was too busy to read the response says nothing about the dependency. */
+/**
+ * A time-out in which this process was too busy to read the response says nothing about the dependency. One that answers
+ * others, or refuses because it has too much to do, works: asking it again at once would give it more to do.
+ */
 const isFault = (error: unknown): boolean => {
-  if (error instanceof TimeLimitExceeded) return !error.starved
-  return !(error instanceof CallerError) || error.code === 'UNAVAILABLE'
+  if (error instanceof TimeLimitExceeded) return !error.starved && !error.answersOthers
+  if (!(error instanceof CallerError)) return true
+  return error.code === 'UNAVAILABLE' && error.details.reason !== 'OVERLOADED'
 }
 
 /** A call that was refused was never sent: retrying it at once would only lengthen the queue. */
@@ -97,14 +102,16 @@ export function createPolicy(options: PolicyOptions): Policy {
     'dependency',
     'reason',
   ])
+  const shared = { limit, budget: createRetryBudget() }
+  const limitTime = createTimeLimit()
   let adjustment: Adjustment | undefined
-  let chain = createChain(options, limit)
+  let chain = createChain(options, shared)
 
   function current(): Chain {
     const wanted = adjusted?.()
     if (wanted === adjustment) return chain
     adjustment = wanted
-    chain = createChain(adjust(options, wanted), limit, chain)
+    chain = createChain(adjust(options, wanted), shared, chain)
     return chain
   }
 
@@ -113,7 +120,8 @@ export function createPolicy(options: PolicyOptions): Policy {
     health: () => HEALTH[current().breaker.state],
     async run(work, { idempotent }) {
       const { once, retrying, options: now } = current()
-      const attempt = () => withTimeLimit(work, now.timeoutMs)
+      const attempt = () => limitTime(work, now.timeoutMs)
+      shared.budget.earn()
       try {
         return await (idempotent ? retrying : once).execute(attempt)
       } catch (error) {
@@ -126,6 +134,22 @@ export function createPolicy(options: PolicyOptions): Policy {
   }
 }
 
+/** Returns `withTimeLimit` that says of a call which timed out whether others were answered since it began. */
+function createTimeLimit(): typeof withTimeLimit {
+  let answeredAt = Number.NEGATIVE_INFINITY
+  return async (work, timeoutMs) => {
+    const begunAt = performance.now()
+    try {
+      const answer = await withTimeLimit(work, timeoutMs)
+      answeredAt = performance.now()
+      return answer
+    } catch (error) {
+      if (!(error instanceof TimeLimitExceeded) || answeredAt < begunAt) throw error
+      throw new TimeLimitExceeded(timeoutMs, error.starved, true)
+    }
+  }
+}
+
 /** The policies that calls pass, for one set of options. */
 type Chain = {
   readonly options: PolicyOptions
@@ -134,14 +158,17 @@ type Chain = {
   readonly retrying: IPolicy
 }
 
+/** The parts of a policy that adjusted options leave alone. */
+type SharedParts = { readonly limit: BulkheadPolicy; readonly budget: RetryBudget }
+
 /** Keeps the breaker of the chain before when its options are the same. */
-function createChain(options: PolicyOptions, limit: BulkheadPolicy, before?: Chain): Chain {
+function createChain(options: PolicyOptions, { limit, budget }: SharedParts, before?: Chain): Chain {
   const breaker =
     before && isDeepStrictEqual(before.options.breaker, options.breaker)
       ? before.breaker
       : createBreaker(options)
   const once = wrap(limit, breaker)
-  const retrying = options.retries > 0 ? wrap(limit, createRetry(options), breaker) : once
+  const retrying = options.retries > 0 ? wrap(limit, createRetry(options, budget), breaker) : once
   return { options, breaker, once, retrying }
 }
 
@@ -154,7 +181,28 @@ function adjust(options: PolicyOptions, { timeoutMs, breaker }: Adjustment = {})
   }
 }
 
-function createRetry({ retries, retriesTimeouts = true }: PolicyOptions) {
+/** Retries may add this share to the calls in the long run, and so many at once. */
+const RETRY_SHARE = 0.2
+const MOST_RETRIES = 20
+
+/** Keeps retries from multiplying the calls to a dependency that cannot answer those that it gets. */
+type RetryBudget = { earn(): void; spend(): boolean }
+
+function createRetryBudget(): RetryBudget {
+  let left = MOST_RETRIES
+  return {
+    earn() {
+      left = Math.min(MOST_RETRIES, left + RETRY_SHARE)
+    },
+    spend() {
+      if (left < 1) return false
+      left -= 1
+      return true
+    },
+  }
+}
+
+function createRetry({ retries, retriesTimeouts = true }: PolicyOptions, budget: RetryBudget) {
   const backoff = new ExponentialBackoff({
     generator: fullJitterGenerator,
     initialDelay: 50,
@@ -163,7 +211,10 @@ function createRetry({ retries, retriesTimeouts = true }: PolicyOptions) {
   const isHandled = retriesTimeouts
     ? isWorthRetrying
     : (error: unknown) => isWorthRetrying(error) && !(error instanceof TimeLimitExceeded)
-  return retry(handleWhen(isHandled), { maxAttempts: retries, backoff })
+  return retry(
+    handleWhen(error => isHandled(error) && budget.spend()),
+    { maxAttempts: retries, backoff },
+  )
 }
 
 function createBreaker({ name, breaker = {} }: PolicyOptions) {

@@ -4,12 +4,15 @@
 export class TimeLimitExceeded extends Error {
   /** True when this process was too busy to read a response, which then says nothing about the dependency. */
   readonly starved: boolean
-  constructor(timeoutMs: number, starved: boolean) {
+  /** True when the dependency answered other calls meanwhile: it works, but it has too much to do. */
+  readonly answersOthers: boolean
+  constructor(timeoutMs: number, starved: boolean, answersOthers = false) {
     super(
       `no answer within ${timeoutMs} ms${starved ? ', in which this process was too busy to hear one' : ''}`,
     )
     this.name = 'TimeLimitExceeded'
     this.starved = starved
+    this.answersOthers = answersOthers
   }
 }
 

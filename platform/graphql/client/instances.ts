@@ -35,7 +35,8 @@ export type Instances = AsyncDisposable & { post(post: Post): Promise<PostRespon
 
 type Instance = AsyncDisposable & { send(post: Post): Promise<PostResponse> }
 
-const CONNECTIONS = 32
+/** More than run at once: a call that waited for a connection would wait within its time limit, and time out for no fault. */
+const CONNECTIONS = 1024
 /** An instance that does not respond accumulates requests, so that the others get the next ones. */
 const BALANCE = leastConnections
 const HEALTH = { failures: 2, awayMs: 2000 }

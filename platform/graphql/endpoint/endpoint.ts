@@ -1,5 +1,5 @@
 // Mounts a GraphQL schema on an HTTP server, as stages in the order in which a request meets them: response cache,
-// parsing, batches, Apollo Server, compression.
+// parsing, overload guard, batches, Apollo Server, compression.
 import type { ApolloServer } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
@@ -18,6 +18,7 @@ import { type ApolloOptions, createApolloServer } from '#platform/graphql/endpoi
 import { type BatchesFrom, executeBatch } from '#platform/graphql/endpoint/batch.ts'
 import type { NamedOperation } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
+import { kindOfText } from '#platform/graphql/operation-kind.ts'
 import { type CacheLookup, readCacheKey } from '#platform/graphql/response-cache/lookup.ts'
 import {
   createResponseCache,
@@ -29,6 +30,7 @@ import { parseBody } from '#platform/http/json-body.ts'
 import { isRead } from '#platform/http/methods.ts'
 import { type EncodedResponse, encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
+import type { OverloadGuard, WorkKind } from '#platform/resilience/overload-guard.ts'
 import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type GraphqlOptions = ApolloOptions & {
@@ -38,6 +40,8 @@ export type GraphqlOptions = ApolloOptions & {
   readonly batchesFrom?: BatchesFrom
   /** Caches whole responses of queries whose context allows it; none are cached when left out. */
   readonly responseCache?: ResponseCachePolicy
+  /** Refuses what is too much before it is executed; everything is executed when left out. Cached responses do not pass it. */
+  readonly guard?: OverloadGuard
 }
 
 /**
@@ -58,6 +62,8 @@ export async function mountGraphql(http: HttpServer, options: GraphqlOptions): P
     createContext: createContextFactory(options),
     limits,
     batchesFrom: options.batchesFrom ?? 'services',
+    persisted: options.persisted,
+    guard: options.guard,
     count: createOperationCounter(http.name),
   }
   mountGraphqlRoute(http, {
@@ -77,6 +83,8 @@ type Stages = {
   readonly createContext: (request: FastifyRequest, known?: KnownParts) => Promise<RequestContext>
   readonly limits: OperationLimits
   readonly batchesFrom: BatchesFrom
+  readonly persisted: GraphqlOptions['persisted']
+  readonly guard: OverloadGuard | undefined
   readonly count: ReturnType<typeof createOperationCounter>
 }
 
@@ -103,11 +111,29 @@ function respond(stages: Stages, request: FastifyRequest, reply: FastifyReply): 
 async function execute(stages: Stages, exchange: Exchange): Promise<void> {
   const { request, reply } = exchange
   const body = parseBody(request)
-  const response = Array.isArray(body)
-    ? await executeBatch(stages, { request, reply, body })
-    : await executeOne(stages, exchange)
+  const run = () =>
+    Array.isArray(body) ? executeBatch(stages, { request, reply, body }) : executeOne(stages, exchange)
+  const response = stages.guard
+    ? await stages.guard.run(kindOf(stages, request), {
+        run,
+        isServed: ({ bytes }) => !bytes.subarray(0, ERRORS_FIRST.length).equals(ERRORS_FIRST),
+        isAbandoned: () => reply.raw.destroyed,
+      })
+    : await run()
   return sendResponse(request, reply, response)
 }
+
+/** Reads are queries. A batch counts as one operation, since services alone send one by default. */
+function kindOf({ persisted }: Stages, request: FastifyRequest): WorkKind {
+  if (isRead(request)) return 'query'
+  const operations = Array.isArray(request.body) ? request.body : [request.body]
+  const textOf = (operation: unknown) =>
+    isObject(operation) ? (persisted?.peek(operation) ?? operation.query) : ''
+  return operations.some(operation => kindOfText(textOf(operation)) === 'mutation') ? 'mutation' : 'query'
+}
+
+/** A response that has errors begins so. */
+const ERRORS_FIRST = Buffer.from('{"errors"')
 
 type Exchange = {
   readonly request: FastifyRequest

@@ -29,6 +29,7 @@ export function createOperationPlugin(
     },
     async willSendResponse(operation) {
       reportConsistency(operation)
+      reportRetryAfter(operation)
       const name = operation.operationName ?? undefined
       count({ name, kind: operation.operation?.operation, outcome: operation.errors ? 'error' : 'ok' })
       if (isComplete(operation)) operation.contextValue.sources.completed = { name }
@@ -46,6 +47,14 @@ async function awaitPosition(
   if (position === undefined || operation?.operation !== 'query') return
   if (!(await waitFor(position, CONSISTENCY_WAIT_MS, contextValue.viewer)))
     contextValue.consistency.stale.push(service)
+}
+
+/** A service behind this one that asks to be left alone for a while asks the client, too. */
+function reportRetryAfter({ response: { http, body } }: Operation): void {
+  if (body?.kind !== 'single') return
+  for (const { extensions } of body.singleResult.errors ?? [])
+    if (typeof extensions?.retryAfterSeconds === 'number')
+      http.headers.set('retry-after', String(extensions.retryAfterSeconds))
 }
 
 function isComplete({ operation, errors, contextValue, response }: Operation): boolean {

@@ -41,6 +41,8 @@ export type PersistedOperations = {
   resolve(request: NamedOperation): string
   /** Throws the same but for unknown hashes, which `store` resolves. */
   admit(request: NamedOperation): void
+  /** Returns the text to run without a check; '' when it is not known. */
+  peek(request: NamedOperation): string
   readonly store: TextStore
 }
 
@@ -90,6 +92,7 @@ export function createPersistedOperations({
 
   return {
     admit: request => void admit(request),
+    peek: request => textIn(request) ?? textOf(sentHash(request.extensions) ?? '') ?? '',
     resolve(request) {
       const { id, text } = admit(request)
       if (id === undefined) return text ?? ''
@@ -126,6 +129,13 @@ export async function readManifest(file: URL): Promise<PersistedManifest> {
       error,
     )
   }
+}
+
+function sentHash(extensions: unknown): string | undefined {
+  const { persistedQuery } = isObject(extensions) ? extensions : {}
+  return isObject(persistedQuery) && typeof persistedQuery.sha256Hash === 'string'
+    ? persistedQuery.sha256Hash
+    : undefined
 }
 
 function hashOf(extensions: unknown): string | undefined {

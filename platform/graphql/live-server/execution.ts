@@ -33,6 +33,7 @@ import {
 import { type PumpSource, singleItem } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
+import type { OverloadGuard } from '#platform/resilience/overload-guard.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan, type OpenSpan, validTraceparent } from '#platform/telemetry/tracing.ts'
 
@@ -47,6 +48,8 @@ export type ExecutionOptions = {
   readonly maxCost?: number | undefined
   /** Returns the text of an operation that is named by its hash, and throws for one that may not run. */
   readonly persisted?: { resolve(request: GraphqlRequest): string }
+  /** Refuses queries and mutations that are too much; all are executed when left out. */
+  readonly guard?: OverloadGuard
 }
 
 export type StartedOperation = PumpSource & {
@@ -133,8 +136,12 @@ async function prepare(
 
 /** Executes a query or a mutation. Its consistency is reported in `extensions`, as HTTP does in headers. */
 async function executeOnce(execution: Execution): Promise<StartedOperation> {
+  const { options, prepared } = execution
   const contextValue = createContext(execution)
-  const result = withConsistency(await execute(argsOf(execution, contextValue)), contextValue)
+  const run = async () => execute(argsOf(execution, contextValue))
+  const kind = prepared.operation.operation === 'mutation' ? 'mutation' : 'query'
+  const executed = options.guard?.run(kind, { run, isServed: ({ errors }) => errors === undefined }) ?? run()
+  const result = withConsistency(await executed, contextValue)
   return { source: singleItem(result), resultOf: () => encode(execution, result), shareKey: undefined }
 }
 

@@ -5,6 +5,7 @@ import { mountRest } from '#bff-web/rest/mount.ts'
 import { CHECKOUT_REFUSALS } from '#bff-web/rest/routes.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { createHttpServer } from '#platform/http/server.ts'
+import { createOverloadGuard } from '#platform/resilience/overload-guard.ts'
 import { readText } from '#tools/schema/generated-files.ts'
 import { OPENAPI_FILE, openApiText } from '#tools/schema/openapi.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
@@ -42,7 +43,9 @@ it('the document names all served routes, and no others', async () => {
       if (name !== 'HEAD' && path.startsWith('/api/')) served.push(`${name} ${path}`)
   })
   const jwks = new URL('file:///nowhere/jwks.json')
-  mountRest(http, { schema, logger, verifier: createVerifier({ jwks, issuer: 'i', audience: 'a' }) })
+  const guard = createOverloadGuard(http.name)
+  const verifier = createVerifier({ jwks, issuer: 'i', audience: 'a' })
+  mountRest(http, { schema, guard, logger, verifier })
   await http.app.ready()
   await http[Symbol.asyncDispose]()
   const { paths } = JSON.parse(text) as { paths: Record<string, object> }

@@ -1,4 +1,5 @@
 // Serves the REST routes over the web graph with resolvers of the test.
+
 import { readFile } from 'node:fs/promises'
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { mountRest } from '#bff-web/rest/mount.ts'
@@ -8,6 +9,7 @@ import type { Role } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { scalars } from '#platform/graphql/scalars.ts'
 import { createHttpServer } from '#platform/http/server.ts'
+import { createOverloadGuard } from '#platform/resilience/overload-guard.ts'
 import { temporaryFolder } from '../../platform/auth/temporary-folder.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
 
@@ -97,7 +99,8 @@ export async function serveRest({ Query, Mutation }: Answers = {}) {
     resolvers: [scalars, { ...(Query && { Query }), ...(Mutation && { Mutation }) }],
   })
   const http = createHttpServer({ name: 'bff-web', logger: recording.logger })
-  mountRest(http, { schema, verifier: createVerifier(issuer), logger: recording.logger })
+  const guard = createOverloadGuard(http.name)
+  mountRest(http, { schema, guard, verifier: createVerifier(issuer), logger: recording.logger })
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
   const token = (role: Role = 'customer', subject = CUSTOMER.id) => issuer.sign({ role, subject })
 

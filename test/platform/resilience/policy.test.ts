@@ -46,6 +46,27 @@ describe('a policy', () => {
     await expect(policy().run(away.work, { idempotent: true })).resolves.toBe('done')
   })
 
+  it('does not retry what a dependency refuses because it has too much to do, nor opens its circuit for it', async () => {
+    const refusal = () => new CallerError('UNAVAILABLE', 'busy', { reason: 'OVERLOADED' })
+    const { state, work } = failing(50, refusal)
+    const made = policy()
+    for (let call = 0; call < 50; call++)
+      await expect(made.run(work, { idempotent: true })).rejects.toThrow('busy')
+    expect(state.calls).toBe(50)
+    expect(made.health()).toBe('closed')
+  })
+
+  it('stops retrying when too many calls fail, so that retries do not multiply the calls', async () => {
+    const { state, work } = failing(1_000)
+    const made = policy({ retries: 1, breaker: { threshold: 0.99, minimumPerSecond: 1_000 } })
+    const calls = Array.from({ length: 4 }, async () => {
+      for (let call = 0; call < 25; call++) await made.run(work, { idempotent: true }).catch(() => {})
+    })
+    await Promise.all(calls)
+    expect(state.calls).toBeGreaterThan(110)
+    expect(state.calls).toBeLessThanOrEqual(140)
+  })
+
   it('does not retry a call that timed out when the option forbids it', async () => {
     // Not by a clock: under load, this process might be too busy to read a response, which is no fault.
     const { state, work } = failing(9, () => new TimeLimitExceeded(1000, false))
@@ -121,6 +142,23 @@ describe('a circuit', () => {
       .poll(() => made.run(async () => 'done', { idempotent: true }).catch(() => 'refused'), { interval: 10 })
       .toBe('done')
     expect(made.health()).toBe('closed')
+  })
+
+  it('is not opened by calls that time out while others are answered, nor are those retried', async () => {
+    const made = policy({ timeoutMs: 40, retries: 2, concurrency: 100, breaker })
+    let slowCalls = 0
+    const hang = () => {
+      slowCalls += 1
+      return new Promise<never>(() => {})
+    }
+    for (let round = 0; round < 5; round++) {
+      const slow = Array.from({ length: 10 }, () => made.run(hang, { idempotent: true }))
+      await made.run(() => delay(5), { idempotent: true })
+      for (const outcome of await Promise.allSettled(slow))
+        expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE', details: { reason: 'TIMED_OUT' } } })
+    }
+    expect(made.health()).toBe('closed')
+    expect(slowCalls).toBe(50)
   })
 
   it("is not opened by callers' mistakes", async () => {

@@ -1,0 +1,53 @@
+import { OperationTypeNode } from 'graphql'
+import { expect, test } from 'vitest'
+import { createAdmission, underAdmission } from '#gateway/pipeline/admission.ts'
+import type { FormatError, GatewayResponse } from '#gateway/pipeline/response.ts'
+import { DEFAULT_COST } from '#gateway/safety/settings.ts'
+import { createOverloadGuard } from '#platform/resilience/overload-guard.ts'
+
+const format: FormatError = ({ message, extensions }) => ({ message, extensions: { ...extensions } })
+const SERVED: GatewayResponse = {
+  text: '{"data":{}}',
+  outcome: 'ok',
+  name: undefined,
+  kind: OperationTypeNode.QUERY,
+}
+const CLIENT = { headers: {}, address: undefined, subject: 'ann' }
+
+/** Creates an admission with room for one operation of each kind, and for none once a queue has lasted. */
+function narrowAdmission() {
+  const clock = { now: 0 }
+  const bounds = { floor: 1, initial: 1, ceiling: 1 }
+  const guard = createOverloadGuard('gateway', { bounds, now: () => clock.now })
+  return { clock, admission: createAdmission({ cost: DEFAULT_COST, rateLimit: () => undefined, guard }) }
+}
+
+test('refuses an operation before it is read when too many run, with 503 and Retry-After', async () => {
+  const { clock, admission } = narrowAdmission()
+  const { promise, resolve } = Promise.withResolvers<GatewayResponse>()
+  const caller = { client: CLIENT, kind: 'mutation', format } as const
+  const begun = [0, 1, 2, 3].map(() => underAdmission(admission, caller, () => promise))
+  clock.now = 600
+  let isRead = false
+  const refused = await underAdmission(admission, caller, async () => {
+    isRead = true
+    return SERVED
+  })
+  expect(isRead).toBe(false)
+  expect(refused).toMatchObject({ outcome: 'refused', status: 503 })
+  const { errors } = JSON.parse(refused.text)
+  const retryAfterSeconds = Number(refused.headers?.['retry-after'])
+  expect(errors[0].extensions).toEqual({ code: 'UNAVAILABLE', reason: 'OVERLOADED', retryAfterSeconds })
+
+  const query = await underAdmission(admission, { ...caller, kind: 'query' }, async () => SERVED)
+  expect(query).toEqual(SERVED)
+  resolve(SERVED)
+  expect(await Promise.all(begun)).toEqual([SERVED, SERVED, SERVED, SERVED])
+})
+
+test('passes on what an operation throws', async () => {
+  const { admission } = narrowAdmission()
+  const caller = { client: CLIENT, kind: 'query', format } as const
+  const failing = underAdmission(admission, caller, () => Promise.reject(new Error('fault')))
+  await expect(failing).rejects.toThrow('fault')
+})

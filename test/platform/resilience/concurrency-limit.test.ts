@@ -1,0 +1,157 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createConcurrencyLimit, type LimitBounds } from '#platform/resilience/concurrency-limit.ts'
+
+const STEP_MS = 5
+const BOUNDS: LimitBounds = { floor: 32, initial: 48, ceiling: 512 }
+
+type Service = {
+  /** What it serves at most. */
+  readonly perSecond: number
+  /** How long one request takes alone. */
+  readonly aloneMs: number
+}
+
+/** Simulates a service that shares its capacity among the requests under way, by a clock of its own. */
+function simulate(bounds: LimitBounds, seed: number) {
+  const limit = createConcurrencyLimit(bounds, 0)
+  const random = randomFrom(seed)
+  const running: { readonly startedAt: number; work: number }[] = []
+  let now = 0
+  let due = 0
+  let unevenness = 1
+
+  /** Offers requests for `ms`, and returns what was served a second, how long that took, and the limits meanwhile. */
+  function run(ms: number, arrivalsPerSecond: number, { perSecond, aloneMs }: Service) {
+    const limits: number[] = []
+    const latencies: number[] = []
+    for (const until = now + ms; now < until; now += STEP_MS) {
+      due += (arrivalsPerSecond * STEP_MS) / 1000
+      for (; due >= 1; due--) {
+        if (running.length >= limit.current()) limit.reached()
+        else {
+          running.push({ startedAt: now, work: -Math.log(1 - random()) })
+          limit.started(now)
+        }
+      }
+      if (now % 100 === 0) unevenness = 0.7 * unevenness + 0.3 * (0.6 + 0.8 * random())
+      const knee = (perSecond * aloneMs) / 1000
+      const each = (perSecond * unevenness * STEP_MS) / 1000 / (running.length + knee)
+      for (const request of [...running]) {
+        request.work -= each
+        if (request.work > 0) continue
+        running.splice(running.indexOf(request), 1)
+        limit.ended(now, { startedAt: request.startedAt, isServed: true })
+        latencies.push(now - request.startedAt)
+      }
+      limits.push(limit.current())
+    }
+    const served = (latencies.length * 1000) / ms
+    return { served, latencies, limits, least: Math.min(...limits), last: mean(limits.slice(-400)) }
+  }
+  return { run }
+}
+
+const SERVICES = fc.record({
+  perSecond: fc.integer({ min: 40, max: 600 }),
+  aloneMs: fc.integer({ min: 20, max: 200 }),
+})
+
+describe('a concurrency limit', () => {
+  it('comes within seconds to where most of the throughput is, whatever the service', () => {
+    fc.assert(
+      fc.property(SERVICES, fc.integer(), (service, seed) => {
+        const { run } = simulate(BOUNDS, seed)
+        run(15_000, service.perSecond * 3, service)
+        const { served } = run(20_000, service.perSecond * 3, service)
+        expect(served).toBeGreaterThan(service.perSecond * 0.5)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('does not grow without end under an overload that lasts', () => {
+    fc.assert(
+      fc.property(SERVICES, fc.integer(), (service, seed) => {
+        const { run } = simulate({ ...BOUNDS, ceiling: 100_000 }, seed)
+        run(60_000, service.perSecond * 3, service)
+        const { limits } = run(60_000, service.perSecond * 3, service)
+        const knee = (service.perSecond * service.aloneMs) / 1000
+        expect(mean(limits)).toBeLessThan(60 + 12 * knee)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('falls when the service slows down, and rises again once it is fast', () => {
+    const fast = { perSecond: 500, aloneMs: 300 }
+    const slow = { perSecond: 50, aloneMs: 300 }
+    fc.assert(
+      fc.property(fc.integer(), seed => {
+        const { run } = simulate(BOUNDS, seed)
+        const before = run(20_000, 1_500, fast)
+        const during = run(60_000, 1_500, slow)
+        expect(during.last).toBeLessThan(before.last)
+        run(10_000, 1_500, fast)
+        expect(run(10_000, 1_500, fast).served).toBeGreaterThan(before.served * 0.5)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('stays within its bounds, whatever happens', () => {
+    const phase = fc.record({
+      ms: fc.integer({ min: 500, max: 8_000 }),
+      arrivals: fc.integer({ min: 0, max: 2_000 }),
+      service: SERVICES,
+    })
+    fc.assert(
+      fc.property(fc.array(phase, { maxLength: 6 }), fc.integer(), (phases, seed) => {
+        const { run } = simulate(BOUNDS, seed)
+        for (const { ms, arrivals, service } of phases) {
+          const { limits } = run(ms, arrivals, service)
+          expect(Math.min(...limits)).toBeGreaterThanOrEqual(BOUNDS.floor)
+          expect(Math.max(...limits)).toBeLessThanOrEqual(BOUNDS.ceiling)
+        }
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('keeps its base while the demand stays below it', () => {
+    const { run } = simulate(BOUNDS, 1)
+    const { limits } = run(30_000, 20, { perSecond: 200, aloneMs: 100 })
+    expect(new Set(limits)).toEqual(new Set([67]))
+  })
+
+  it('does not take requests that failed for throughput', () => {
+    const limit = createConcurrencyLimit(BOUNDS, 0)
+    // Every request fails after 100 ms, however many there are: with `isServed` that would be throughput without end.
+    const running: number[] = []
+    for (let now = 0; now < 60_000; now += 10) {
+      while (running[0] !== undefined && now - running[0] >= 100)
+        limit.ended(now, { startedAt: running.shift() ?? 0, isServed: false })
+      while (running.length < limit.current()) {
+        limit.started(now)
+        running.push(now)
+      }
+      limit.reached()
+    }
+    expect(limit.current()).toBeLessThan(BOUNDS.initial)
+  })
+})
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+/** Returns a Mulberry32 generator: the same numbers for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
