@@ -18,7 +18,7 @@ const RENEWED_AFTER = ' WHERE owner IS NOT NULL AND lease_until > $1'
 const LOOK_MS = 50
 const PATIENCE_MS = 60_000
 /** The longest that a lease outlives its owner. */
-const LEASE_MS = 5_000
+const LEASE_MS = 7_500
 
 /** Returns every lease with its present owner. */
 export async function readLeases(places: LeaseStores): Promise<Lease[]> {

@@ -9,6 +9,7 @@ import {
 } from '#platform/event-store/delivery.ts'
 import type { Consumer, ConsumerOptions, LogSlice } from '#platform/event-store/event-store.ts'
 import {
+  countDeadLetters,
   deleteDeadLetter,
   parkEvents,
   readNextReplay,
@@ -20,21 +21,22 @@ import {
   acquireLease,
   confirmYield,
   LEASE_MS,
-  type Lease,
   LeaseLost,
-  RENEW_MS,
-  readConsumerProgress,
   releaseLease,
-  renewLease,
 } from '#platform/event-store/postgres/lease.ts'
+import {
+  type ConsumerNews,
+  type HeldLease,
+  type LeaseKeeper,
+  type SavedCheckpoint,
+  storablePosition,
+} from '#platform/event-store/postgres/lease-keeper.ts'
 import type { LogCache } from '#platform/event-store/postgres/log-cache.ts'
 import type { Sessions, StoreNotifications } from '#platform/event-store/postgres/sessions.ts'
-import { createThrottledWriter } from '#platform/event-store/throttled-writer.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 import {
   createWakeSignal,
   fullJitter,
-  jittered,
   pauseUnlessAborted,
   type WakeSignal,
 } from '#platform/resilience/backoff.ts'
@@ -42,18 +44,15 @@ import {
 type ConsumerDependencies = {
   readonly sessions: Sessions
   readonly log: LogCache
+  readonly keeper: LeaseKeeper
   readonly notifications: StoreNotifications
   readonly logger: StoreLogger | undefined
 }
 
-/** How long the loop waits for a notification before it polls. */
-const POLL_MS = 1_000
-/** How often a process that is not the owner reads the checkpoint while somebody waits for it. */
-const STANDBY_POLL_MS = 25
 /** A lease is used only while this much of it is left. */
 const LEASE_MARGIN_MS = 500
-/** The least time between two writes of a checkpoint: what processes that are not the owner see lags by this. */
-const CHECKPOINT_MS = 50
+/** How long one look at the progress of an owner elsewhere lasts. */
+const LOOK_MS = 1_000
 const REPLAY_BATCH = 100
 const BATCH = 500
 const ATTEMPTS = 5
@@ -65,8 +64,13 @@ type ConsumerState = ConsumerDependencies & {
   readonly topic: `consumer ${string}`
   readonly wakeSignal: WakeSignal
   readonly checkpoint: Checkpoint
+  readonly saved: SavedCheckpoint
   readonly closing: AbortController
   owner: boolean
+  /** True when the lease was free at the last news of another owner. */
+  isFree: boolean
+  /** True when parked events may be marked for another try. */
+  isReplayMarked: boolean
   deadLetters: number
   lastError: string | undefined
 }
@@ -74,12 +78,8 @@ type ConsumerState = ConsumerDependencies & {
 /** One period of being the owner. */
 type Ownership = {
   readonly consumer: ConsumerState
-  readonly lease: Lease
+  readonly held: HeldLease
   readonly parked: Map<string, number>
-  lost: boolean
-  renewedAt: number
-  /** The checkpoint as it is in the database, or as it was sent there. */
-  stored: number
   /** The checkpoint before the events that are being handled. A lower one shows that the consumer was rewound. */
   after: number
 }
@@ -93,7 +93,13 @@ export async function startConsumer(
   const { wakeSignal, checkpoint, closing, topic } = consumer
   const stops = [
     dependencies.log.onAppended(wakeSignal.notify),
-    dependencies.notifications.listen(topic, wakeSignal.notify),
+    // The keeper reports a failure itself, and tries again.
+    dependencies.notifications.listen(topic, () => void dependencies.keeper.renew().catch(() => {})),
+    dependencies.keeper.watch({
+      consumer: options.name,
+      onNews: news => noteNews(consumer, news),
+      isUrgent: () => !consumer.owner && checkpoint.isAwaited(),
+    }),
     options.behind?.onProgress(wakeSignal.notify) ?? (() => {}),
   ]
   const started = Promise.withResolvers<void>()
@@ -103,11 +109,7 @@ export async function startConsumer(
   return {
     reached: checkpoint.reached,
     onProgress: checkpoint.onProgress,
-    rewind(position) {
-      if (!consumer.owner || position >= checkpoint.position()) return
-      checkpoint.set(position)
-      wakeSignal.notify()
-    },
+    rewind: position => rewind(consumer, position),
     status: () => ({
       name: options.name,
       owner: consumer.owner,
@@ -126,50 +128,62 @@ export async function startConsumer(
 }
 
 function createState(dependencies: ConsumerDependencies, options: ConsumerOptions): ConsumerState {
+  const checkpoint = createCheckpoint(dependencies.keeper.hasWork)
+  const { safePosition: safe = () => Number.POSITIVE_INFINITY } = options
   const consumer: ConsumerState = {
     ...dependencies,
     options,
     id: v7(),
     topic: `consumer ${options.name}`,
     wakeSignal: createWakeSignal(),
-    checkpoint: createCheckpoint(() => void pollOwner()),
+    checkpoint,
+    saved: {
+      handled: checkpoint.position,
+      safe,
+      stored: 0,
+      floor: 0,
+      onLost: position => rewind(consumer, position),
+    },
     closing: new AbortController(),
     owner: false,
+    isFree: false,
+    isReplayMarked: false,
     deadLetters: 0,
     lastError: undefined,
-  }
-  let isPolling = false
-  /** Reads the owner's checkpoint as long as somebody in this process waits for it. */
-  async function pollOwner(): Promise<void> {
-    if (isPolling) return
-    isPolling = true
-    while (consumer.checkpoint.isAwaited() && !consumer.closing.signal.aborted) {
-      if (!consumer.owner) await readOwnerProgress(consumer)
-      await new Promise(resolve => setTimeout(resolve, jittered(STANDBY_POLL_MS)))
-    }
-    isPolling = false
   }
   return consumer
 }
 
-async function readOwnerProgress(consumer: ConsumerState): Promise<void> {
-  try {
-    const progress = await readConsumerProgress(consumer.sessions, consumer.options.name)
-    if (consumer.owner) return
-    consumer.checkpoint.set(progress.checkpoint)
-    consumer.deadLetters = progress.deadLetters
-  } catch (error) {
-    reportFailure(consumer, error)
+function rewind(consumer: ConsumerState, position: number): void {
+  const { saved, checkpoint, keeper, wakeSignal } = consumer
+  if (!consumer.owner || position >= checkpoint.position()) return
+  saved.floor = Math.min(saved.floor, position)
+  checkpoint.set(position)
+  keeper.hasWork()
+  wakeSignal.notify()
+}
+
+function noteNews(consumer: ConsumerState, { checkpoint, isFree, deadLetters }: ConsumerNews): void {
+  if (consumer.owner) {
+    if (!deadLetters?.isReplayMarked) return
+    consumer.isReplayMarked = true
+  } else {
+    consumer.checkpoint.set(checkpoint)
+    if (deadLetters) consumer.deadLetters = deadLetters.count
+    consumer.isFree = isFree
+    if (!isFree) return
   }
+  consumer.wakeSignal.notify()
 }
 
 async function run(consumer: ConsumerState, onStarted: () => void): Promise<void> {
   let failures = 0
   while (!consumer.closing.signal.aborted) {
     try {
+      const sentAt = performance.now()
       const acquired = await acquireLease(consumer.sessions, consumer.options.name, consumer.id)
-      if (acquired) await runAsOwner(consumer, acquired, onStarted)
-      else await readOwnerProgress(consumer)
+      if (acquired) await runAsOwner(consumer, { ...acquired, renewedAt: sentAt }, onStarted)
+      else await standBy(consumer, onStarted)
       failures = 0
     } catch (error) {
       reportFailure(consumer, error)
@@ -177,8 +191,15 @@ async function run(consumer: ConsumerState, onStarted: () => void): Promise<void
     }
     onStarted()
     if (failures > 0) await pauseUnlessAborted(fullJitter(failures, 100, 5_000), consumer.closing.signal)
-    else if (!consumer.closing.signal.aborted) await consumer.wakeSignal.wait(jittered(POLL_MS))
   }
+}
+
+/** Resolves when the lease is free, and when the consumer closes. */
+async function standBy(consumer: ConsumerState, onKnown: () => void): Promise<void> {
+  consumer.isFree = false
+  await consumer.keeper.renew()
+  onKnown()
+  while (!consumer.isFree && !consumer.closing.signal.aborted) await consumer.wakeSignal.wait()
 }
 
 /** Logs a failure once, however often it repeats. */
@@ -191,33 +212,31 @@ function reportFailure(consumer: ConsumerState, error: unknown): void {
 
 async function runAsOwner(
   consumer: ConsumerState,
-  { lease, checkpoint }: { readonly lease: Lease; readonly checkpoint: number },
+  { lease, checkpoint, renewedAt }: Pick<HeldLease, 'lease' | 'renewedAt'> & { readonly checkpoint: number },
   onOwned: () => void,
 ): Promise<void> {
   const parked = await readParkedStreams(consumer.sessions, lease.consumer)
-  const ownership: Ownership = {
-    consumer,
+  const held: HeldLease = {
     lease,
-    parked,
-    lost: false,
-    renewedAt: performance.now(),
-    stored: checkpoint,
-    after: checkpoint,
+    checkpoint: Object.assign(consumer.saved, { stored: checkpoint, floor: checkpoint }),
+    onLost: consumer.wakeSignal.notify,
+    renewedAt,
+    isLost: false,
   }
-  const stopListening = consumer.notifications.listen(consumer.topic, () => void renew(ownership))
-  const renewing = setInterval(() => void renew(ownership), RENEW_MS)
+  const ownership: Ownership = { consumer, held, parked, after: checkpoint }
   consumer.owner = true
+  consumer.isReplayMarked = parked.size > 0
   consumer.checkpoint.set(checkpoint)
+  const stopHolding = consumer.keeper.hold(held)
   try {
-    await countDeadLetters(consumer)
+    consumer.deadLetters = parked.size > 0 ? await countDeadLetters(consumer.sessions, lease.consumer) : 0
     onOwned()
     await consumer.options.onOwner?.(checkpoint)
     await handleLog(ownership)
   } catch (error) {
     if (!(error instanceof ConsumerStopped)) throw error
   } finally {
-    clearInterval(renewing)
-    stopListening()
+    stopHolding()
     consumer.owner = false
     consumer.options.onLost?.()
     await release(ownership)
@@ -225,37 +244,24 @@ async function runAsOwner(
 }
 
 /** Releases the lease for a standby, or confirms to whoever took it that this process has stopped. */
-async function release(ownership: Ownership): Promise<void> {
-  const { consumer, lease } = ownership
+async function release({ consumer, held }: Ownership): Promise<void> {
   try {
-    const checkpoint = storablePosition(ownership)
-    if (!(await releaseLease(consumer.sessions, lease, checkpoint)))
-      await confirmYield(consumer.sessions, lease, checkpoint)
+    const checkpoint = { position: storablePosition(consumer.saved), stored: consumer.saved.stored }
+    if (!(await releaseLease(consumer.sessions, held.lease, checkpoint)))
+      await confirmYield(consumer.sessions, held.lease, checkpoint)
     consumer.notifications.notify(consumer.topic)
   } catch (error) {
     reportFailure(consumer, error) // the lease runs out by itself
   }
 }
 
-async function renew(ownership: Ownership): Promise<void> {
-  const startedAt = performance.now()
-  try {
-    if (await renewLease(ownership.consumer.sessions, ownership.lease)) ownership.renewedAt = startedAt
-    else {
-      ownership.lost = true
-      ownership.consumer.wakeSignal.notify()
-    }
-  } catch {
-    // the database is away: the lease is used only while it is surely valid
-  }
-}
-
 /** Throws ConsumerStopped when closing, LeaseLost when this process is no longer surely the owner. */
-async function ensureOwner(ownership: Ownership): Promise<void> {
-  if (ownership.consumer.closing.signal.aborted) throw new ConsumerStopped()
-  if (performance.now() - ownership.renewedAt > LEASE_MS - LEASE_MARGIN_MS) await renew(ownership)
-  if (ownership.lost || performance.now() - ownership.renewedAt > LEASE_MS - LEASE_MARGIN_MS)
-    throw new LeaseLost(ownership.lease.consumer)
+async function ensureOwner({ consumer, held }: Ownership): Promise<void> {
+  if (consumer.closing.signal.aborted) throw new ConsumerStopped()
+  const isSure = () => !held.isLost && performance.now() - held.renewedAt < LEASE_MS - LEASE_MARGIN_MS
+  if (isSure()) return
+  await consumer.keeper.renew().catch(() => {}) // the keeper reports it
+  if (!isSure()) throw new LeaseLost(held.lease.consumer)
 }
 
 async function handleLog(ownership: Ownership): Promise<never> {
@@ -263,31 +269,22 @@ async function handleLog(ownership: Ownership): Promise<never> {
   const delivery = createDelivery(ownership)
   const spacing = consumer.options.spacingMs ?? 0
   let startedAt = Number.NEGATIVE_INFINITY
-  let isRunning = true
-  const checkpoints = createThrottledWriter<void>(CHECKPOINT_MS, async () => {
-    await saveCheckpoint(ownership)
-    if (isRunning && ownership.stored < consumer.checkpoint.position()) checkpoints.offer()
-  })
-  try {
-    for (;;) {
-      await ensureOwner(ownership)
-      ownership.after = consumer.checkpoint.position()
-      if (ownership.parked.size > 0) await replayMarked(ownership, delivery)
-      await pauseUnlessAborted(startedAt + spacing - performance.now(), consumer.closing.signal)
-      startedAt = performance.now()
-      const slice = await readNext(consumer)
-      if (slice.scannedTo <= consumer.checkpoint.position()) {
-        await consumer.wakeSignal.wait(jittered(POLL_MS))
-        continue
-      }
-      if (!(await deliverSlice(ownership, delivery, slice))) continue
-      consumer.lastError = undefined
-      consumer.checkpoint.set(slice.scannedTo)
-      checkpoints.offer()
+  for (;;) {
+    await ensureOwner(ownership)
+    ownership.after = consumer.checkpoint.position()
+    if (consumer.isReplayMarked) await replayMarked(ownership, delivery)
+    await pauseUnlessAborted(startedAt + spacing - performance.now(), consumer.closing.signal)
+    startedAt = performance.now()
+    const slice = await readNext(consumer)
+    if (slice.scannedTo <= consumer.checkpoint.position()) {
+      await consumer.wakeSignal.wait()
+      continue
     }
-  } finally {
-    isRunning = false
-    await checkpoints.stop()
+    if (!(await deliverSlice(ownership, delivery, slice))) continue
+    consumer.lastError = undefined
+    consumer.checkpoint.set(slice.scannedTo)
+    // The stored checkpoint may lag behind the work: after a crash the events past it are handled again.
+    consumer.keeper.hasWork()
   }
 }
 
@@ -309,51 +306,33 @@ function isRewound({ consumer, after }: Ownership): boolean {
   return consumer.checkpoint.position() < after
 }
 
-/** The stored checkpoint may lag behind the work: after a crash the events past it are handled again. */
-async function saveCheckpoint(ownership: Ownership): Promise<void> {
-  const { consumer, lease } = ownership
-  const position = storablePosition(ownership)
-  if (position === ownership.stored) return
-  const startedAt = performance.now()
-  try {
-    if (await renewLease(consumer.sessions, lease, position)) {
-      ownership.renewedAt = startedAt
-      ownership.stored = position
-    } else ownership.lost = true
-  } catch (error) {
-    reportFailure(consumer, error) // written again with the next one, and when the lease is released
-  }
-  if (ownership.lost) consumer.wakeSignal.notify()
-}
-
-/** Returns what was handled, but not past the consumer's safe position, and never less than what is stored already. */
-function storablePosition({ consumer, stored }: Ownership): number {
-  const safe = consumer.options.safePosition?.() ?? Number.POSITIVE_INFINITY
-  return Math.max(stored, Math.min(consumer.checkpoint.position(), safe))
-}
-
 /** Reads the next events, up to the checkpoint of the consumer that this one stays behind. */
 async function readNext(consumer: ConsumerState): Promise<LogSlice> {
   const { options, checkpoint, log } = consumer
   const after = checkpoint.position()
   const { behind, categories, batchSize: limit = BATCH } = options
-  const bound = behind ? await readBound(behind, after, log) : Number.MAX_SAFE_INTEGER
+  const bound = behind ? await readBound(consumer, behind, after) : Number.MAX_SAFE_INTEGER
   if (bound <= after) return { events: [], scannedTo: after }
   const slice = await log.readLog({ after, limit, ...(categories && { categories }) })
   if (slice.scannedTo <= bound) return slice
   return { events: slice.events.filter(({ position }) => position <= bound), scannedTo: bound }
 }
 
-/** Returns the checkpoint of `behind`. An owner elsewhere is polled only during a wait, so one begins when the log goes on. */
-async function readBound(behind: Consumer, after: number, log: LogCache): Promise<number> {
+/** Returns the checkpoint of `behind`. That of an owner elsewhere is read only during a wait, so one begins when the log goes on. */
+async function readBound(
+  { log, wakeSignal }: ConsumerState,
+  behind: Consumer,
+  after: number,
+): Promise<number> {
   const { owner, checkpoint } = behind.status()
   if (!owner && checkpoint <= after && (await log.readLog({ after, limit: 1 })).scannedTo > after)
-    void behind.reached(after + 1, POLL_MS)
+    void behind.reached(after + 1, LOOK_MS).then(wakeSignal.notify)
   return checkpoint
 }
 
 function createDelivery(ownership: Ownership): Delivery {
-  const { consumer, lease, parked } = ownership
+  const { consumer, held, parked } = ownership
+  const { lease } = held
   return {
     handle: consumer.options.handle,
     attempts: consumer.options.attempts ?? ATTEMPTS,
@@ -364,7 +343,7 @@ function createDelivery(ownership: Ownership): Delivery {
         { consumer: lease.consumer, positions: events.map(({ position }) => position), error: reason.error },
         'events parked as dead letters, consumer goes on without them',
       )
-      await countDeadLetters(consumer)
+      consumer.deadLetters = await countDeadLetters(consumer.sessions, lease.consumer)
     },
     async isStoreAway() {
       return consumer.sessions.soft('SELECT 1').then(
@@ -381,28 +360,26 @@ function createDelivery(ownership: Ownership): Delivery {
   }
 }
 
-async function countDeadLetters(consumer: ConsumerState): Promise<void> {
-  const { deadLetters } = await readConsumerProgress(consumer.sessions, consumer.options.name)
-  consumer.deadLetters = deadLetters
-}
-
 /** Gives the marked streams' parked events to the handler again, in order, up to the first that fails. */
 async function replayMarked(ownership: Ownership, delivery: Delivery): Promise<void> {
-  const { consumer, lease, parked } = ownership
+  const { consumer, held, parked } = ownership
+  const { sessions, options } = consumer
+  consumer.isReplayMarked = false
   for (;;) {
-    const stream = await readNextReplay(consumer.sessions, lease.consumer)
+    const stream = await readNextReplay(sessions, options.name)
     if (stream === undefined) return
     if (await replayStream(ownership, delivery, stream)) parked.delete(stream)
-    await countDeadLetters(consumer)
+    consumer.deadLetters = await countDeadLetters(sessions, held.lease.consumer)
   }
 }
 
 async function replayStream(
-  { consumer, lease, parked }: Ownership,
+  { consumer, held, parked }: Ownership,
   delivery: Delivery,
   stream: string,
 ): Promise<boolean> {
   const { sessions } = consumer
+  const { lease } = held
   for (;;) {
     const letters = await readParkedEvents(sessions, lease.consumer, { stream, limit: REPLAY_BATCH })
     for (const letter of letters) {

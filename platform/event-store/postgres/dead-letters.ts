@@ -64,6 +64,14 @@ export async function readParkedStreams(
   return new Map(rows.map(({ stream, first }) => [stream, toPosition(first)]))
 }
 
+export async function countDeadLetters({ soft }: Pick<Sessions, 'soft'>, consumer: string): Promise<number> {
+  const [row] = await soft<{ count: number }>(
+    'SELECT count(*)::int AS count FROM event_store.dead_letters WHERE consumer = $1',
+    [consumer],
+  )
+  return row?.count ?? 0
+}
+
 /** Returns the oldest stream that is marked for replay. */
 export async function readNextReplay(
   { read }: Pick<Sessions, 'read'>,

@@ -4,6 +4,7 @@ import type { Consumer, ConsumerOptions, EventStore } from '#platform/event-stor
 import { type Appender, createAppender } from '#platform/event-store/postgres/append.ts'
 import { startConsumer } from '#platform/event-store/postgres/consumer.ts'
 import { listDeadLetters, markForReplay } from '#platform/event-store/postgres/dead-letters.ts'
+import { type LeaseKeeper, startLeaseKeeper } from '#platform/event-store/postgres/lease-keeper.ts'
 import { runUnderLease } from '#platform/event-store/postgres/lease-takeover.ts'
 import { createLogCache, type LogCache } from '#platform/event-store/postgres/log-cache.ts'
 import { createLogReader, type LogReader } from '#platform/event-store/postgres/log-reader.ts'
@@ -31,6 +32,7 @@ type OpenStore = {
   readonly notifications: StoreNotifications
   readonly reader: LogReader
   readonly log: LogCache
+  readonly keeper: LeaseKeeper
   readonly appender: Appender
   readonly consumers: Set<Consumer>
   readonly logger: StoreLogger | undefined
@@ -79,7 +81,23 @@ function openStore(options: PostgresEventStoreOptions): OpenStore {
   const reader = createLogReader(sessions)
   const log = createLogCache(reader, notifications)
   const appender = createAppender({ sessions, now, onCommitted: log.add })
-  return { sessions, notifications, reader, log, appender, consumers: new Set(), logger, isClosed: false }
+  const keeper = startLeaseKeeper({
+    sessions,
+    isAlone: notifications.isAlone,
+    onHead: log.noteHead,
+    logger,
+  })
+  return {
+    sessions,
+    notifications,
+    reader,
+    log,
+    keeper,
+    appender,
+    consumers: new Set(),
+    logger,
+    isClosed: false,
+  }
 }
 
 async function whileOpen<Result>(
@@ -136,6 +154,7 @@ async function close(store: OpenStore): Promise<void> {
   store.isClosed = true
   await Promise.all([...store.consumers].map(consumer => consumer[Symbol.asyncDispose]()))
   await store.appender.drained()
+  await store.keeper[Symbol.asyncDispose]()
   store.log[Symbol.dispose]()
   await store.notifications[Symbol.asyncDispose]()
   await store.sessions[Symbol.asyncDispose]()

@@ -5,13 +5,12 @@ import { OperatorError } from '#platform/domain/errors.ts'
 import {
   LEASE_MS,
   type Lease,
-  RENEW_MS,
   readYieldedCheckpoint,
   releaseLease,
-  renewLease,
   stopAwaitingYield,
   takeLease,
 } from '#platform/event-store/postgres/lease.ts'
+import type { LeaseKeeper } from '#platform/event-store/postgres/lease-keeper.ts'
 import {
   type Sessions,
   type StoreNotifications,
@@ -20,22 +19,33 @@ import {
 
 const POLL_MS = 10
 
+type TakeoverDependencies = {
+  readonly sessions: Sessions
+  readonly keeper: LeaseKeeper
+  readonly notifications: StoreNotifications
+}
+
 /**
  * Takes the lease, runs `work` when the former owner has stopped or has not confirmed it for a whole lease, and releases
  * the lease at the checkpoint that `work` returns. When `work` throws, the checkpoint stays as it was.
  */
 export async function runUnderLease(
-  { sessions, notifications }: { readonly sessions: Sessions; readonly notifications: StoreNotifications },
+  { sessions, keeper, notifications }: TakeoverDependencies,
   consumer: string,
   work: (checkpoint: number) => Promise<number>,
 ): Promise<void> {
+  const renewedAt = performance.now()
   const lease = await takeLease(sessions, consumer, v7()).catch(throwStoreError('take a lease'))
-  // While the database is away, the next renewal tries again, and the release finds out if the lease ran out.
-  const renewing = setInterval(() => void renewLease(sessions, lease).catch(() => {}), RENEW_MS)
+  // The checkpoint stays as it is until the release, which also finds out if the lease ran out.
+  const stopHolding = keeper.hold({ lease, onLost() {}, renewedAt, isLost: false })
   notifications.notify(`consumer ${consumer}`)
-  const release = async (checkpoint?: number) => {
-    clearInterval(renewing)
-    const wasHeld = await releaseLease(sessions, lease, checkpoint)
+  const release = async (position?: number) => {
+    stopHolding()
+    const wasHeld = await releaseLease(
+      sessions,
+      lease,
+      position === undefined ? undefined : { position, stored: 0 },
+    )
     notifications.notify(`consumer ${consumer}`)
     return wasHeld
   }

@@ -13,11 +13,10 @@ export class LeaseLost extends ConsumerStopped {
   }
 }
 
-/** How long a silent owner keeps its consumer, and how often a live one renews. */
-export const LEASE_MS = 5_000
-export const RENEW_MS = 1_500
+/** How long a silent owner keeps its consumer. */
+export const LEASE_MS = 7_500
 
-const DEADLINE = `clock_timestamp() + ${LEASE_MS} * interval '1 millisecond'`
+export const LEASE_DEADLINE = `clock_timestamp() + ${LEASE_MS} * interval '1 millisecond'`
 /** Matches the row of a lease given as $1, $2, $3. */
 export const IS_HELD = 'name = $1 AND owner = $2 AND epoch = $3'
 
@@ -28,8 +27,8 @@ export async function acquireLease(
   owner: string,
 ): Promise<{ lease: Lease; checkpoint: number } | undefined> {
   const [row] = await read<{ epoch: string; checkpoint: string }>(
-    `INSERT INTO event_store.consumers AS c (name, owner, epoch, lease_until) VALUES ($1, $2, 1, ${DEADLINE})
-     ON CONFLICT (name) DO UPDATE SET owner = $2, epoch = c.epoch + 1, lease_until = ${DEADLINE}, yielding = NULL
+    `INSERT INTO event_store.consumers AS c (name, owner, epoch, lease_until) VALUES ($1, $2, 1, ${LEASE_DEADLINE})
+     ON CONFLICT (name) DO UPDATE SET owner = $2, epoch = c.epoch + 1, lease_until = ${LEASE_DEADLINE}, yielding = NULL
       WHERE c.owner IS NULL OR c.owner = $2 OR c.lease_until < clock_timestamp()
      RETURNING epoch, checkpoint`,
     [consumer, owner],
@@ -37,34 +36,20 @@ export async function acquireLease(
   return row && { lease: { consumer, owner, epoch: row.epoch }, checkpoint: toPosition(row.checkpoint) }
 }
 
-/**
- * Renews, and moves the checkpoint if there is a new one. It is not durable at once: after a crash some events are
- * handled again. Resolves to false when the lease has passed to another.
- */
-export async function renewLease(
-  { soft }: Pick<Sessions, 'soft'>,
-  lease: Lease,
-  checkpoint?: number,
-): Promise<boolean> {
-  const rows = await soft(
-    `UPDATE event_store.consumers SET checkpoint = coalesce($4::bigint, checkpoint), lease_until = ${DEADLINE}
-      WHERE ${IS_HELD} RETURNING 1`,
-    [...valuesOf(lease), checkpoint ?? null],
-  )
-  return rows.length > 0
-}
+/** A checkpoint to save, unless the one that is found is behind `stored`: then a crashed server has lost later ones. */
+type NewCheckpoint = { readonly position: number; readonly stored: number }
 
 /** Releases the lease, durably with `checkpoint` if there is one. Resolves to false when another has it. */
 export async function releaseLease(
   { read }: Pick<Sessions, 'read'>,
   lease: Lease,
-  checkpoint?: number,
+  checkpoint?: NewCheckpoint,
 ): Promise<boolean> {
   const rows = await read(
     `UPDATE event_store.consumers
-        SET owner = NULL, lease_until = NULL, checkpoint = coalesce($4::bigint, checkpoint)
+        SET owner = NULL, lease_until = NULL, checkpoint = CASE WHEN checkpoint >= $5 THEN $4::bigint ELSE checkpoint END
       WHERE ${IS_HELD} RETURNING 1`,
-    [...valuesOf(lease), checkpoint ?? null],
+    [...valuesOf(lease), checkpoint?.position ?? null, checkpoint?.stored ?? null],
   )
   return rows.length > 0
 }
@@ -76,8 +61,8 @@ export async function takeLease(
   owner: string,
 ): Promise<Lease> {
   const [row] = await read<{ epoch: string }>(
-    `INSERT INTO event_store.consumers AS c (name, owner, epoch, lease_until) VALUES ($1, $2, 1, ${DEADLINE})
-     ON CONFLICT (name) DO UPDATE SET owner = $2, epoch = c.epoch + 1, lease_until = ${DEADLINE},
+    `INSERT INTO event_store.consumers AS c (name, owner, epoch, lease_until) VALUES ($1, $2, 1, ${LEASE_DEADLINE})
+     ON CONFLICT (name) DO UPDATE SET owner = $2, epoch = c.epoch + 1, lease_until = ${LEASE_DEADLINE},
        yielding = CASE WHEN c.lease_until > clock_timestamp() THEN c.owner END
      RETURNING epoch`,
     [consumer, owner],
@@ -90,11 +75,13 @@ export async function takeLease(
 export async function confirmYield(
   { read }: Pick<Sessions, 'read'>,
   lease: Lease,
-  checkpoint: number,
+  { position, stored }: NewCheckpoint,
 ): Promise<void> {
   await read(
-    'UPDATE event_store.consumers SET yielding = NULL, checkpoint = $3 WHERE name = $1 AND yielding = $2',
-    [lease.consumer, lease.owner, checkpoint],
+    `UPDATE event_store.consumers
+        SET yielding = NULL, checkpoint = CASE WHEN checkpoint >= $4 THEN $3::bigint ELSE checkpoint END
+      WHERE name = $1 AND yielding = $2`,
+    [lease.consumer, lease.owner, position, stored],
   )
 }
 
@@ -114,19 +101,6 @@ export async function readYieldedCheckpoint(
 /** Stops waiting for the former owner: a later confirmation changes nothing. */
 export async function stopAwaitingYield({ read }: Pick<Sessions, 'read'>, lease: Lease): Promise<void> {
   await read(`UPDATE event_store.consumers SET yielding = NULL WHERE ${IS_HELD}`, valuesOf(lease))
-}
-
-/** Returns a consumer's checkpoint and its number of dead letters; both are 0 for one that does not exist. */
-export async function readConsumerProgress(
-  { soft }: Pick<Sessions, 'soft'>,
-  consumer: string,
-): Promise<{ checkpoint: number; deadLetters: number }> {
-  const [row] = await soft<{ checkpoint: string; dead_letters: number }>(
-    `SELECT coalesce((SELECT checkpoint FROM event_store.consumers WHERE name = $1), 0) AS checkpoint,
-            (SELECT count(*)::int FROM event_store.dead_letters WHERE consumer = $1) AS dead_letters`,
-    [consumer],
-  )
-  return { checkpoint: toPosition(row?.checkpoint ?? '0'), deadLetters: row?.dead_letters ?? 0 }
 }
 
 /** Returns the values for `IS_HELD`. */

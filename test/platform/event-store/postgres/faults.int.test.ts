@@ -1,7 +1,14 @@
+import { EventEmitter, once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
 import pg from 'pg'
 import { describe, expect, type TestContext, test } from 'vitest'
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
+import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
+import { findServer } from '#start/postgres-server.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { type KillableProcess, startKillable } from '#test/fixtures/killable-process.ts'
 import { createTcpProxy } from '#test/fixtures/tcp-proxy.ts'
@@ -43,6 +50,34 @@ function startOwner({ onTestFinished }: Context, url: string): KillableProcess {
   return owner
 }
 
+/** A server of its own, which `crash` ends without a flush; it is running again when that resolves. */
+async function startServer({ onTestFinished }: Context): Promise<{ url: string; crash(): Promise<void> }> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'waybill-crash-'))
+  const lines = new EventEmitter()
+  const postgres = await startEmbeddedPostgres({ directory, log: line => lines.emit(line) })
+  onTestFinished(async () => {
+    await postgres[Symbol.asyncDispose]()
+    await rm(directory, { recursive: true, force: true })
+  })
+  const url = await postgres.database('store')
+  return {
+    url,
+    async crash() {
+      const server = await findServer(path.join(directory, 'cluster'))
+      const isBack = once(lines, 'PostgreSQL is running again')
+      process.kill(server?.pid ?? 0, 'SIGQUIT')
+      await isBack
+    },
+  }
+}
+
+async function savedCheckpoints(client: pg.Client): Promise<number[]> {
+  const { rows } = await client.query<{ checkpoint: number }>(
+    'SELECT checkpoint::int FROM event_store.consumers ORDER BY name',
+  )
+  return rows.map(({ checkpoint }) => checkpoint)
+}
+
 describe('leases', () => {
   test.concurrent('a living owner keeps its lease, however long one batch takes', async context => {
     const url = await freshDatabase()
@@ -51,7 +86,7 @@ describe('leases', () => {
     const owner = await store.consume({ name: 'views', handle: () => gate.promise })
     const standby = await rival.consume({ name: 'views', async handle() {} })
     await appendMany(store, 'order', 3)
-    expect(await standby.reached(3, 6_500)).toBe(false)
+    expect(await standby.reached(3, 9_000)).toBe(false)
     expect([owner.status().owner, standby.status().owner]).toEqual([true, false])
     gate.resolve()
     expect(await standby.reached(3, WAIT)).toBe(true)
@@ -106,6 +141,95 @@ describe('leases', () => {
     expect(consumer.status().owner).toBe(false)
     const { rows } = await client.query('SELECT checkpoint::int FROM event_store.consumers')
     expect(rows).toEqual([{ checkpoint: 0 }])
+  })
+})
+
+describe('checkpoints', () => {
+  test.concurrent('what a killed process handled and had not saved yet is handled again', async context => {
+    const url = await freshDatabase()
+    const owner = startOwner(context, url)
+    await owner.said('owner')
+    const store = await openStore(context, url)
+    const client = await openClient(context, url)
+    await appendMany(store, 'order', 3)
+    await owner.said('handled 3')
+    await owner.kill()
+    const { rows } = await client.query<{ checkpoint: number }>(
+      'SELECT checkpoint::int FROM event_store.consumers',
+    )
+    const saved = rows[0]?.checkpoint ?? Number.NaN
+    await appendMany(store, 'stock', 3)
+    const handled: number[] = []
+    const next = await store.consume({
+      name: 'views',
+      async handle(events) {
+        handled.push(...positions(events))
+      },
+    })
+    expect(await next.reached(6, WAIT)).toBe(true)
+    expect(handled).toEqual(upTo(6).slice(saved))
+  })
+
+  test.concurrent('what was handled after the checkpoint that a crashed server still has is handled again, by a living owner too', async context => {
+    const { url, crash } = await startServer(context)
+    const client = await openClient(context, url)
+    // So that the server flushes no asynchronous commit by itself.
+    await client.query("ALTER SYSTEM SET wal_writer_delay = '10s'")
+    await client.query('SELECT pg_reload_conf()')
+    const store = await openStore(context, url)
+    const survived: number[] = []
+    const survivor = await store.consume({
+      name: 'survivor',
+      async handle(events) {
+        survived.push(...positions(events))
+      },
+    })
+    const owner = startOwner(context, url)
+    await owner.said('owner')
+    await appendMany(store, 'order', 5)
+    await owner.said('handled 5')
+    expect(await survivor.reached(5, WAIT)).toBe(true)
+    await eventually(async () => expect(await savedCheckpoints(client)).toEqual([5, 5]))
+    await owner.kill()
+    await crash()
+    const after = await openClient(context, url)
+    const [, saved = Number.NaN] = await savedCheckpoints(after)
+    expect(saved).toBeLessThan(5)
+    await eventually(() => expect(survived.length).toBeGreaterThan(5))
+    const handled: number[] = []
+    const next = await store.consume({
+      name: 'views',
+      async handle(events) {
+        handled.push(...positions(events))
+      },
+    })
+    expect(await next.reached(5, WAIT)).toBe(true)
+    expect(handled).toEqual(upTo(5).slice(saved))
+    expect(await survivor.reached(5, WAIT)).toBe(true)
+    expect(survived.slice(5)).toEqual(upTo(5).slice(5 - survived.slice(5).length))
+    await eventually(async () => expect(await savedCheckpoints(after)).toEqual([5, 5]))
+  })
+
+  test.concurrent('events that another process committed without telling anybody are found', async context => {
+    const url = await freshDatabase()
+    const store = await openStore(context, url)
+    const client = await openClient(context, url)
+    const handled: number[] = []
+    const consumer = await store.consume({
+      name: 'views',
+      async handle(events) {
+        handled.push(...positions(events))
+      },
+    })
+    await consumer.reached(await appendMany(store, 'order', 2), WAIT)
+    const insert = `INSERT INTO event_store.events (position, version, schema, recorded_at, id, stream, type, data, meta)
+                    VALUES ($1::int, $1::int, 1, now(), gen_random_uuid(), 'stock-1', 'Noted', '{}', '{}')`
+    await client.query(insert, [3])
+    await store.append(write('order-9', 0))
+    expect(await consumer.reached(4, WAIT)).toBe(true)
+    await client.query(insert, [5])
+    expect(await consumer.reached(5, WAIT)).toBe(true)
+    expect(handled).toEqual(upTo(5))
   })
 })
 
