@@ -18,17 +18,21 @@ export type BusMessage = {
 
 export type Delivery = (messages: readonly BusMessage[]) => Promise<void>
 
-export type PublishOptions = {
+export type SoftPublication = {
   /**
-   * Allows an engine to resolve before the messages are on disk. They are on disk before anything that is committed on the
-   * same database server after them, such as the publisher's checkpoint.
+   * The publisher's last message, 0 if there is none: when a crash has taken it, nothing is published, so that the topic
+   * stays without gaps.
    */
-  readonly soft?: boolean
+  readonly after: number
 }
 
 export interface EventBus extends AsyncDisposable {
-  /** Publishes in order; a message that the topic has already is skipped. One publisher may call it at a time. */
-  publish(topic: string, events: readonly RecordedEvent[], options?: PublishOptions): Promise<void>
+  /**
+   * Publishes in order; a message that the topic has already is skipped. One publisher may call it at a time. Messages are
+   * on disk when it resolves. Those of a `soft` publication need not be: a crash of the bus may take them, and then all
+   * messages after them as well. Resolves to false when nothing was published because it has taken what `soft` names.
+   */
+  publish(topic: string, events: readonly RecordedEvent[], soft?: SoftPublication): Promise<boolean>
   /**
    * Shares one checkpoint per topic in a group: one process at a time gets the messages, in order, at least once. A new
    * group begins with the oldest message that is kept; from the return on, messages are kept until it has them. Topics

@@ -66,9 +66,9 @@ export function createTopicBus(
   const bus: Parameters<typeof createBusHandle>[0] = {
     read,
     end,
-    async publish(topic, events, publishing) {
+    async publish(topic, events, soft) {
       checkName('topic', topic)
-      if (events.length > 0) await engine.publish(topic, events, publishing)
+      return events.length === 0 || engine.publish(topic, events, soft)
     },
     async subscribe(group, topics, deliver) {
       checkName('group', group)

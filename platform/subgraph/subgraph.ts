@@ -10,6 +10,7 @@ import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { mountGraphql } from '#platform/graphql/endpoint/endpoint.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
+import { isSameServer } from '#platform/postgres/same-server.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document, ReadModels } from '#platform/read-models/read-models.ts'
@@ -107,6 +108,8 @@ async function start<Docs extends readonly Document[]>(
       bus: ports.bus,
       topic: config.name,
       behind: ports.projections.consumer,
+      soft: await isSameServer(config.databaseUrl, config.eventBusUrl),
+      logger: config.logger,
       ...(definition.publishes && { categories: definition.publishes }),
     }),
   )

@@ -58,6 +58,7 @@ export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<
         throw toPublishError(error)
       })
       await producer.publish(opened.topic, events)
+      return true
     },
     read: async (topic, after, limit) => (await log(topic)).read(after, limit),
     end: async topic => (await log(topic)).end(),

@@ -1,5 +1,5 @@
 // Publishes messages in PostgreSQL: what arrives from all publishers of the process within a moment is one statement.
-import type { BusMessage, PublishOptions } from '#platform/event-bus/event-bus.ts'
+import type { BusMessage, SoftPublication } from '#platform/event-bus/event-bus.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import { createGroupCommit } from '#platform/event-store/group-commit.ts'
 import { type Pool, sqlState } from '#platform/postgres/pool.ts'
@@ -23,7 +23,7 @@ type PublisherOptions = {
 type QueuedMessages = {
   readonly topic: string
   readonly messages: readonly BusMessage[]
-  readonly soft: boolean
+  readonly soft: SoftPublication | undefined
 }
 type TopicEnd = { readonly topic: string; readonly previous_end: string }
 
@@ -34,26 +34,34 @@ const MAX_MESSAGES = 1_000
 const MAX_QUEUED = 10_000
 const MAX_QUEUED_MESSAGES = 100_000
 
-/** The topics are locked first and in order, so that publishers of several processes never wait for each other in a circle. */
+/**
+ * Passes over topics that lack a message. The topics are locked first and in order, so that publishers of several processes
+ * never wait for each other in a circle.
+ */
 const PUBLISH = `
-WITH published AS (
+WITH given AS (
+  SELECT * FROM unnest($10::text[], $11::bigint[], $12::bigint[]) AS g (topic, last, after)
+), ends AS (
+  INSERT INTO event_bus.topics AS t (topic, end_position)
+  SELECT topic, last FROM given
+   WHERE after = 0 OR EXISTS (SELECT FROM event_bus.topics existing WHERE existing.topic = given.topic)
+  ON CONFLICT (topic) DO UPDATE
+     SET previous_end = t.end_position, end_position = greatest(t.end_position, excluded.end_position)
+   WHERE t.end_position >= (SELECT after FROM given WHERE given.topic = t.topic)
+  RETURNING topic, previous_end, trimmed_to
+), published AS (
   INSERT INTO event_bus.messages (topic, position, event_id, stream, version, type, at, data, meta)
   SELECT m.* FROM ROWS FROM (unnest($1::text[]), unnest($2::bigint[]), unnest($3::text[]), unnest($4::text[]),
                              unnest($5::int[]), unnest($6::text[]), unnest($7::text[]),
                              json_array_elements($8), json_array_elements($9)) AS m (topic, position)
-   WHERE NOT EXISTS (SELECT FROM event_bus.topics t WHERE t.topic = m.topic AND m.position <= t.trimmed_to)
+    JOIN ends ON ends.topic = m.topic AND m.position > ends.trimmed_to
   ON CONFLICT (topic, position) DO NOTHING
 )
-INSERT INTO event_bus.topics AS t (topic, end_position)
-SELECT * FROM unnest($10::text[], $11::bigint[])
-ON CONFLICT (topic) DO UPDATE
-   SET previous_end = t.end_position, end_position = greatest(t.end_position, excluded.end_position)
-RETURNING topic, previous_end`
+SELECT topic, previous_end FROM ends`
 
-/** Returns a function that publishes in order and resolves after the commit; a message that its topic has is skipped. */
+/** Returns `publish` of the port, but for one publisher of a topic at a time in the whole process. */
 export function createPublisher(options: PublisherOptions) {
-  const { durable, soft, onPublished } = options
-  const groupCommit = createGroupCommit<QueuedMessages, void>({
+  const groupCommit = createGroupCommit<QueuedMessages, boolean>({
     keys: ({ topic }) => [topic],
     weight: ({ messages }) => messages.length,
     isPoison: isDataError,
@@ -62,21 +70,32 @@ export function createPublisher(options: PublisherOptions) {
     maxQueued: MAX_QUEUED,
     maxQueuedWeight: MAX_QUEUED_MESSAGES,
     spacingMs: SPACING_MS,
-    async send(group) {
-      const pool = group.every(item => item.soft) ? soft : durable
-      const ends = await pool.query<TopicEnd>({ name: 'publish', text: PUBLISH, values: toColumns(group) })
-      const previousEnds = new Map(ends.map(end => [end.topic, Number(end.previous_end)]))
-      for (const { topic, messages } of group)
-        onPublished({ topic, messages, previousEnd: previousEnds.get(topic) ?? 0 })
-      return group.map(() => undefined)
-    },
+    send: group => send(options, group),
   })
-  return async (topic: string, events: readonly RecordedEvent[], publishing: PublishOptions = {}) => {
+  return async (topic: string, events: readonly RecordedEvent[], soft?: SoftPublication) => {
+    let after = soft
     for (let start = 0; start < events.length; start += MAX_MESSAGES) {
       const messages = events.slice(start, start + MAX_MESSAGES).map(event => toMessage(topic, event))
-      await groupCommit.add({ topic, messages, soft: publishing.soft ?? false })
+      if (!(await groupCommit.add({ topic, messages, soft: after }))) return false
+      after &&= { after: messages.at(-1)?.position ?? 0 }
     }
+    return true
   }
+}
+
+async function send(
+  { durable, soft, onPublished }: PublisherOptions,
+  group: readonly QueuedMessages[],
+): Promise<boolean[]> {
+  const pool = group.every(item => item.soft) ? soft : durable
+  const ends = await pool.query<TopicEnd>({ name: 'publish', text: PUBLISH, values: toColumns(group) })
+  const previousEnds = new Map(ends.map(end => [end.topic, Number(end.previous_end)]))
+  return group.map(({ topic, messages }) => {
+    const previousEnd = previousEnds.get(topic)
+    if (previousEnd === undefined) return false
+    onPublished({ topic, messages, previousEnd })
+    return true
+  })
 }
 
 function isDataError(error: unknown): boolean {
@@ -112,5 +131,6 @@ function toColumns(group: readonly QueuedMessages[]): unknown[] {
     JSON.stringify(messages.map(({ meta }) => meta)),
     sorted.map(({ topic }) => topic),
     sorted.map(item => Math.max(...item.messages.map(({ position }) => position))),
+    sorted.map(item => item.soft?.after ?? 0),
   ]
 }

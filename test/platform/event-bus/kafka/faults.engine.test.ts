@@ -31,7 +31,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
   async function publishSurely(bus: EventBus, topic: string, batch: readonly RecordedEvent[]): Promise<void> {
     for (;;)
       try {
-        return await bus.publish(topic, batch)
+        return void (await bus.publish(topic, batch))
       } catch (error) {
         expect(error).toMatchObject({ code: 'UNAVAILABLE' })
         await delay(50)

@@ -37,9 +37,14 @@ function publishing() {
 test('what is published together is one statement, which tells where each topic ended before', async () => {
   await using publisher = publishing()
   const { publish, statements, published } = publisher
-  const soft = { soft: true }
-  await Promise.all([publish('orders', events(1, 3), soft), publish('payment', events(1, 2), soft)])
-  await Promise.all([publish('payment', events(2, 5), soft), publish('orders', events(4, 4), soft)])
+  await Promise.all([
+    publish('orders', events(1, 3), { after: 0 }),
+    publish('payment', events(1, 2), { after: 0 }),
+  ])
+  await Promise.all([
+    publish('payment', events(2, 5), { after: 2 }),
+    publish('orders', events(4, 4), { after: 3 }),
+  ])
   expect(statements).toEqual(['soft', 'soft'])
   expect(published.map(({ topic, previousEnd }) => [topic, previousEnd])).toEqual([
     ['orders', 0],
@@ -60,9 +65,30 @@ test('what is published together is one statement, which tells where each topic 
 test('a statement is durable when one of its publishers needs that', async () => {
   await using publisher = publishing()
   const { publish, statements } = publisher
-  await Promise.all([publish('soft', events(1, 1), { soft: true }), publish('hard', events(1, 1))])
-  await publish('soft', events(2, 2), { soft: true })
+  await Promise.all([publish('soft', events(1, 1), { after: 0 }), publish('hard', events(1, 1))])
+  await publish('soft', events(2, 2), { after: 1 })
   expect(statements).toEqual(['durable', 'soft'])
+})
+
+test('nothing is published in a topic that has lost a message before', async () => {
+  await using publisher = publishing()
+  const { publish, published } = publisher
+  expect(await publish('lost', events(1, 3), { after: 0 })).toBe(true)
+  await queryDatabase(
+    url,
+    `WITH gone AS (DELETE FROM event_bus.messages WHERE topic = 'lost' AND position = 3)
+     UPDATE event_bus.topics SET end_position = 2 WHERE topic = 'lost'`,
+  )
+  const outcomes = await Promise.all([
+    publish('lost', events(4, 4), { after: 3 }),
+    publish('whole', events(1, 1), { after: 0 }),
+    publish('never made', events(9, 9), { after: 8 }),
+  ])
+  expect(outcomes).toEqual([false, true, false])
+  expect(published.map(({ topic }) => topic)).toEqual(['lost', 'whole'])
+  expect(await publish('lost', events(3, 4), { after: 2 })).toBe(true)
+  await using bus = await openPostgresEventBus({ url })
+  expect((await bus.read('lost', 0, 10)).map(({ position }) => position)).toEqual([1, 2, 3, 4])
 })
 
 test('messages that were deleted are not published again', async () => {
