@@ -1,7 +1,13 @@
 // Describes an aggregate to its repository, and declares the repository's interface.
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
-import type { EventMeta, RecordedEvent, StreamWrite } from '#platform/event-store/event-store.ts'
+import type {
+  Append,
+  AppendResult,
+  EventMeta,
+  RecordedEvent,
+  StreamWrite,
+} from '#platform/event-store/event-store.ts'
 
 export type DomainEvent = { readonly type: string; readonly data: JsonObject }
 
@@ -28,13 +34,15 @@ export type Aggregate<State, Event extends DomainEvent> = {
 
 /**
  * Identifies a command. `key` is unique for ever within the store; `body` is fingerprinted to catch its reuse.
- * `creates` says that the aggregate's id was made for this command, so nothing is read before the append.
+ * `creates` says that the aggregate's id was made for this command, so nothing is read before the append. `append` makes the
+ * append in place of the store, perhaps with writes to other streams.
  */
 export type CommandContext = {
   readonly key: string
   readonly body: Json
   readonly meta?: EventMeta
   readonly creates?: boolean
+  readonly append?: (append: Append) => Promise<AppendResult>
 }
 
 export type VersionedState<State> = { readonly state: State; readonly version: number }

@@ -216,6 +216,7 @@ async function handle<State, Event extends DomainEvent, R extends Refusal>(
   command: Command<State, Event, R>,
 ): Promise<HandledCommand<R, StatesById<State>, AggregateEvent<Event>>> {
   const { ids, context } = command
+  const { append = repository.store.append } = context
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const decided =
       attempt === 0 && context.creates
@@ -223,7 +224,7 @@ async function handle<State, Event extends DomainEvent, R extends Refusal>(
         : await decideOnCurrent(repository, command)
     const transition = transitionOf(repository, decided)
     const answer = answerOf(command, decided.decision, transition)
-    const result = await repository.store.append({
+    const result = await append({
       writes: writesOf(repository, decided.read, transition.events),
       command: toCommandRecord(context, answer),
       ...(context.meta && { meta: context.meta }),

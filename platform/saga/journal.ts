@@ -1,6 +1,7 @@
 // Appends inputs, responses and fired timers to sagas' streams, each once, and keeps the progress of sagas in memory.
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import { v7 } from 'uuid'
 import { CallerError } from '#platform/domain/errors.ts'
 import type {
   Append,
@@ -26,6 +27,11 @@ export type Journal<State> = {
    * UNAVAILABLE when others keep writing to the stream, or the store is away.
    */
   record(sagaId: string, entry: JournalEntry): Promise<void>
+  /**
+   * Makes an append together with the first entry of a new saga, which names the append's first event as its cause. An append
+   * without events is made as it is.
+   */
+  start(sagaId: string, append: Append, entry: JournalEntry): Promise<AppendResult>
   /** Takes in events that are stored; those that this process appended are known already. */
   follow(events: readonly RecordedEvent[]): Promise<void>
   /** Returns the progress as this process knows it, or else as it is stored. */
@@ -64,6 +70,7 @@ export function createJournal<State>(options: JournalOptions<State>): Journal<St
   }
   return {
     record: (sagaId, entry) => record(self, sagaId, entry),
+    start: (sagaId, append, entry) => self.queue.run([sagaId], () => start(self, sagaId, { append, entry })),
     follow: events => follow(self, events),
     load: sagaId => load(self, sagaId),
     forget: () => self.remembered.clear(),
@@ -123,12 +130,29 @@ async function appendAll<State>(
   throw new CallerError('UNAVAILABLE', `saga ${sagaId} was written to by others ${ATTEMPTS} times in a row`)
 }
 
+/** The saga's local steps may write to the stream that begins it, so they wait: the runner performs them as any other call. */
+async function start<State>(
+  self: Self<State>,
+  sagaId: string,
+  { append, entry }: { readonly append: Append; readonly entry: JournalEntry },
+): Promise<AppendResult> {
+  const [write, ...others] = append.writes
+  const [cause, ...later] = write?.events ?? []
+  if (!write || !cause) return self.store.append(append)
+  const causationId = cause.id ?? v7()
+  const input = { ...entry, meta: { ...entry.meta, causationId } }
+  const ports = { ...self, local: undefined }
+  const draft = await draftAppend(ports, sagaId, { before: self.reducer.initial, entries: [input] })
+  const events = [{ ...cause, id: causationId }, ...later]
+  const writes = [{ ...write, events }, ...others, ...draft.writes]
+  return appendDraft(self, sagaId, { ...draft, append: { ...append, writes } })
+}
+
 /** Appends the draft. Unless that surely succeeded, the saga is read again: what failed may have been stored. */
 async function appendDraft<State>(
   self: Self<State>,
   sagaId: string,
-  draft: Draft<State>,
-  append: Append = { writes: draft.writes },
+  { writes, append = { writes }, ...draft }: Draft<State> & { readonly append?: Append },
 ): Promise<AppendResult> {
   let result: AppendResult | undefined
   try {

@@ -58,6 +58,8 @@ export async function startSagaRunner<State, Event extends SagaEvent>(
 
   return {
     consumer,
+    start: (sagaId, append, { type, data, meta = {} }) =>
+      journal.start(sagaId, append, { type, schema: reducer.schemaOf(type), data, meta }),
     async deliver(sagaId, inputId, { type, data, meta }) {
       const schema = reducer.schemaOf(type)
       await journal.record(sagaId, { type, schema, data, meta: { ...meta, causationId: inputId } })

@@ -1,7 +1,7 @@
 // The saga port: a pure definition (evolve, react) and the runner that makes it durable.
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import type { Upcaster } from '#platform/event-store/aggregate.ts'
-import type { EventMeta } from '#platform/event-store/event-store.ts'
+import type { Append, AppendResult, EventMeta } from '#platform/event-store/event-store.ts'
 
 export type SagaEvent = { readonly type: string; readonly data: JsonObject }
 
@@ -93,6 +93,11 @@ export type SagaStatus = {
 }
 
 export interface SagaRunner<Event extends SagaEvent> extends AsyncDisposable {
+  /**
+   * Makes `append`, whose first event begins the new saga `sagaId` with the input `event`: in the same append where the runner
+   * keeps histories in the same store. To be followed by `deliver` under that event's id, which does nothing then.
+   */
+  start(sagaId: string, append: Append, event: Event & { readonly meta?: EventMeta }): Promise<AppendResult>
   /**
    * Records `event` in the saga's history, once per `inputId`, which names its cause; starts the saga with its first event.
    * Durable when it resolves.

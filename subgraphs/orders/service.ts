@@ -1,6 +1,7 @@
 // Wires orders: its views and aggregates, the clients of other services, the fulfilment saga and its inputs.
 
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
+import type { Append } from '#platform/event-store/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client/client.ts'
 import { circuitHealth } from '#platform/resilience/health.ts'
@@ -19,11 +20,13 @@ import { createShippingQuotes } from '#subgraphs/orders/adapters/shipping-quotes
 import { createOrderWatches } from '#subgraphs/orders/commands/order-watch.ts'
 import { createRecentDemand } from '#subgraphs/orders/commands/recent-demand.ts'
 import { customerAggregate, orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
+import type { OrderPlaced } from '#subgraphs/orders/domain/events.ts'
 import {
   deliverAll,
   type FulfilmentSettings,
   inputFromBus,
   inputFromOrder,
+  placeWithStart,
 } from '#subgraphs/orders/fulfilment/event-mapping.ts'
 import { type FulfilmentInput, fulfilment } from '#subgraphs/orders/fulfilment/fulfilment.ts'
 import { createLocalSteps, createSteps, type Services } from '#subgraphs/orders/fulfilment/step-executor.ts'
@@ -70,6 +73,8 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
         quotes: createShippingQuotes(services.shipping, now),
         demand: createRecentDemand(now),
         watches,
+        appendPlaced: (append: Append, placed: OrderPlaced) =>
+          placeWithStart(sagas, settingsOf(config), { append, placed }),
         sagas,
         views: {
           orders: projections.collection(ordersView),
@@ -115,12 +120,8 @@ async function startFulfilments(
   config: OrdersConfig,
   steps: Parameters<typeof createSteps>[0],
 ): Promise<FulfilmentRunner> {
-  const { logger, now, sagaPolicy, workflowUrl, approvalTimeoutMs, reservationMs, captureAt } = config
-  const settings: FulfilmentSettings = {
-    ...(approvalTimeoutMs !== undefined && { approvalTimeoutMs }),
-    ...(reservationMs !== undefined && { reservationMs }),
-    ...(captureAt !== undefined && { captureAt }),
-  }
+  const { logger, now, sagaPolicy, workflowUrl } = config
+  const settings = settingsOf(config)
   const sagas = open.use(
     await openSagaRunner({
       workflowUrl,
@@ -168,4 +169,12 @@ async function startFulfilments(
     ),
   )
   return sagas
+}
+
+function settingsOf({ approvalTimeoutMs, reservationMs, captureAt }: OrdersConfig): FulfilmentSettings {
+  return {
+    ...(approvalTimeoutMs !== undefined && { approvalTimeoutMs }),
+    ...(reservationMs !== undefined && { reservationMs }),
+    ...(captureAt !== undefined && { captureAt }),
+  }
 }

@@ -70,6 +70,7 @@ export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
   return {
     // Deliveries wait while Temporal is unreachable: the service does part of its work, and the rest late.
     health: { check: () => worker.health(), essential: false },
+    start: (_sagaId, append) => store.append(append),
     deliver: (sagaId, inputId, { type, data, meta = {} }) =>
       workflowClient.deliver(sagaId, {
         commandId: `${sagaId}:input:${inputId}`,

@@ -4,6 +4,7 @@ import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import { isObject, type Json } from '#platform/domain/json.ts'
 import type { CommandContext, CommandResult } from '#platform/event-store/aggregate.ts'
+import type { Append } from '#platform/event-store/event-store.ts'
 import type { CommandDependencies } from '#subgraphs/orders/commands/dependencies.ts'
 import { followOrder, type VersionedOrder } from '#subgraphs/orders/commands/order-watch.ts'
 import type { OrderPlaced } from '#subgraphs/orders/domain/events.ts'
@@ -134,9 +135,10 @@ async function record(
 ): Promise<PlacementOutcome> {
   const { orderId } = placed
   using watch = await dependencies.watches.watch(orderId, placement.settleWithinMs)
+  const append = (own: Append) => dependencies.appendPlaced(own, placed)
   const handled = await dependencies.orders.handle<PlacementRefusal>(
     orderId,
-    { ...placement.context, creates: true },
+    { ...placement.context, creates: true, append },
     order => place(order, placed),
     { orderId },
   )

@@ -1,7 +1,7 @@
 // Maps events of orders, payment and shipping to inputs of the fulfilment saga, and delivers them.
 import { z } from 'zod'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { Append, AppendResult, EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { SagaRunner } from '#platform/saga/saga.ts'
 import { orderEventOf } from '#subgraphs/orders/domain/aggregate.ts'
 import type { OrderPlaced } from '#subgraphs/orders/domain/events.ts'
@@ -36,7 +36,7 @@ export function inputFromOrder(recorded: RecordedEvent, settings: FulfilmentSett
   })
   switch (event.type) {
     case 'OrderPlaced':
-      return input({ type: 'FulfilmentStarted', data: startOf(event.data, settings) })
+      return input(startOf(event.data, settings))
     case 'CancellationRequested':
       return input({ type: 'CancellationRequested', data: { at: event.data.at } })
     case 'ReturnReceived': {
@@ -62,10 +62,20 @@ export function inputFromOrder(recorded: RecordedEvent, settings: FulfilmentSett
   }
 }
 
-function startOf(placed: OrderPlaced, settings: FulfilmentSettings) {
+/** Makes the append that places an order, together with the start of its fulfilment where the runner can. */
+export function placeWithStart(
+  sagas: Pick<SagaRunner<FulfilmentInput>, 'start'>,
+  settings: FulfilmentSettings,
+  { append, placed }: { readonly append: Append; readonly placed: OrderPlaced },
+): Promise<AppendResult> {
+  const meta = requestOf(append.meta ?? {})
+  return sagas.start(placed.orderId, append, { ...startOf(placed, settings), meta })
+}
+
+function startOf(placed: OrderPlaced, settings: FulfilmentSettings): FulfilmentInput {
   const { orderId, customer, lines, total, tenders, shippingOption, deliveryAddress, instructions } = placed
   const { placedAt: at, ampleStock } = placed
-  return {
+  const data = {
     ...settings,
     at,
     ...(ampleStock !== undefined && { ampleStock }),
@@ -86,6 +96,7 @@ function startOf(placed: OrderPlaced, settings: FulfilmentSettings) {
       ...(instructions !== undefined && { instructions }),
     },
   }
+  return { type: 'FulfilmentStarted', data }
 }
 
 const ofOrder = z.object({ orderId: z.string() })
@@ -156,9 +167,13 @@ export function inputFromBus(
   }
 }
 
-function causedBy(causationId: string, { correlationId, traceparent }: EventMeta): EventMeta {
+function causedBy(causationId: string, meta: EventMeta): EventMeta {
+  return { causationId, ...requestOf(meta) }
+}
+
+/** Returns the request that an event belongs to, and its trace. */
+function requestOf({ correlationId, traceparent }: EventMeta): EventMeta {
   return {
-    causationId,
     ...(correlationId !== undefined && { correlationId }),
     ...(traceparent !== undefined && { traceparent }),
   }

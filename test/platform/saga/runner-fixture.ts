@@ -22,11 +22,10 @@ export type Perform = (call: Call) => Promise<StepResponse>
 
 export type TripRunner = AsyncDisposable & {
   readonly runner: SagaRunner<TripEvent>
+  readonly store: EventStore
   /** Calls `listener` whenever a history may have grown; returns how to stop. */
   readonly onNews: (listener: () => void) => () => void
 }
-
-type StoreTripRunner = TripRunner & { readonly store: EventStore }
 
 /** Where runners share their sagas: each `run` is like another process. */
 export type TripHost = AsyncDisposable & {
@@ -38,7 +37,7 @@ export async function runTrips(
   perform: Perform,
   policy: SagaPolicy = FAST_POLICY,
   now: () => Date = () => new Date(),
-): Promise<StoreTripRunner> {
+): Promise<TripRunner> {
   const open = new AsyncDisposableStack()
   const store = open.use(await openPostgresEventStore({ url }))
   const readModels = open.use(await openReadModels(url))

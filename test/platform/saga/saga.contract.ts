@@ -84,6 +84,32 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       expect(await historyOf(running, 't1')).toEqual(['TripStarted', 'StepSucceeded book'])
     })
 
+    test('a saga starts with the append that begins it, once, also when its input is delivered as well', async () => {
+      const performed: string[] = []
+      const running = await run(async ({ key }) => {
+        performed.push(key)
+        return SUCCESS
+      })
+      const append = {
+        writes: [
+          { stream: 'bookings-t1', expected: 0, events: [{ type: 'Booked', data: {} }] },
+          { stream: 'seats-t1', expected: 0, events: [{ type: 'Taken', data: {} }] },
+        ],
+        command: { id: 'c1', fingerprint: 'body', outcome: null },
+      } as const
+      const start = tripOf('book')
+      const began = await running.runner.start('t1', append, start)
+      expect(began).toMatchObject({ status: 'appended' })
+      const [booked] = await running.store.readStream('bookings-t1')
+      const [taken] = await running.store.readStream('seats-t1')
+      expect([booked?.type, taken?.type]).toEqual(['Booked', 'Taken'])
+      await running.runner.deliver('t1', booked?.id ?? '', start)
+      await untilHistory(running, 't1', 'StepSucceeded book')
+      expect(await running.runner.start('t1', append, start)).toMatchObject({ status: 'repeated' })
+      expect(await historyOf(running, 't1')).toEqual(['TripStarted', 'StepSucceeded book'])
+      expect(performed).toEqual(['t1:book'])
+    })
+
     test('an input that comes after the end is decided on with the whole history', async () => {
       const performed: string[] = []
       const running = await run(async ({ key }) => {

@@ -119,6 +119,7 @@ export async function runTripsOnTemporal(
   )
   return {
     runner,
+    store,
     onNews(listener) {
       const asking = setInterval(listener, 100)
       return () => clearInterval(asking)

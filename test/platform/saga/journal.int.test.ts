@@ -1,4 +1,4 @@
-// Tests local steps: their writes are appended with the events that ask for them, or not at all.
+// Tests the appends of sagas: how few there are, and that local steps are in the one with the events that ask for them, or in none.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { EventStore, NewEvent } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
@@ -49,10 +49,12 @@ function noted(step: string): NewEvent {
 
 type Hooks = {
   readonly appended?: (streams: string[]) => void
+  readonly onRead?: () => void
   readonly afterRead?: (version: number) => Promise<void>
 }
 
-async function run(perform: Perform, { appended = () => {}, afterRead = async () => {} }: Hooks = {}) {
+async function run(perform: Perform, hooks: Hooks = {}) {
+  const { appended = () => {}, onRead = () => {}, afterRead = async () => {} } = hooks
   const process = open.use(new AsyncDisposableStack())
   const store = process.use(await openPostgresEventStore({ url }))
   const readModels = process.use(await openReadModels(url))
@@ -61,6 +63,10 @@ async function run(perform: Perform, { appended = () => {}, afterRead = async ()
     append(append) {
       appended(append.writes.map(({ stream }) => stream))
       return store.append(append)
+    },
+    readStream(...range) {
+      onRead()
+      return store.readStream(...range)
     },
   }
   const runner = process.use(
@@ -73,6 +79,38 @@ async function run(perform: Perform, { appended = () => {}, afterRead = async ()
     (await store.readStream(stream)).map(({ type, data, position }) => [type, data.step, position])
   return { runner, store, streamOf, close: () => process.disposeAsync() }
 }
+
+test('a saga that starts with the append that begins it costs no append more, and no read', async () => {
+  const appends: string[][] = []
+  const onRead = vi.fn()
+  const called = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<StepResponse>()
+  const perform = () => {
+    called.resolve()
+    return answer.promise
+  }
+  const { runner, store } = await run(perform, { onRead, appended: streams => appends.push(streams) })
+  const writes = [{ stream: 'notes-t1', expected: 0, events: [noted('begin')] }] as const
+  await runner.start('t1', { writes }, tripOf('book'))
+  const [begun] = await store.readStream('notes-t1')
+  await runner.deliver('t1', begun?.id ?? '', tripOf('book'))
+  await called.promise
+  expect(await runner.consumer.reached(2, WAIT.timeout)).toBe(true)
+  expect(appends).toEqual([['notes-t1', 'trip-t1']])
+  expect(onRead).not.toHaveBeenCalled()
+  answer.resolve(SUCCESS)
+})
+
+test('responses and inputs that arrive while an append is in flight are one append', async () => {
+  const appends: string[][] = []
+  const perform = async () => SUCCESS
+  const { runner, streamOf } = await run(perform, { appended: streams => appends.push(streams) })
+  const inputs = Array.from({ length: 20 }, (_, index) => `in${index}`)
+  const off = (why: string) => ({ type: 'TripCalledOff', data: { why } }) as const
+  await Promise.all([...inputs, ...inputs].map(id => runner.deliver('t1', id, off(id))))
+  expect(await streamOf('trip-t1')).toHaveLength(20)
+  expect(appends.length).toBeLessThanOrEqual(2)
+})
 
 test('local steps, one after another, are one append with the response that asked for them', async () => {
   const appends: string[][] = []
