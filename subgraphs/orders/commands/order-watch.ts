@@ -30,12 +30,10 @@ type WatchOptions = {
 
 const LIMIT = 10_000
 const PAGE = 1_000
-/** Reads are this far apart at least, so that a busy store is not read for every append. */
-const PAUSE_MS = 8
 /** Should a notification get lost, the log is read this often anyway. */
 const FALLBACK_MS = 500
 
-/** Reads the log only while somebody waits. */
+/** Reads the log only while somebody waits; what this process appended is read from memory. */
 export function createOrderWatches(
   store: EventStore,
   { limit = LIMIT, onError }: WatchOptions,
@@ -141,17 +139,19 @@ async function followLog(
   })
   await wakeSignal.wait(FALLBACK_MS)
   while (!signal.aborted) {
-    let isAtEnd = true
     try {
-      const slice = await store.readLog({ after, limit: PAGE, categories: [orderAggregate.category] })
-      dispatch(slice.events)
-      isAtEnd = slice.scannedTo === after
-      after = slice.scannedTo
+      const { events, scannedTo } = await store.readLog({
+        after,
+        limit: PAGE,
+        categories: [orderAggregate.category],
+      })
+      dispatch(events)
+      if (scannedTo === after) await wakeSignal.wait(FALLBACK_MS)
+      after = scannedTo
     } catch (error) {
       onError(error)
+      await pauseUnlessAborted(FALLBACK_MS, signal)
     }
-    await pauseUnlessAborted(PAUSE_MS, signal)
-    if (isAtEnd && !signal.aborted) await wakeSignal.wait(FALLBACK_MS)
   }
 }
 
