@@ -25,13 +25,18 @@ export type View<Doc extends Document> = {
   readonly collection: CollectionDefinition<Doc>
   /** The categories of the streams whose events it gets. */
   readonly categories: readonly string[]
+  /** True when the events of one stream make a document: there is none before the stream's first event. */
+  readonly ownStream?: boolean
   project(event: RecordedEvent): readonly Change<Doc>[]
 }
 
 type PositionedChange<Doc> = { readonly position: number; readonly change: Change<Doc> }
 
 /** The changes of each document, by its id, in the order of their events. */
-export type PositionedChanges<Doc> = ReadonlyMap<string, readonly PositionedChange<Doc>[]>
+export type PositionedChanges<Doc> = ReadonlyMap<string, DocumentChanges<Doc>>
+
+/** `isNew` when the first of them is the first event of all that make the document. */
+type DocumentChanges<Doc> = { readonly isNew: boolean; readonly changes: PositionedChange<Doc>[] }
 
 /**
  * Applies `events`, which rise in position, to `collection`. A document skips the events up to its own position, so
@@ -45,7 +50,7 @@ export async function applyEvents<Doc extends Document>(
   const changes = changesById(view, events)
   if (changes.size === 0) return
   const stored = await collection.load([...changes.keys()])
-  const writes = [...changes].flatMap(([id, positioned]) => foldDocument(id, stored.get(id), positioned))
+  const writes = [...changes].flatMap(([id, ofDocument]) => foldDocument(id, stored.get(id), ofDocument))
   if (writes.length > 0) await collection.write(writes)
 }
 
@@ -53,13 +58,14 @@ export function changesById<Doc extends Document>(
   view: View<Doc>,
   events: readonly RecordedEvent[],
 ): PositionedChanges<Doc> {
-  const changes = new Map<string, PositionedChange<Doc>[]>()
+  const changes = new Map<string, DocumentChanges<Doc>>()
   for (const event of events) {
     if (!view.categories.includes(categoryOf(event))) continue
     for (const change of view.project(event)) {
-      const positioned = changes.get(change.id) ?? []
-      changes.set(change.id, positioned)
-      positioned.push({ position: event.position, change })
+      const isNew = view.ownStream === true && event.version === 1
+      const ofDocument = changes.get(change.id) ?? { isNew, changes: [] }
+      changes.set(change.id, ofDocument)
+      ofDocument.changes.push({ position: event.position, change })
     }
   }
   return changes
@@ -72,7 +78,7 @@ export function changesById<Doc extends Document>(
 export function foldDocument<Doc extends Document>(
   id: string,
   stored: StoredDocument<Doc> | undefined,
-  changes: readonly PositionedChange<Doc>[],
+  { changes }: DocumentChanges<Doc>,
 ): GuardedWrite<Doc>[] {
   let doc = stored?.doc ?? undefined
   let position: number | undefined

@@ -62,8 +62,8 @@ async function applyBatch(batches: Batches, events: readonly RecordedEvent[]): P
   const writes = changed.map(({ name, collection, changes }) => ({
     name,
     collection,
-    writes: [...changes].flatMap(([id, positioned]) =>
-      foldDocument(id, stored.get(keyOf(name, id)), positioned),
+    writes: [...changes].flatMap(([id, ofDocument]) =>
+      foldDocument(id, stored.get(keyOf(name, id)), ofDocument),
     ),
   }))
   const written = writes.filter(one => one.writes.length > 0)
@@ -80,7 +80,10 @@ async function applyBatch(batches: Batches, events: readonly RecordedEvent[]): P
     }
 }
 
-/** Returns the stored documents that change, from the cache where it has them. */
+/**
+ * Returns the stored documents that change, from the cache where it has them. A new document may be there already when
+ * its events come again: then its write does not count, and it is loaded the next time.
+ */
 async function loadStored(
   { writer, cache }: Batches,
   changed: readonly ViewChanges[],
@@ -88,10 +91,10 @@ async function loadStored(
   const stored = new Map<string, StoredDocument<Document>>()
   const wanted = changed.flatMap(({ name, collection, changes }) => {
     const ids: string[] = []
-    for (const id of changes.keys()) {
+    for (const [id, { isNew }] of changes) {
       const cached = cache.get(keyOf(name, id))
       if (cached) stored.set(keyOf(name, id), cached)
-      else ids.push(id)
+      else if (!isNew) ids.push(id)
     }
     return ids.length > 0 ? [{ name, collection, ids }] : []
   })

@@ -32,6 +32,7 @@ export const ordersView: View<OrderDoc> = {
     ],
   },
   categories: [orderAggregate.category],
+  ownStream: true,
   project: projectEvents(orderAggregate, (event, { position }) => [
     { id: event.data.orderId, update: doc => orderAfter(doc, event, position) },
   ]),
@@ -47,6 +48,7 @@ function orderAfter(doc: OrderDoc | undefined, event: OrderEvent, changedAt: num
 export const customersView: View<RegisteredCustomer> = {
   collection: { name: 'customers', version: 1, indexes: [] },
   categories: [customerAggregate.category],
+  ownStream: true,
   project: projectEvents(customerAggregate, event => [
     { id: event.data.customerId, update: doc => customerAfter(doc, event) },
   ]),

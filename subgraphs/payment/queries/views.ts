@@ -21,6 +21,7 @@ export type PaymentDoc = StandingPayment & { readonly unfinishedSince?: string }
 export const paymentsView: View<PaymentDoc> = {
   collection: { name: 'payments', version: 2, indexes: [['orderId'], ['unfinishedSince']] },
   categories,
+  ownStream: true,
   project: projectEvents(paymentAggregate, (event, { id }) => [
     { id, update: doc => paymentAfter(doc, withoutTokens(event)) },
   ]),

@@ -14,6 +14,7 @@ export const shipmentsView: View<ShipmentDoc> = {
     indexes: [['orderId', 'createdAt'], ['status', 'createdAt'], ['createdAt']],
   },
   categories: [shipmentAggregate.category],
+  ownStream: true,
   project: projectEvents(shipmentAggregate, (event, { id }) => [
     {
       id,

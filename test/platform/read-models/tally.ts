@@ -11,6 +11,7 @@ export function tallies(version = 1): View<TallyDoc> {
   return {
     collection: { name: 'tallies', version, indexes: [['parity', 'sum']], terms: doc => [doc.parity] },
     categories: ['tally'],
+    ownStream: true,
     project: event => [
       {
         id: event.stream,
