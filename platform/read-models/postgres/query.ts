@@ -35,11 +35,14 @@ export function findSql(table: Table, query: Query, position: PagePosition | und
 export function searchInOrderSql(table: Table, query: Query, position: PagePosition | undefined): Sql {
   const values = createValues()
   const { where = [], ...rest } = query
-  const [searches, others] = [where.filter(isSearch), where.filter(filter => !isSearch(filter))]
+  const searches = where.filter(isSearch)
+  const others = where.filter(filter => !isSearch(filter))
   const order = orderSql(table, query)
   const conditions = pageConditions(table, { ...rest, where: others }, position, values)
   const first = `SELECT * FROM ${table.sql} WHERE ${conditions.join(' AND ')} ${order} LIMIT ${PASSED_OVER}`
-  const matches = searches.flatMap(filter => filterSql(table, filter, values)).join(' AND ')
+  const matches = searches
+    .map(filter => matchingSql(table, filter.matching, values, 'row by row'))
+    .join(' AND ')
   const limit = values.add(query.limit + 1)
   return {
     text: `SELECT id, doc FROM (${first}) AS found WHERE ${matches} ${order} LIMIT ${limit}`,
@@ -59,7 +62,7 @@ export function searchByTermsSql(table: Table, query: Query, position: PagePosit
   }
 }
 
-export function isSearch(filter: Filter): boolean {
+export function isSearch(filter: Filter): filter is Extract<Filter, { matching: string }> {
   return 'matching' in filter
 }
 
@@ -103,7 +106,7 @@ function whereSql(table: Table, filters: readonly Filter[], values: Values): str
 }
 
 function filterSql(table: Table, filter: Filter, values: Values): string[] {
-  if ('matching' in filter) return matchingSql(table, filter.matching, values)
+  if ('matching' in filter) return [matchingSql(table, filter.matching, values, 'index')]
   const key = keyOf(table, filter.path)
   if ('equals' in filter) return [equalSql(table, filter.path, filter.equals, values)]
   if ('in' in filter) return [inSql(table, filter.path, filter.in, values)]
@@ -134,12 +137,17 @@ function keySql(value: Scalar | null, values: Values): string {
   return `${SCHEMA}.view_key(${values.add(storableJson(value))}::jsonb)`
 }
 
-/** Words are letters, digits and marks only, which a quoted lexeme may hold as they are. */
-function matchingSql({ terms }: Table, text: string, values: Values): string[] {
+/**
+ * Words are letters, digits and marks only, which a quoted lexeme may hold as they are. The index of the terms finds them,
+ * unless they are looked up `row by row`: then a scan ends with the page.
+ */
+function matchingSql({ terms }: Table, text: string, values: Values, how: 'index' | 'row by row'): string {
   const words = foldQuery(text)
-  if (words.length === 0 || terms === undefined) return ['false']
-  const wanted = `${values.add(words.map(word => `'${word}':*`).join(' & '))}::tsquery`
-  return [`EXISTS (SELECT FROM ${terms} AS t WHERE t.id = found.id AND t.terms @@ ${wanted})`]
+  if (words.length === 0 || terms === undefined) return 'false'
+  const matches = `t.terms @@ ${values.add(words.map(word => `'${word}':*`).join(' & '))}::tsquery`
+  return how === 'index'
+    ? `EXISTS (SELECT FROM ${terms} AS t WHERE t.id = found.id AND ${matches})`
+    : `(SELECT ${matches} FROM ${terms} AS t WHERE t.id = found.id)`
 }
 
 function pastSql(table: Table, query: Query, { value, id }: PagePosition, values: Values): string {

@@ -189,8 +189,8 @@ function tableCollection<Doc extends Document>(
 }
 
 /**
- * A search reads first the rows that come first in the order of the page, and sorts all matches only when the page is not
- * full then. Without an order, by which most searches sort, the index of the terms is enough.
+ * A search looks first among the rows that come first in the order of the page, where a common word has its page, and
+ * sorts all matches only when that does not fill the page.
  */
 async function findPage<Doc extends Document>(
   read: TableReader,

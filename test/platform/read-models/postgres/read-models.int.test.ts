@@ -2,7 +2,7 @@ import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import type { Sql } from '#platform/postgres/pool.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
-import { countSql, findSql } from '#platform/read-models/postgres/query.ts'
+import { countSql, findSql, searchInOrderSql } from '#platform/read-models/postgres/query.ts'
 import { liveTable } from '#platform/read-models/postgres/schema.ts'
 import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
@@ -103,6 +103,33 @@ test('a table of an earlier build gets columns for its keys, and loses the index
     expect.stringMatching(/^read_models.early_v1_i_/),
     'read_models.early_v1_pkey',
   ])
+})
+
+test('a search finds the words of many documents, of few, and of those that come last alike', async () => {
+  await using models = await openReadModels(url)
+  type Doc = { readonly total: number; readonly words: readonly string[] }
+  const definition = { name: 'searched', version: 1, indexes: [['total']], terms: (doc: Doc) => doc.words }
+  const collection = await models.collection<Doc>(definition)
+  const wordsOf = (total: number) => ['common', total % 100 === 0 ? 'rare' : '', total < 300 ? 'first' : '']
+  const docs = Array.from({ length: 5_000 }, (_, total) => ({ total, words: wordsOf(total) }))
+  await collection.write(docs.map((doc, index) => ({ id: `o${index}`, doc, position: 1 })))
+  for (const word of ['common', 'rare', 'first']) {
+    const expected = docs.filter(({ words }) => words.includes(word)).map(({ total }) => total)
+    const query = { where: [{ matching: word }], orderBy: { path: 'total', descending: true }, limit: 40 }
+    const first = await collection.find(query)
+    const second = await collection.find({ ...query, after: first.items.at(-1)?.cursor ?? '' })
+    expect([...first.items, ...second.items].map(({ doc }) => doc.total)).toEqual(
+      expected.toReversed().slice(0, 80),
+    )
+  }
+  const { text, values = [] } = searchInOrderSql(
+    liveTable(definition),
+    { where: [{ matching: 'common' }], orderBy: { path: 'total' }, limit: 40 },
+    undefined,
+  )
+  await queryDatabase(url, 'ANALYZE')
+  const plan = await queryDatabase<{ 'QUERY PLAN': string }>(url, `EXPLAIN (ANALYZE) ${text}`, [...values])
+  expect(plan.map(row => row['QUERY PLAN']).join('\n')).toMatch(/on searched_v1_f2 .*rows=41\b/) // no more than the page
 })
 
 test('a second concurrent rebuild of one collection is refused', async () => {
