@@ -58,8 +58,9 @@ const RULES: readonly EffectRule[] = [
 ]
 
 /**
- * Advances the order to its shipments one step at a time. Each step begins after the ones before it have succeeded, but
- * the payment is authorised beside the hold while there is stock enough.
+ * Advances the order to its shipments one step at a time. Each step begins after the ones before it have succeeded; but
+ * while there is stock enough, the payment is authorised beside the hold, and the order confirmed beside the commit of
+ * a hold that is still fresh. Nothing is labelled, and so nothing captured, before the commit.
  */
 function advanceOrder(state: StartedFulfilment): Effect[] {
   if (state.stop) return []
@@ -73,10 +74,12 @@ function advanceOrder(state: StartedFulfilment): Effect[] {
   if (payment === 'awaiting-approval')
     return [call('await-approval', 'orders.noteApprovalAwaited', { orderId: order.orderId })]
   if (payment !== 'authorised' || isInFlight(state, 'await-approval')) return []
-  if (!hasSucceeded(state, 'commit-stock'))
-    return [call('commit-stock', 'inventory.commitReservation', holdOf(order))]
-  if (!hasSucceeded(state, 'confirm-order'))
-    return [call('confirm-order', 'orders.confirmOrder', { orderId: order.orderId })]
+  const confirm = call('confirm-order', 'orders.confirmOrder', { orderId: order.orderId })
+  if (!hasSucceeded(state, 'commit-stock')) {
+    const commit = call('commit-stock', 'inventory.commitReservation', holdOf(order))
+    return state.ampleStock && state.pendingSince === null ? [commit, confirm] : [commit]
+  }
+  if (!hasSucceeded(state, 'confirm-order')) return [confirm]
   return state.parcels.map(parcel => createShipment(order, parcel))
 }
 

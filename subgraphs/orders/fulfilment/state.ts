@@ -122,8 +122,8 @@ export type Fulfilment = {
   readonly approvalTimeoutMs: number
   readonly captureAt: CaptureAt
   /**
-   * True when so much was in stock that the hold was all but certain: the payment is then authorised beside it, instead
-   * of after it.
+   * True when so much was in stock that the hold was all but certain: the payment is then authorised beside it instead of
+   * after it, and the order confirmed beside the hold's commit.
    */
   readonly ampleStock: boolean
   /** The status of every requested step, by the step's name. */

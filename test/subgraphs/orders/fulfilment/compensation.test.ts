@@ -163,6 +163,19 @@ describe('a hold and a payment that are requested side by side', () => {
     expect(effectsOf(startedAmple, failed('authorise-payment'), reserved)).toEqual(UNDO)
   })
 
+  test('are undone when the hold expired before its commit, though the order was confirmed beside it', () => {
+    const both = [startedAmple, reserved, ok('authorise-payment', { pending: false })]
+    const expired = refused('commit-stock', 'RESERVATION_EXPIRED')
+    expect(effectsOf(...both, expired)).toEqual([])
+    for (const events of [
+      [expired, ok('confirm-order')],
+      [ok('confirm-order'), expired],
+    ]) {
+      expect(effectsOf(...both, ...events)).toEqual(UNDO)
+      expect(cancellation(...both, ...events, ...BOTH_BACK)).toMatchObject({ reason: 'STOCK_HOLD_EXPIRED' })
+    }
+  })
+
   test('give both back when the customer cancels meanwhile, which stays the reason', () => {
     const both = [reserved, ok('authorise-payment', { pending: false })]
     expect(effectsOf(startedAmple, cancelled)).toEqual([])

@@ -185,23 +185,32 @@ describe('an order of which there is ample stock', () => {
   const reserved = ok('reserve-stock', twoWarehouses)
   const allowed = ok('authorise-payment', { pending: false })
 
-  test('has its payment authorised beside the hold, by the same calls, and commits when both have succeeded', () => {
+  test('has its payment authorised beside the hold, by the same calls, and is confirmed and committed after both', () => {
     const { effects } = replay(startedAmple)
     expect(effects).toEqual([...replay(started).effects, ...replay(...held).effects])
     expect(effectsOf(startedAmple, reserved)).toEqual([])
     expect(effectsOf(startedAmple, allowed)).toEqual([])
-    expect(effectsOf(startedAmple, reserved, allowed)).toEqual(['commit-stock'])
-    expect(effectsOf(startedAmple, allowed, reserved)).toEqual(['commit-stock'])
+    expect(effectsOf(startedAmple, reserved, allowed)).toEqual(['commit-stock', 'confirm-order'])
+    expect(effectsOf(startedAmple, allowed, reserved)).toEqual(['commit-stock', 'confirm-order'])
+  })
+
+  test('gets its labels once it is both committed and confirmed', () => {
+    const both = [startedAmple, reserved, allowed]
+    const labels = ['create-shipment:BER', 'create-shipment:MUC']
+    expect(effectsOf(...both, ok('confirm-order'))).toEqual([])
+    expect(effectsOf(...both, ok('confirm-order'), ok('commit-stock'))).toEqual(labels)
+    expect(effectsOf(...both, ok('commit-stock'))).toEqual([])
+    expect(effectsOf(...both, ok('commit-stock'), ok('confirm-order'))).toEqual(labels)
   })
 
   test('requests no payment when it is free', () => {
     const data = { ...startedAmple.data, order: { ...order, total: eur(0), goodsTotal: eur(0), tenders: [] } }
     const free = { ...startedAmple, data } as typeof startedAmple
     expect(effectsOf(free)).toEqual(['reserve-stock'])
-    expect(effectsOf(free, reserved)).toEqual(['commit-stock'])
+    expect(effectsOf(free, reserved)).toEqual(['commit-stock', 'confirm-order'])
   })
 
-  test('notes that an approval is awaited once the goods are held, and waits for it from the answer on', () => {
+  test('notes that an approval is awaited once the goods are held, waits for it from the answer on, and is confirmed last', () => {
     const pending = ok('authorise-payment', { pending: true })
     expect(effectsOf(startedAmple, pending)).toEqual(['start-timer approval'])
     expect(effectsOf(startedAmple, pending, reserved)).toEqual(['await-approval'])
