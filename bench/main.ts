@@ -6,6 +6,7 @@ import { bench as benchCommand } from '#tools/commands.ts'
 const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   'event-store': () => import('#bench/event-store.ts'),
   checkout: () => import('#bench/checkout/checkout.ts'),
+  growth: () => import('#bench/growth/growth.ts'),
   engines: () => import('#bench/checkout/engines.ts'),
   peers: () => import('#bench/checkout/peers.ts'),
   bff: () => import('#bench/bff/bff.ts'),

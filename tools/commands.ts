@@ -301,7 +301,8 @@ export const bench = defineCommand({
   purpose: 'Runs benchmarks, each against a peer and a limit, and writes their results to bench/results/.',
   operands: {
     usage: '[NAME…]',
-    description: 'event-store, checkout, engines, bff, live or gateway; all of them when none is named',
+    description:
+      'event-store, checkout, growth, engines, bff, live or gateway; all of them when none is named',
   },
   options: { quick: { type: 'boolean', description: 'shorter runs, for a first look' } },
   examples: ['npm run bench -- checkout --quick'],

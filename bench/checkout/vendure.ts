@@ -7,7 +7,7 @@ import { Pool } from 'undici'
 import { z } from 'zod'
 import { freePort } from '#start/postgres-server.ts'
 
-export type Vendure = AsyncDisposable & { checkout(): Promise<void> }
+type Vendure = AsyncDisposable & { checkout(): Promise<void> }
 
 type VendureOptions = {
   /** The folder in which Vendure is installed. */

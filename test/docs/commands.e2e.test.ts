@@ -35,6 +35,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'deletes the data of the instance in .data; it refuses while the instance under test is running',
   'npm run bench': 'takes minutes, and overwrites the results in bench/results',
   'npm run bench -- checkout --quick': 'takes a minute, and overwrites the results in bench/results',
+  'npm run bench -- growth': 'takes tens of minutes, and gigabytes of disk',
   'npm run bench -- gateway': 'takes minutes, and installs other gateways from the package registry',
   'consul kv put waybill/gateway \'{"rateLimit": {"capacity": 1000, "perSecond": 50}}\'':
     'needs Consul; test/gateway/live-settings.engine.test.ts puts such values there',
