@@ -224,6 +224,14 @@ export const testResume = defineCommand({
   examples: ['npm run test:resume'],
 })
 
+export const testOverload = defineCommand({
+  name: 'test:overload',
+  purpose: 'Offers an instance three times what it can serve for a minute, and compares with its peak.',
+  options: testOptions,
+  details: 'OVERLOAD_SECONDS is for how long (60).',
+  examples: ['npm run test:overload'],
+})
+
 export const testFleet = defineCommand({
   name: 'test:fleet',
   purpose: 'Kills each process and each engine of a fleet in turn, and prints how long it took to recover.',
@@ -324,6 +332,7 @@ export const COMMANDS: readonly Command[] = [
   testEngines,
   testKill,
   testResume,
+  testOverload,
   testFleet,
   fuzzGateway,
   lint,

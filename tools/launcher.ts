@@ -39,6 +39,13 @@ const PROGRAMS: readonly (readonly [Command, Program])[] = [
       env: { RESUME_SECONDS: env.RESUME_SECONDS || '120' },
     },
   ],
+  [
+    commands.testOverload,
+    {
+      steps: [['vitest', 'run', 'test/e2e/overload.e2e.test.ts']],
+      env: { OVERLOAD_SECONDS: env.OVERLOAD_SECONDS || '60' },
+    },
+  ],
   [commands.testFleet, { steps: [['vitest', 'run', 'test/fleet']], env: { ENGINES: '1' } }],
   [
     commands.fuzzGateway,
