@@ -33,9 +33,9 @@ export type Aggregate<State, Event extends DomainEvent> = {
 }
 
 /**
- * Identifies a command. `key` is unique for ever within the store; `body` is fingerprinted to catch its reuse.
- * `creates` says that the aggregate's id was made for this command, so nothing is read before the append. `append` makes the
- * append in place of the store, perhaps with writes to other streams.
+ * Identifies a command. `key` is unique within the store for as long as commands are kept; `body` is fingerprinted to
+ * catch its reuse. `creates` says that the aggregate's id was made for this command, so nothing is read before the append.
+ * `append` makes the append in place of the store, perhaps with writes to other streams.
  */
 export type CommandContext = {
   readonly key: string

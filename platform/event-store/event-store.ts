@@ -48,7 +48,7 @@ export type StreamWrite = {
 }
 
 /**
- * Makes an append idempotent. `id` names the command for ever; `fingerprint` is a digest of its body; `outcome`
+ * Makes an append idempotent. `id` names the command for as long as the store keeps commands; `fingerprint` is a digest of its body; `outcome`
  * is the answer, which a repeat of the command gets too.
  */
 export type CommandRecord = { readonly id: string; readonly fingerprint: string; readonly outcome: Json }

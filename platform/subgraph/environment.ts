@@ -20,12 +20,22 @@ const readModelsUrl = z
   })
   .describe(oneServer.description ?? '')
 
+const MAX_RETENTION_DAYS = 3_650
+const DAY_MS = 86_400_000
+
 /** Spread into a subgraph's own `z.object({...})`, which `readConfig` reads. */
 export const subgraphVariables = {
   HOST: z.string().default('127.0.0.1').describe('an address to listen on'),
   PORT: portNumber,
   DATABASE_URL: urlWithScheme('postgres', 'postgresql'),
   READ_MODELS_URL: readModelsUrl.optional(),
+  COMMAND_RETENTION_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_RETENTION_DAYS)
+    .default(30)
+    .describe(`the days for which commands are remembered, 1 to ${MAX_RETENTION_DAYS}`),
   EVENT_BUS_URL: z.string().superRefine(checkEventBusUrl).describe('a URL such as postgres://… or kafka://…'),
   AUTH_JWKS_URL: urlWithScheme('file', 'http', 'https'),
   AUTH_ISSUER: z.string().describe('the issuer of access tokens'),
@@ -53,6 +63,7 @@ export function subgraphConfig<Name extends SubgraphConfig['name']>(
     host: read.HOST,
     port: read.PORT,
     databaseUrl: read.DATABASE_URL,
+    commandRetentionMs: read.COMMAND_RETENTION_DAYS * DAY_MS,
     readModelsUrl: read.READ_MODELS_URL ?? read.DATABASE_URL,
     eventBusUrl: read.EVENT_BUS_URL,
     auth: { jwks: new URL(read.AUTH_JWKS_URL), issuer: read.AUTH_ISSUER, audience: read.AUTH_AUDIENCE },

@@ -31,6 +31,8 @@ export type SubgraphConfig = {
   /** 0 takes a free one. */
   readonly port: number
   readonly databaseUrl: string
+  /** How long an idempotency key names its command. Keys are kept when it is left out. */
+  readonly commandRetentionMs?: number
   readonly readModelsUrl: string
   readonly eventBusUrl: string
   readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
@@ -149,12 +151,17 @@ async function openPorts<Docs extends readonly Document[]>(
 }
 
 async function openEngines(
-  { databaseUrl, readModelsUrl, eventBusUrl, logger, now }: SubgraphConfig,
+  { databaseUrl, readModelsUrl, eventBusUrl, logger, now, commandRetentionMs }: SubgraphConfig,
   open: AsyncDisposableStack,
 ): Promise<Pick<SubgraphPorts, 'store' | 'readModels' | 'bus'>> {
   const ofViews = readModelsUrl === databaseUrl ? 'DATABASE_URL' : 'READ_MODELS_URL'
   const store = await openWhenAvailable({ variable: 'DATABASE_URL', url: databaseUrl, logger }, () =>
-    openPostgresEventStore({ url: databaseUrl, logger, now }),
+    openPostgresEventStore({
+      url: databaseUrl,
+      logger,
+      now,
+      ...(commandRetentionMs !== undefined && { commandRetentionMs }),
+    }),
   )
   open.use(store)
   const readModels = await openWhenAvailable({ variable: ofViews, url: readModelsUrl, logger }, () =>

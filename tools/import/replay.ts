@@ -41,7 +41,7 @@ const INSTRUCTIONS: Readonly<Record<PlannedOrder['outcome'], string>> = {
   cancelled: 'SANDBOX_HOLD',
 }
 /**
- * A refusal stays under its key for ever, so another attempt at the order needs another key. The keys of an order are
+ * A refusal stays under its key, so another attempt at the order needs another key. The keys of an order are
  * a fixed series: every run tries them from the start and so finds an order that an earlier run placed.
  */
 const MOST_KEYS = 20

@@ -2,6 +2,7 @@
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Consumer, ConsumerOptions, EventStore } from '#platform/event-store/event-store.ts'
 import { type Appender, createAppender } from '#platform/event-store/postgres/append.ts'
+import { startCommandRetention } from '#platform/event-store/postgres/command-retention.ts'
 import { startConsumer } from '#platform/event-store/postgres/consumer.ts'
 import { listDeadLetters, markForReplay } from '#platform/event-store/postgres/dead-letters.ts'
 import { type LeaseKeeper, startLeaseKeeper } from '#platform/event-store/postgres/lease-keeper.ts'
@@ -24,6 +25,8 @@ type PostgresEventStoreOptions = {
   readonly logger?: StoreLogger
   /** The clock that events are recorded by. */
   readonly now?: () => Date
+  /** How long commands are remembered. They are kept when it is left out. */
+  readonly commandRetentionMs?: number
 }
 
 /** The state of one open store. */
@@ -34,6 +37,7 @@ type OpenStore = {
   readonly log: LogCache
   readonly keeper: LeaseKeeper
   readonly appender: Appender
+  readonly retention: AsyncDisposable | undefined
   readonly consumers: Set<Consumer>
   readonly logger: StoreLogger | undefined
   isClosed: boolean
@@ -70,7 +74,7 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
 }
 
 function openStore(options: PostgresEventStoreOptions): OpenStore {
-  const { url, logger, now = () => new Date() } = options
+  const { url, logger, now = () => new Date(), commandRetentionMs: retentionMs } = options
   const sessions = openSessions({ url, logger })
   const notifications: StoreNotifications = openNotifications({
     url,
@@ -87,12 +91,15 @@ function openStore(options: PostgresEventStoreOptions): OpenStore {
     onHead: log.noteHead,
     logger,
   })
+  const retention =
+    retentionMs === undefined ? undefined : startCommandRetention({ sessions, retentionMs, now, logger })
   return {
     sessions,
     notifications,
     reader,
     log,
     keeper,
+    retention,
     appender,
     consumers: new Set(),
     logger,
@@ -154,6 +161,7 @@ async function close(store: OpenStore): Promise<void> {
   store.isClosed = true
   await Promise.all([...store.consumers].map(consumer => consumer[Symbol.asyncDispose]()))
   await store.appender.drained()
+  await store.retention?.[Symbol.asyncDispose]()
   await store.keeper[Symbol.asyncDispose]()
   store.log[Symbol.dispose]()
   await store.notifications[Symbol.asyncDispose]()

@@ -22,7 +22,7 @@ import {
   type ShipmentRequest,
 } from '#subgraphs/shipping/domain/shipment.ts'
 
-/** The key of the command, which is unique for ever within the service, and what goes beside its events. */
+/** The key of the command, which is unique within the service, and what goes beside its events. */
 type CommandKey = Pick<CommandContext, 'key' | 'meta'>
 export type NewShipment = Omit<ShipmentRequest, 'shipmentId' | 'at'>
 
