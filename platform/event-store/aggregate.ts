@@ -87,6 +87,11 @@ export type Stage<State, Event> = {
 export interface Repository<State, Event extends DomainEvent> {
   /** Returns the state as it is stored now. */
   load(id: string): Promise<VersionedState<State>>
+  /**
+   * Returns the state as this process knows it, which has all that it wrote itself: `load` without a read, as long as no
+   * other process uses the store. One that has only just come may have written something that is missing.
+   */
+  loadKnown(id: string): Promise<VersionedState<State>>
   /** Returns the last state in the aggregate's history before the first of which `holds` is false. */
   loadWhile(id: string, holds: (state: State) => boolean): Promise<VersionedState<State>>
   /** Returns the decoded history, oldest first. */

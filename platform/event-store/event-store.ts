@@ -93,6 +93,13 @@ export type LogRange = {
  */
 export type LogSlice = { readonly events: readonly RecordedEvent[]; readonly scannedTo: number }
 
+export type KnownLog = {
+  /** The position up to which the log is known. */
+  readonly head: number
+  /** True when the stream surely has no event after the position `since`; false when it must be read to know that. */
+  isUnwritten(stream: StreamId, since: number): boolean
+}
+
 /** A state saved so that a long stream need not be folded from its start. Used only when `schema` matches. */
 export type Snapshot = { readonly version: number; readonly schema: number; readonly state: Json }
 
@@ -168,6 +175,11 @@ export interface EventStore extends AsyncDisposable {
    * one of a process that has only just come, or gone, may be missing for a moment.
    */
   head(): Promise<number>
+  /**
+   * Returns what this process knows of the log without reading it; nothing while other processes use the store. It covers
+   * what `head` covers.
+   */
+  known(): KnownLog | undefined
   /** Returns what was recorded of a command, if anything. */
   findCommand(id: string): Promise<{ fingerprint: string; outcome: Json; position: number } | undefined>
   /**

@@ -1,5 +1,5 @@
 // Keeps the newest events of the log in memory, so that its readers in this process need not read them back.
-import type { LogRange, LogSlice, RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { LogRange, LogSlice, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 
 export type LogTail = {
   /** Returns the position up to which the tail goes; undefined before `startAt`. */
@@ -13,12 +13,20 @@ export type LogTail = {
    * position is its end; undefined when the database must be read.
    */
   read(range: LogRange): LogSlice | undefined
+  /** True when the tail holds all events after the position `since`, and none of them is of the stream. */
+  isUnwritten(stream: StreamId, since: number): boolean
 }
 
 /** Keeps at most `capacity` events. */
 export function createLogTail(capacity = 2_000): LogTail {
   let held: RecordedEvent[] = []
   let end: number | undefined
+
+  /** Returns the held events after a position; undefined when it is outside of the tail. */
+  function heldAfter(position: number): RecordedEvent[] | undefined {
+    if (end === undefined || position > end || position < end - held.length) return undefined
+    return held.slice(held.length - (end - position))
+  }
 
   return {
     end: () => end,
@@ -40,14 +48,15 @@ export function createLogTail(capacity = 2_000): LogTail {
       return true
     },
     read({ after, limit, categories }) {
-      if (end === undefined || after > end || after < end - held.length) return undefined
-      const rest = held.slice(held.length - (end - after))
+      const rest = heldAfter(after)
+      if (end === undefined || !rest) return undefined
       const events = (categories ? rest.filter(event => categories.includes(categoryOf(event))) : rest).slice(
         0,
         limit,
       )
       return { events, scannedTo: events.length < limit ? end : (events.at(-1)?.position ?? end) }
     },
+    isUnwritten: (stream, since) => heldAfter(since)?.every(event => event.stream !== stream) ?? false,
   }
 }
 

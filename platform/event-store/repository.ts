@@ -57,12 +57,15 @@ type DecidedCommand<State, Event extends DomainEvent, R extends Refusal> = {
   readonly decision: Decision<AggregateEvent<Event>, R>
 }
 
+/** `knownAt` is a position of the store up to which no event of the aggregate is missing. */
+type CachedState<State> = VersionedState<State> & { readonly knownAt?: number | undefined }
+
 /** The state of one repository. */
 type RepositoryContext<State, Event extends DomainEvent> = {
   readonly store: EventStore
   readonly aggregate: Aggregate<State, Event>
   readonly codec: Codec<Event>
-  readonly cache: LRUCache<string, VersionedState<State>>
+  readonly cache: LRUCache<string, CachedState<State>>
   readonly logger: Pick<Logger, 'warn'> | undefined
 }
 
@@ -78,11 +81,12 @@ export function createRepository<State, Event extends DomainEvent>(
     store,
     aggregate,
     codec,
-    cache: new LRUCache<string, VersionedState<State>>({ max: MAX_STATES }),
+    cache: new LRUCache<string, CachedState<State>>({ max: MAX_STATES }),
     logger,
   }
   return {
     load: id => refresh(repository, id),
+    loadKnown: async id => knownState(repository, id) ?? refresh(repository, id),
     loadWhile: async (id, holds) => foldWhile(repository, await readEvents(repository, id), holds),
     async history(id) {
       return (await readEvents(repository, id)).flatMap(recorded => {
@@ -188,16 +192,31 @@ function foldWhile<State, Event extends DomainEvent>(
   return current
 }
 
+/** Returns the cached state if nobody has written to it since. It is then known to be current a while longer. */
+function knownState<State, Event extends DomainEvent>(
+  { store, aggregate, cache }: RepositoryContext<State, Event>,
+  id: string,
+): VersionedState<State> | undefined {
+  const cached = cache.get(id)
+  const known = store.known()
+  if (cached?.knownAt === undefined || !known?.isUnwritten(streamOf(aggregate, id), cached.knownAt))
+    return undefined
+  cache.set(id, { ...cached, knownAt: known.head })
+  return cached
+}
+
 /** Brings the cached state, or else the snapshot, up to date from the store. */
 async function refresh<State, Event extends DomainEvent>(
   repository: RepositoryContext<State, Event>,
   id: string,
 ): Promise<VersionedState<State>> {
+  const knownAt = repository.store.known()?.head
   const base = repository.cache.get(id) ?? (await loadSnapshot(repository, id))
   const tail = await readEvents(repository, id, { after: base?.version ?? 0 })
   const current = fold(repository, tail, base)
   const cached = repository.cache.peek(id)
-  if (current.version > 0 && (!cached || cached.version < current.version)) repository.cache.set(id, current)
+  if (current.version > 0 && (!cached || cached.version <= current.version))
+    repository.cache.set(id, { ...current, knownAt })
   return current
 }
 
@@ -230,7 +249,7 @@ async function handle<State, Event extends DomainEvent, R extends Refusal>(
       ...(context.meta && { meta: context.meta }),
     })
     if (result.status === 'appended') {
-      advance(repository, decided.read, transition)
+      advance(repository, decided.read, transition, result.position)
       return { ...answer, position: result.position, repeated: false, ...transition }
     }
     if (result.status === 'repeated') {
@@ -356,13 +375,14 @@ function advance<State, Event extends DomainEvent>(
   repository: RepositoryContext<State, Event>,
   read: ReadonlyMap<string, VersionedState<State>>,
   { events, state }: Transition<StatesById<State>, AggregateEvent<Event>>,
+  knownAt?: number,
 ): void {
   const every = repository.aggregate.snapshot?.every ?? Number.POSITIVE_INFINITY
   for (const [id, { version }] of read) {
     const count = events.filter(of => of.id === id).length
     if (count === 0) continue
     const after = { state: stateOf(state, id), version: version + count }
-    repository.cache.set(id, after)
+    repository.cache.set(id, { ...after, knownAt })
     if (Math.floor(after.version / every) > Math.floor(version / every)) saveSnapshot(repository, id, after)
   }
 }

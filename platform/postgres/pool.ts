@@ -41,6 +41,7 @@ const STATEMENT_TIMEOUT_MS = 60_000
 export function openPool(options: PoolOptions): Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
+    min: 1, // a task that runs seldom need not open a session each time
     max: options.max,
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

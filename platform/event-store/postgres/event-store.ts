@@ -56,6 +56,7 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
     readStream: (stream, range) => whileOpen(store, 'read a stream', () => reader.readStream(stream, range)),
     readLog: range => whileOpen(store, 'read the log', () => log.readLog(range)),
     head: () => whileOpen(store, 'read its head', log.head),
+    known: log.known,
     findCommand: id => whileOpen(store, 'look up a command', () => reader.findCommand(id)),
     forgetCommand: (id, fingerprint) =>
       whileOpen(store, 'forget a command', () => reader.forgetCommand(id, fingerprint)),

@@ -1,5 +1,5 @@
 // Serves reads of the log from memory as far as this process surely knows it, and from the database otherwise.
-import type { LogRange, LogSlice, RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { KnownLog, LogRange, LogSlice, RecordedEvent } from '#platform/event-store/event-store.ts'
 import { createLogTail, type LogTail } from '#platform/event-store/log-tail.ts'
 import { checkRange, type LogReader } from '#platform/event-store/postgres/log-reader.ts'
 import type { StoreNotifications } from '#platform/event-store/postgres/sessions.ts'
@@ -7,6 +7,7 @@ import type { StoreNotifications } from '#platform/event-store/postgres/sessions
 export type LogCache = Disposable & {
   readLog(range: LogRange): Promise<LogSlice>
   head(): Promise<number>
+  known(): KnownLog | undefined
   /** Takes in events that this process has just committed, and tells the listeners. */
   add(events: readonly RecordedEvent[]): void
   /** Takes in a head that was read: tells the listeners when it is past what is known. */
@@ -49,6 +50,11 @@ export function createLogCache(log: LogReader, notifications: StoreNotifications
   return {
     readLog: range => readLog(cache, range),
     head: () => readHead(cache),
+    known() {
+      const head = cache.tail.end()
+      if (head === undefined || !cache.isCurrent || !notifications.isAlone()) return undefined
+      return { head, isUnwritten: cache.tail.isUnwritten }
+    },
     add(events) {
       // Others appended before them when these do not follow.
       if (!cache.tail.add(events)) cache.isCurrent = false

@@ -54,7 +54,7 @@ async function loadFromStocks(
   skus: readonly string[],
 ): Promise<(ProductSource | null)[]> {
   return Promise.all(
-    skus.map(async sku => (isSku(sku) ? productOf(sku, (await stocks.load(sku)).state) : null)),
+    skus.map(async sku => (isSku(sku) ? productOf(sku, (await stocks.loadKnown(sku)).state) : null)),
   )
 }
 

@@ -73,7 +73,7 @@ async function price(
   { request, inventoryPosition }: Placement,
 ): Promise<Priced<OrderPlaced>> {
   const [{ state: customer }, products] = await Promise.all([
-    dependencies.customers.load(request.customerId),
+    dependencies.customers.loadKnown(request.customerId),
     dependencies.catalogue.load(
       request.lines.map(line => line.sku),
       inventoryPosition,

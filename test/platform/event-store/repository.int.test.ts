@@ -4,6 +4,7 @@ import type { Aggregate, CommandContext, Repository, Transition } from '#platfor
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
+import { countingReads } from '#test/fixtures/counting-reads.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { event, eventually, upTo, write } from '#test/platform/event-store/fixtures.ts'
 
@@ -238,6 +239,34 @@ describe('concurrency', () => {
     await accounts.handle('1', key('a'), deposit(1))
     await elsewhere.handle('1', key('b'), deposit(100))
     expect(await accounts.handle('1', key('c'), withdraw(50))).toMatchObject({ status: 'accepted' })
+  })
+
+  test('what this process knows is not read again, and never lacks what was written here', async () => {
+    const { store: counted, reads } = countingReads(store)
+    const counting = createRepository(counted, ACCOUNT)
+    await counting.handle('a', key('first'), deposit(1))
+    const followed = async () => {
+      await store.readLog({ after: 0, limit: 1 })
+      return store.known()
+    }
+    await expect.poll(followed).toBeDefined()
+    await counting.handle('a', key('open'), deposit(4))
+    const before = reads()
+    expect(await counting.loadKnown('a')).toMatchObject({ state: { balance: 5 } })
+    for (let n = 0; n < 3; n++) await counting.handle('b', key(`other ${n}`), deposit(1))
+    expect(await counting.loadKnown('a')).toMatchObject({ state: { balance: 5 } })
+    expect(reads()).toBe(before + 1) // the first command on `b`
+    await accounts.handle('a', key('elsewhere in this process'), deposit(2))
+    expect(await counting.loadKnown('a')).toMatchObject({ state: { balance: 7 } })
+    expect(reads()).toBe(before + 2)
+  })
+
+  test('while another process uses the store, what is known is read', async () => {
+    await accounts.handle('a', key('open'), deposit(5))
+    const other = open.use(await openPostgresEventStore({ url }))
+    await expect.poll(() => store.known()).toBeUndefined()
+    await createRepository(other, ACCOUNT).handle('a', key('more'), deposit(2))
+    expect(await accounts.loadKnown('a')).toMatchObject({ state: { balance: 7 } })
   })
 
   test('a load sees what another process wrote', async () => {
