@@ -1,7 +1,7 @@
 // Validates what callers hand to the event store before anything is sent to the database.
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
-import type { Append, NewEvent, StreamId } from '#platform/event-store/event-store.ts'
+import type { Append, EventMeta, NewEvent, StreamId } from '#platform/event-store/event-store.ts'
 
 /** Limits of one append. */
 const MAX_EVENTS = 1_000
@@ -56,38 +56,51 @@ export function checkKey(what: string, key: string): void {
     throw invalidInput(`${what} is 1 to 512 characters of text, not ${clip(key)}`)
 }
 
+/** `isExact` is true when parsing the text gives the value itself again, so that nobody needs to. */
+export type EncodedJson = { readonly text: string; readonly isExact: boolean }
+
 /**
  * Returns `value` as JSON text that PostgreSQL stores unchanged. Throws CallerError BAD_USER_INPUT for text with
  * U+0000 or half a surrogate pair, for NaN and infinities, and for what is too deep or too large.
  */
-export function encodeJson(value: Json | JsonObject, what: string): string {
-  checkJson(value, what, 0)
+export function encodeJson(value: Json | JsonObject | EventMeta, what: string): EncodedJson {
+  const isExact = checkJson(value, what, 0)
   const text = JSON.stringify(value)
   if (text.length > MAX_JSON / 4 && Buffer.byteLength(text) > MAX_JSON)
     throw invalidInput(`${what} is more than ${MAX_JSON} bytes of JSON`)
-  return text
+  return { text, isExact }
 }
 
-function checkJson(value: Json | undefined, path: string, depth: number): void {
+/** Returns whether JSON keeps the value as it is: no member is left out or replaced. */
+function checkJson(value: unknown, path: string, depth: number): boolean {
   switch (typeof value) {
     case 'string':
       if (!isText(value))
         throw invalidInput(`${path} holds U+0000 or half a surrogate pair, which cannot be stored`)
-      return
+      return true
     case 'number':
       if (!Number.isFinite(value)) throw invalidInput(`${path} is ${value}, which JSON cannot hold`)
-      return
+      return !Object.is(value, -0)
+    case 'boolean':
+      return true
     case 'object':
-      if (value !== null) checkMembers(value, path, depth)
+      return value === null || checkMembers(value, path, depth)
+    default:
+      return false
   }
 }
 
-function checkMembers(value: readonly Json[] | JsonObject, path: string, depth: number): void {
+function checkMembers(value: object, path: string, depth: number): boolean {
   if (depth === MAX_DEPTH) throw invalidInput(`${path.slice(0, 80)}… is nested more than ${MAX_DEPTH} deep`)
-  for (const [key, member] of Object.entries(value)) {
+  const members = Object.entries(value)
+  let isExact = Array.isArray(value)
+    ? value.length === members.length
+    : Object.getPrototypeOf(value) === Object.prototype
+  for (const [key, member] of members) {
     if (!isText(key)) throw invalidInput(`a key in ${path} holds U+0000 or half a surrogate pair`)
-    checkJson(member, `${path}.${key}`, depth + 1)
+    if (!checkJson(member, `${path}.${key}`, depth + 1)) isExact = false
   }
+  return isExact
 }
 
 function isText(text: string): boolean {

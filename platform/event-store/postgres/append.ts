@@ -1,11 +1,23 @@
 // Appends to the log: encodes the events, groups concurrent appends, and decodes the results of append_batch.
 
-import type { Json } from '#platform/domain/json.ts'
+import type { Json, JsonObject } from '#platform/domain/json.ts'
 import { newUuid } from '#platform/domain/uuid.ts'
-import type { Append, AppendResult, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
+import type {
+  Append,
+  AppendResult,
+  EventMeta,
+  RecordedEvent,
+  StreamId,
+} from '#platform/event-store/event-store.ts'
 import { createGroupCommit } from '#platform/event-store/group-commit.ts'
 import { type Sessions, toPosition } from '#platform/event-store/postgres/sessions.ts'
-import { checkAppend, encodeJson, invalidInput, MAX_APPEND } from '#platform/event-store/validation.ts'
+import {
+  checkAppend,
+  type EncodedJson,
+  encodeJson,
+  invalidInput,
+  MAX_APPEND,
+} from '#platform/event-store/validation.ts'
 
 export type Appender = {
   append(append: Append): Promise<AppendResult>
@@ -26,9 +38,11 @@ type EncodedEvent = {
   readonly id: string
   readonly type: string
   readonly schema: number
-  readonly data: string
-  readonly meta: string
+  readonly data: EncodedValue<JsonObject>
+  readonly meta: EncodedValue<EventMeta>
 }
+
+type EncodedValue<Value> = EncodedJson & { readonly value: Value }
 
 type EncodedAppend = {
   readonly append: Append
@@ -97,7 +111,7 @@ function isDataError(error: unknown): error is Error {
 
 function encode(append: Append): EncodedAppend {
   checkAppend(append)
-  const shared = encodeJson(append.meta ?? {}, 'meta')
+  const shared = encodeValue(append.meta ?? {}, 'meta')
   const events = append.writes.flatMap(({ stream, expected, events }) =>
     events.map(({ id = newUuid(), type, schema = 1, data, meta }, index) => ({
       stream,
@@ -105,15 +119,27 @@ function encode(append: Append): EncodedAppend {
       id,
       type,
       schema,
-      data: encodeJson(data, `${type}.data`),
-      meta: meta ? encodeJson(meta, `${type}.meta`) : shared,
+      data: encodeValue(data, `${type}.data`),
+      meta: meta ? encodeValue(meta, `${type}.meta`) : shared,
     })),
   )
-  const outcome = append.command ? encodeJson(append.command.outcome, 'outcome') : null
-  const bytes = events.reduce((sum, { data, meta }) => sum + data.length + meta.length, outcome?.length ?? 0)
+  const outcome = append.command ? encodeJson(append.command.outcome, 'outcome').text : null
+  const bytes = events.reduce(
+    (sum, { data, meta }) => sum + data.text.length + meta.text.length,
+    outcome?.length ?? 0,
+  )
   if (bytes > MAX_APPEND)
     throw invalidInput(`an append holds at most ${MAX_APPEND} characters of JSON, not ${bytes}`)
   return { append, events, outcome, bytes }
+}
+
+function encodeValue<Value extends JsonObject | EventMeta>(value: Value, what: string): EncodedValue<Value> {
+  return { ...encodeJson(value, what), value }
+}
+
+/** Returns the value as a reader gets it: itself, unless JSON changes something. */
+function decode<Value>({ isExact, value, text }: EncodedValue<Value>): Value {
+  return isExact ? value : JSON.parse(text)
 }
 
 /** Returns the group as append_batch's arguments: one array per column, appends and writes numbered from 1. */
@@ -138,8 +164,8 @@ function toColumns(group: readonly EncodedAppend[], recordedAt: string): unknown
     plainArray(events.map(({ id }) => id)),
     events.map(({ type }) => type),
     plainArray(events.map(({ schema }) => schema)),
-    jsonArray(events.map(({ data }) => data)),
-    jsonArray(events.map(({ meta }) => meta)),
+    jsonArray(events.map(({ data }) => data.text)),
+    jsonArray(events.map(({ meta }) => meta.text)),
   ]
 }
 
@@ -180,8 +206,8 @@ function toRecorded(
     return events.map((event, offset) => ({
       ...event,
       position: result.position - events.length + offset + 1,
-      data: JSON.parse(event.data),
-      meta: JSON.parse(event.meta),
+      data: decode(event.data),
+      meta: decode(event.meta),
       recordedAt,
     }))
   })

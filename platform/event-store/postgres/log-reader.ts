@@ -131,7 +131,7 @@ async function saveSnapshot(soft: Query, stream: StreamId, snapshot: Snapshot): 
     `INSERT INTO event_store.snapshots AS s (stream, schema, version, state) VALUES ($1, $2, $3, $4)
      ON CONFLICT (stream, schema) DO UPDATE SET version = excluded.version, state = excluded.state, saved_at = now()
       WHERE s.version < excluded.version`,
-    [stream, schema, version, encodeJson(state, 'snapshot.state')],
+    [stream, schema, version, encodeJson(state, 'snapshot.state').text],
   )
 }
 
