@@ -7,7 +7,6 @@ import type { BffConfig } from '#bff/config.ts'
 import { bffLiveSchema } from '#bff/live-settings.ts'
 import { type OrderFeed, type OrderFeedOptions, openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { tagsOf } from '#bff/pages/cache-tags.ts'
-import { createEntityFilter } from '#bff/pages/entity-filter.ts'
 import { createGatewayClient } from '#bff/pages/gateway-client.ts'
 import { createPages, type Pages } from '#bff/pages/pages.ts'
 import { createReadYourWrites } from '#bff/pages/read-your-writes.ts'
@@ -113,10 +112,9 @@ async function openBackend(
   const cache = open.use(await openCache({ name, logger, ...(cacheUrl !== undefined && { url: cacheUrl }) }))
   const follower = open.use(createBusFollower({ bus, logger }))
   feedCache(cache, follower)
-  const { mayExist } = open.use(createEntityFilter({ gateway, follower, logger }))
   const readYourWrites = createReadYourWrites()
   const lifetimeOf = (page: string) => live.current().cache?.[page]
-  const pages = createPages({ gateway, cache, follower, readYourWrites, mayExist, lifetimeOf })
+  const pages = createPages({ gateway, cache, follower, readYourWrites, lifetimeOf })
   return { live, discovery, gateway, bus, cache, follower, readYourWrites, pages }
 }
 

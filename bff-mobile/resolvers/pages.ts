@@ -19,7 +19,6 @@ export const screenPage = definePage({
   ttlMs: TTL_MS,
   tags: { always: ({ id }) => [tag.order(id)] },
   isThere: ({ order }) => order !== null,
-  entity: ({ id }) => ({ kind: 'order', id }),
 })
 
 /** One order as lists show it. */
@@ -29,7 +28,6 @@ export const cardPage = definePage({
   ttlMs: TTL_MS,
   tags: { always: ({ id }) => [tag.order(id)] },
   isThere: ({ order }) => order !== null,
-  entity: ({ id }) => ({ kind: 'order', id }),
 })
 
 /** A customer's orders, or all orders without a filter. */
@@ -56,7 +54,6 @@ export const productPage = definePage({
   ttlMs: TTL_MS,
   tags: { always: ({ sku }) => [tag.product(sku)] },
   isThere: ({ product }) => product !== null,
-  entity: ({ sku }) => ({ kind: 'product', id: sku }),
 })
 
 export const profilePage = definePage({

@@ -27,7 +27,6 @@ export const orderPage = definePage({
     },
   },
   isThere: ({ order }) => Boolean(order),
-  entity: ({ id }) => ({ kind: 'order', id }),
 })
 
 export const orderSummary = definePage({
@@ -39,7 +38,6 @@ export const orderSummary = definePage({
     of: ({ order }) => (order ? [tag.customer(order.customer.id)] : []),
   },
   isThere: ({ order }) => Boolean(order),
-  entity: ({ id }) => ({ kind: 'order', id }),
 })
 
 /** A list of one customer's orders changes with that customer's orders alone; any other with every order. */
@@ -63,7 +61,6 @@ export const pastOrder = definePage({
   ttlMs: 60 * MINUTE_MS,
   tags: { always: () => [] },
   isThere: ({ order }) => Boolean(order),
-  entity: ({ id }) => ({ kind: 'order', id }),
 })
 
 export const profile = definePage({

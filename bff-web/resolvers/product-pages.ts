@@ -46,7 +46,6 @@ export const productPage = definePage({
   ...LIFETIME,
   tags: { always: ({ sku }) => [tag.product(sku)] },
   isThere: ({ product }) => Boolean(product),
-  entity: ({ sku }) => ({ kind: 'product', id: sku }),
 })
 
 export const productShipping = definePage({

@@ -26,17 +26,12 @@ export type Page<Result, Variables> = {
    * field is an error all the same.
    */
   isThere?(result: Result): boolean
-  /** Returns what the page is about, where an id filter may know that it does not exist. */
-  entity?(variables: Variables): Entity
 }
 
 /** Declares a page, whose result and variables are those of its document. */
 export function definePage<Result, Variables>(page: Page<Result, Variables>): Page<Result, Variables> {
   return page
 }
-
-export type Entity = { readonly kind: EntityKind; readonly id: string }
-export type EntityKind = 'order' | 'product'
 
 /** How long a page counts as current, and how long after that it is served while it is loaded anew. */
 type Lifetime = { readonly ttlMs?: number | undefined; readonly staleMs?: number | undefined }
@@ -94,8 +89,6 @@ type PagesOptions = {
   readonly cache: Cache
   readonly follower: BusFollower
   readonly readYourWrites: ReadYourWrites
-  /** Returns false only when nothing that happened up to `required` made such an entity. */
-  readonly mayExist: (entity: Entity, required: PositionVector) => boolean
   /** Returns the lifetimes that replace the page's own ones, if any. */
   readonly lifetimeOf?: (page: string) => Lifetime | undefined
 }
@@ -159,11 +152,6 @@ async function readAsCaller<Result, Variables>(
 ): Promise<PageResult<Result>> {
   const { page, variables, required } = request
   const { sources, client } = context
-  const entity = page.entity?.(variables)
-  if (entity && !state.mayExist(entity, required)) {
-    sources.uncacheable = true
-    return NOT_THERE
-  }
   const { value, lease } = await state.limitConsistentRead(context, required, admitted =>
     get(state, { page, variables, required: admitted, client }),
   )

@@ -106,9 +106,6 @@ export async function startRecordedBff(
   }
 }
 
-/** The id filter loads these in the background, whatever a test does. */
-const BACKGROUND = new Set(['OrderIds', 'ProductSkus'])
-
 async function startRecorder(target: string) {
   const requests: RecordedOperation[][] = []
   const server = createServer(async (request, response) => {
@@ -142,10 +139,10 @@ async function startRecorder(target: string) {
 function operationsIn(body: string): RecordedOperation[] {
   const parsed: unknown = JSON.parse(body)
   const members: unknown[] = Array.isArray(parsed) ? parsed : [parsed]
-  return members.flatMap(member => {
+  return members.map(member => {
     const { query, variables } = member as { query: string; variables: RecordedOperation['variables'] }
     const name = /^(?:query|mutation)\s+(\w+)/.exec(query)?.[1] ?? query
-    return BACKGROUND.has(name) ? [] : [{ name, variables }]
+    return { name, variables }
   })
 }
 

@@ -53,7 +53,7 @@ test('pages that are loaded after a change are cached for as long as the live se
   follower.onFollow(from => cache.resume(from))
   const readYourWrites = createReadYourWrites()
   const lifetimeOf = (name: string) => (name === 'profile' ? live.current().cache?.profile : undefined)
-  const pages = createPages({ gateway, cache, follower, readYourWrites, mayExist: () => true, lifetimeOf })
+  const pages = createPages({ gateway, cache, follower, readYourWrites, lifetimeOf })
   const read = (id: string) => pages.readFor(profile, { id }, {})
 
   await read('cus_1')
