@@ -15,7 +15,6 @@ import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscripti
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { isObject } from '#platform/domain/json.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import { traceparentIn } from '#platform/graphql/context.ts'
 import {
@@ -27,7 +26,8 @@ import {
 import { type EndClient, FORWARDER_HEADER, parseEndClient } from '#platform/graphql/end-client.ts'
 import { type BatchesFrom, checkBatch } from '#platform/graphql/endpoint/batch.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
-import { sandboxPage } from '#platform/graphql/explorer/sandbox-page.ts'
+import { sandboxPage, wantsSandbox } from '#platform/graphql/explorer/sandbox-page.ts'
+import { bodyOfQueryString, readParameters } from '#platform/graphql/operation-parameters.ts'
 import {
   JSON_TYPE,
   mountGraphqlRoute,
@@ -36,7 +36,6 @@ import {
 } from '#platform/graphql/route.ts'
 import { headerText } from '#platform/http/header-text.ts'
 import { parseBody } from '#platform/http/json-body.ts'
-import { preferredType } from '#platform/http/media-types.ts'
 import { isRead } from '#platform/http/methods.ts'
 import { encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -134,7 +133,7 @@ type HttpRequestContext = Caller & {
 
 async function run(endpoint: Endpoint, context: HttpRequestContext): Promise<unknown> {
   const { request, reply, type } = context
-  const body = isRead(request) ? queryString(request) : parseBody(request)
+  const body = isRead(request) ? bodyOfQueryString(request) : parseBody(request)
   const metadata = emptyMetadata()
   const required = formatToken(requiredPositions(context, request.headers[CONSISTENCY_HEADER]))
   if (Array.isArray(body)) checkBatch(body, { ...endpoint, isTrusted: context.isService })
@@ -181,11 +180,18 @@ async function executeMember(
 ): Promise<GatewayResponse> {
   const resolved = resolvePersistedOperation(endpoint.persisted, member, format)
   if ('response' in resolved) return resolved.response
-  const parameters = readParameters(resolved.request)
-  const overspent = budget && spendText(budget, parameters.query, endpoint.limits)
+  const { query, operationName, variables } = readParameters(resolved.request)
+  if (!query)
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      'the request has no query: it should be the text of a GraphQL operation',
+    )
+  const overspent = budget && spendText(budget, query, endpoint.limits)
   if (overspent) return refuse([overspent], format)
   const operation = {
-    ...parameters,
+    query,
+    operationName,
+    variables,
     traceparent: traceparentIn(member),
     queriesOnly: isRead(request),
   }
@@ -194,57 +200,4 @@ async function executeMember(
   const sentBy = { headers, address, requestId: request.id, token, claims, endClient, required }
   const { observer, admission, deduplication } = endpoint
   return runOperation({ graph, format, metadata, observer, admission, deduplication }, operation, sentBy)
-}
-
-type OperationParameters = {
-  readonly query: string
-  readonly operationName: string | undefined
-  readonly variables: Readonly<Record<string, unknown>>
-}
-
-function readParameters(member: unknown): OperationParameters {
-  if (!isObject(member))
-    throw new CallerError('BAD_USER_INPUT', 'a request is an object with a query, or an array of such')
-  const { query, operationName = null, variables = null, extensions = null } = member
-  if (typeof query !== 'string' || query === '')
-    throw new CallerError(
-      'BAD_USER_INPUT',
-      'the request has no query: it should be the text of a GraphQL operation',
-    )
-  if (operationName !== null && typeof operationName !== 'string')
-    throw new CallerError('BAD_USER_INPUT', 'operationName should be a string')
-  if (variables !== null && !isObject(variables))
-    throw new CallerError('BAD_USER_INPUT', 'variables should be an object')
-  if (extensions !== null && !isObject(extensions))
-    throw new CallerError('BAD_USER_INPUT', 'extensions should be an object')
-  return { query, operationName: operationName || undefined, variables: variables ?? {} }
-}
-
-function queryString({ query }: FastifyRequest): unknown {
-  if (!isObject(query)) return {}
-  const { variables, extensions, ...rest } = query
-  return {
-    ...rest,
-    variables: parseParameter('variables', variables),
-    extensions: parseParameter('extensions', extensions),
-  }
-}
-
-function parseParameter(name: string, text: unknown): unknown {
-  if (typeof text !== 'string' || text === '') return null
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new CallerError('BAD_USER_INPUT', `${name} is not JSON`)
-  }
-}
-
-/** Returns whether a browser opened the endpoint without an operation. */
-function wantsSandbox({ method, headers, query }: FastifyRequest): boolean {
-  const hasOperation = isObject(query) && 'query' in query
-  return (
-    method === 'GET' &&
-    !hasOperation &&
-    preferredType(headers.accept, [JSON_TYPE, 'text/html']) === 'text/html'
-  )
 }

@@ -1,6 +1,5 @@
 // Connects formatError to Apollo Server, whose error hook does not say which request an error belongs to.
-import { GraphQLError, type GraphQLFormattedError } from 'graphql'
-import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
+import type { GraphQLFormattedError } from 'graphql'
 import { formatError } from '#platform/graphql/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -21,15 +20,4 @@ export function createErrorFormatter(
     const known = typeof error === 'object' && error !== null ? requestIds.get(error) : undefined
     return formatError(error, { requestId: known ?? UNKNOWN_REQUEST, logger })
   }
-}
-
-/** Returns the error to throw when a context fails, with its HTTP status: 401 for an invalid token. */
-export function contextFailure(error: unknown, requestId: string): GraphQLError {
-  const status = error instanceof CallerError ? CALLER_CODES[error.code] : 500
-  const failure = new GraphQLError(error instanceof Error ? error.message : String(error), {
-    originalError: error instanceof Error ? error : undefined,
-    extensions: { http: { status } },
-  })
-  attributeErrors([failure], requestId)
-  return failure
 }

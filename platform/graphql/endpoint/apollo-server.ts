@@ -1,4 +1,4 @@
-// Creates the Apollo Server of an endpoint: limits, errors, persisted queries, and a landing page in development.
+// Creates the Apollo Server of an endpoint: limits, errors and persisted queries.
 import { ApolloServer } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -7,7 +7,6 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
-import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default'
 import type { GraphQLSchema } from 'graphql'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { createDocumentCache } from '#platform/graphql/documents/document-cache.ts'
@@ -21,7 +20,7 @@ import type { HttpServer } from '#platform/http/server.ts'
 
 export type ApolloOptions = {
   readonly schema: GraphQLSchema
-  /** Introspection and a landing page. */
+  /** Introspection, and Apollo Sandbox for browsers. */
   readonly development: boolean
   /** Waits for this service's own positions; left out by services that have none. */
   readonly consistency?: PositionWaiter
@@ -45,7 +44,6 @@ export function createApolloServer(
     introspection: true, // Apollo's refusal tells callers how to set up the server; ours is a validation rule
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
-    stringifyResult: value => JSON.stringify(value),
     formatError: createErrorFormatter(logger),
     // The document plugin validates.
     dangerouslyDisableValidation: true,
@@ -56,10 +54,8 @@ export function createApolloServer(
     plugins: [
       createDocumentPlugin({ documents, values: limits.values, schema, maxCost, logger }),
       createOperationPlugin(name, consistency),
-      development
-        ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
-        : ApolloServerPluginLandingPageDisabled(),
-      // Cache control and inline traces hook into every field; the rest would phone home.
+      // Cache control and inline traces hook into every field, pages are served elsewhere, the rest would phone home.
+      ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),

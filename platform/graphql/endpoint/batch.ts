@@ -17,8 +17,9 @@ import {
   type OperationLimits,
   type RequestBudget,
 } from '#platform/graphql/documents/limits.ts'
-import { executeHttp, type HttpResult } from '#platform/graphql/endpoint/apollo-http.ts'
+import { executeOperation, type HttpResult } from '#platform/graphql/endpoint/operation-execution.ts'
 import { type EncodedResponse, encodeResponse } from '#platform/http/response-body.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan, isTracing } from '#platform/telemetry/tracing.ts'
 
 /** Services alone, or everybody, may send several operations in one request. */
@@ -27,6 +28,7 @@ export const BATCHES_FROM = ['services', 'everybody'] as const satisfies readonl
 
 type BatchSetup = {
   readonly server: ApolloServer<RequestContext>
+  readonly logger: Logger
   readonly createContext: (request: FastifyRequest, parts: BatchMember) => Promise<RequestContext>
   readonly verifier: Verifier
   readonly limits: OperationLimits
@@ -68,7 +70,7 @@ export async function executeBatch(
   if (stale.size > 0) void reply.header(STALE_HEADER, [...stale].join(','))
   void reply.code(results.every(result => result.status === status) ? status : 200)
   return encodeResponse({
-    text: `[${results.map(result => result.body).join(',')}]`,
+    text: `[${results.map(({ result }) => JSON.stringify(result)).join(',')}]`,
     headers: { 'content-type': 'application/json; charset=utf-8' },
     tagged: false,
   })
@@ -94,13 +96,10 @@ export function checkBatch(batch: readonly unknown[], { limits, batchesFrom, isT
     )
 }
 
-function executeMember(
-  { server, createContext }: BatchSetup,
-  request: FastifyRequest,
-  part: BatchMember,
-): Promise<HttpResult> {
+function executeMember(setup: BatchSetup, request: FastifyRequest, part: BatchMember): Promise<HttpResult> {
   const body = part.member
-  const execute = () => executeHttp(server, request, { body, context: () => createContext(request, part) })
+  const context = () => setup.createContext(request, part)
+  const execute = () => executeOperation(setup, request, { body, context })
   const parent = traceparentIn(body)
   return isTracing() ? inSpan('graphql.operation', { parent }, execute) : execute()
 }

@@ -4,6 +4,7 @@ import type { ApolloServer } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
+import { CallerError } from '#platform/domain/errors.ts'
 import { isObject, parseJson } from '#platform/domain/json.ts'
 import { type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import { createRequestContext, type RequestContext, traceparentIn } from '#platform/graphql/context.ts'
@@ -12,25 +13,28 @@ import {
   type OperationLimits,
   type RequestBudget,
 } from '#platform/graphql/documents/limits.ts'
-import { contextFailure } from '#platform/graphql/endpoint/apollo-errors.ts'
-import { executeHttp } from '#platform/graphql/endpoint/apollo-http.ts'
 import { type ApolloOptions, createApolloServer } from '#platform/graphql/endpoint/apollo-server.ts'
 import { type BatchesFrom, executeBatch } from '#platform/graphql/endpoint/batch.ts'
+import { executeOperation } from '#platform/graphql/endpoint/operation-execution.ts'
 import type { NamedOperation } from '#platform/graphql/endpoint/persisted-operations.ts'
+import { sandboxPage, wantsSandbox } from '#platform/graphql/explorer/sandbox-page.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import { kindOfText } from '#platform/graphql/operation-kind.ts'
-import { type CacheLookup, readCacheKey } from '#platform/graphql/response-cache/lookup.ts'
+import { bodyOfQueryString } from '#platform/graphql/operation-parameters.ts'
+import { type CacheLookup, isPreflighted, readCacheKey } from '#platform/graphql/response-cache/lookup.ts'
 import {
   createResponseCache,
   type ResponseCache,
   type ResponseCachePolicy,
 } from '#platform/graphql/response-cache/response-cache.ts'
-import { mountGraphqlRoute } from '#platform/graphql/route.ts'
+import { mountGraphqlRoute, preferredResponseType } from '#platform/graphql/route.ts'
+import { RequestError } from '#platform/http/errors.ts'
 import { parseBody } from '#platform/http/json-body.ts'
 import { isRead } from '#platform/http/methods.ts'
 import { type EncodedResponse, encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { OverloadGuard, WorkKind } from '#platform/resilience/overload-guard.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type GraphqlOptions = ApolloOptions & {
@@ -57,6 +61,8 @@ export async function mountGraphql(http: HttpServer, options: GraphqlOptions): P
   await server.start()
   const stages: Stages = {
     server,
+    logger: http.logger,
+    development: options.development,
     verifier: options.verifier,
     cache: options.responseCache && createResponseCache(http.name, options.responseCache),
     createContext: createContextFactory(options),
@@ -78,6 +84,8 @@ export async function mountGraphql(http: HttpServer, options: GraphqlOptions): P
 
 type Stages = {
   readonly server: ApolloServer<RequestContext>
+  readonly logger: Logger
+  readonly development: boolean
   readonly verifier: Verifier
   readonly cache: ResponseCache | undefined
   readonly createContext: (request: FastifyRequest, known?: KnownParts) => Promise<RequestContext>
@@ -110,9 +118,17 @@ function respond(stages: Stages, request: FastifyRequest, reply: FastifyReply): 
 
 async function execute(stages: Stages, exchange: Exchange): Promise<void> {
   const { request, reply } = exchange
-  const body = parseBody(request)
+  if (stages.development && wantsSandbox(request)) {
+    const { html, headers } = sandboxPage()
+    return void reply.headers(headers).send(html)
+  }
+  const body = isRead(request) ? readQuery(request) : parseBody(request)
+  const type = preferredResponseType(request.headers.accept)
+  if (type === undefined) throw new RequestError(406, 'the response is application/json, in one of two forms')
   const run = () =>
-    Array.isArray(body) ? executeBatch(stages, { request, reply, body }) : executeOne(stages, exchange)
+    Array.isArray(body)
+      ? executeBatch(stages, { request, reply, body })
+      : executeOne(stages, exchange, { body, type })
   const response = stages.guard
     ? await stages.guard.run(kindOf(stages, request), {
         run,
@@ -121,6 +137,14 @@ async function execute(stages: Stages, exchange: Exchange): Promise<void> {
       })
     : await run()
   return sendResponse(request, reply, response)
+}
+
+function readQuery(request: FastifyRequest): Record<string, unknown> {
+  if (isPreflighted(request)) return bodyOfQueryString(request)
+  throw new CallerError(
+    'BAD_USER_INPUT',
+    'a GET needs the header apollo-require-preflight, without which a page of another site could send it',
+  )
 }
 
 /** Reads are queries. A batch counts as one operation, since services alone send one by default. */
@@ -141,23 +165,28 @@ type Exchange = {
   readonly lookup: CacheLookup | undefined
 }
 
-async function executeOne(stages: Stages, { request, reply, lookup }: Exchange): Promise<EncodedResponse> {
+async function executeOne(
+  stages: Stages,
+  { request, reply, lookup }: Exchange,
+  { body, type }: { readonly body: unknown; readonly type: string },
+): Promise<EncodedResponse> {
   const created: { context?: RequestContext } = {}
   const {
     status,
     headers: resultHeaders,
-    body: text,
-  } = await executeHttp(stages.server, request, {
-    body: request.body,
+    result,
+  } = await executeOperation(stages, request, {
+    body,
     context: async () => {
       created.context = await stages.createContext(request, { caller: lookup?.caller })
       return created.context
     },
   })
   for (const [name, value] of resultHeaders) void reply.header(name, value)
-  void reply.code(status)
+  void reply.code(status).type(type)
   const { sources } = created.context ?? {}
   const headers = headersOf(reply)
+  const text = JSON.stringify(result)
   const isOk = reply.statusCode === 200
   if (stages.cache && lookup && sources?.completed && isOk)
     return stages.cache.put(lookup.key, { sources, text, headers, ...sources.completed })
@@ -176,14 +205,10 @@ function headersOf(reply: FastifyReply): Record<string, string> {
 
 function createContextFactory({ verifier, persisted }: GraphqlOptions): Stages['createContext'] {
   return async (request, { member, budget, caller } = {}) => {
-    try {
-      persisted?.admit(namedOperation(request, member))
-      const known =
-        caller ?? (await identifyCaller(verifier, request.headers.authorization, request.raw.socket))
-      return contextOf(known, request, { member, budget })
-    } catch (error) {
-      throw contextFailure(error, request.id)
-    }
+    persisted?.admit(namedOperation(request, member))
+    const known =
+      caller ?? (await identifyCaller(verifier, request.headers.authorization, request.raw.socket))
+    return contextOf(known, request, { member, budget })
   }
 }
 

@@ -1,5 +1,9 @@
 // Renders Apollo Sandbox as a GraphQL endpoint's landing page in development.
 import { randomBytes } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { isObject } from '#platform/domain/json.ts'
+import { JSON_TYPE } from '#platform/graphql/route.ts'
+import { preferredType } from '#platform/http/media-types.ts'
 
 const SCRIPTS = 'https://embeddable-sandbox.cdn.apollographql.com'
 const FRAME = 'https://sandbox.embed.apollographql.com'
@@ -26,4 +30,14 @@ export function sandboxPage(): SandboxPage {
 `,
     headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy },
   }
+}
+
+/** Returns whether a browser opened the endpoint without an operation. */
+export function wantsSandbox({ method, headers, query }: FastifyRequest): boolean {
+  const hasOperation = isObject(query) && 'query' in query
+  return (
+    method === 'GET' &&
+    !hasOperation &&
+    preferredType(headers.accept, [JSON_TYPE, 'text/html']) === 'text/html'
+  )
 }

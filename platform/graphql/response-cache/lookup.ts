@@ -40,8 +40,8 @@ function operationOf(request: FastifyRequest): Buffer | undefined {
 
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i
 
-/** Follows Apollo Server's prevention of cross-site requests, and is never laxer. */
-function isPreflighted({ headers }: FastifyRequest): boolean {
+/** Returns whether a browser sends the request of another site's page only after that was allowed, by a preflight. */
+export function isPreflighted({ headers }: FastifyRequest): boolean {
   const type = headers['content-type']
   if (type !== undefined) return JSON_TYPE.test(type)
   return Boolean(headers['apollo-require-preflight'] || headers['x-apollo-operation-name'])
