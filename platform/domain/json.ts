@@ -24,3 +24,18 @@ export function parseJson(text: string): unknown {
     return undefined
   }
 }
+
+/**
+ * Returns what parsing the JSON text of `value` would give, without the text: nothing is shared, members that are undefined
+ * are left out, and `toJSON` is called. Objects have no prototype.
+ */
+export function copyJson<T>(value: T): T
+export function copyJson(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(item => copyJson(item) ?? null)
+  if ('toJSON' in value && typeof value.toJSON === 'function') return copyJson(value.toJSON())
+  const copy: UnknownObject = Object.create(null)
+  for (const [key, member] of Object.entries(value)) if (member !== undefined) copy[key] = copyJson(member)
+  return copy
+}

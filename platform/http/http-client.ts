@@ -1,6 +1,7 @@
 // Sends requests to one HTTP server: over pooled connections, or without a socket to one that listens in this process.
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Dispatcher, Pool } from 'undici'
+import { copyJson, parseJson } from '#platform/domain/json.ts'
 import type { HttpRequest, HttpResponse } from '#platform/http/local/local-exchange.ts'
 import { findLocalServer } from '#platform/http/local/local-servers.ts'
 
@@ -31,8 +32,9 @@ export function openHttpClient({ url, connections, maxResponseBytes = -1 }: Http
   return {
     send({ method, path = ownPath, headers = {}, body, signal }) {
       const local = findLocalServer(origin)
-      if (local) return local.send({ method, path, headers, body }, signal)
-      return sendOver(pool, { method, path, headers, ...(body !== undefined && { body }) }, signal)
+      if (local) return local.send({ method, path, headers, body: copyJson(body) }, signal)
+      const text = typeof body === 'object' ? JSON.stringify(body) : body
+      return sendOver(pool, { method, path, headers, ...(text !== undefined && { body: text }) }, signal)
     },
     [Symbol.asyncDispose]: () => pool.close(),
   }
@@ -81,6 +83,11 @@ function sendOver(
     signal.addEventListener('abort', onAbort)
     pool.dispatch(options, handler)
   })
+}
+
+/** Returns the body of a response as JSON; undefined for one that is not. */
+export function jsonOf({ bytes, json }: HttpResponse): unknown {
+  return json ?? parseJson(textOf(bytes))
 }
 
 const BYTE_ORDER_MARK = 0xfeff

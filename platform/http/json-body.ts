@@ -1,17 +1,30 @@
 // Keeps JSON bodies as bytes until they are needed parsed: a request that is answered from a cache never is.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { LocalMessage } from '#platform/http/local/local-exchange.ts'
 
 /** `request.body` in a scope that keeps JSON raw, until `parseBody` is called. */
 type RawJson = { readonly rawJson: Buffer }
 
-/** Keeps bodies of `application/json` raw in this scope, which accepts no others. */
+/**
+ * Keeps bodies of `application/json` raw in this scope, which accepts no others. The body of a caller in this process stays
+ * the value that it is, which has no length for a limit to compare.
+ */
 export function keepJsonRaw(scope: FastifyInstance): void {
+  scope.addHook('preParsing', ({ raw }, _reply, _payload, done) => {
+    if (raw instanceof LocalMessage) raw.takeJson()
+    done()
+  })
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser<Buffer>(
     'application/json',
     { parseAs: 'buffer' },
-    (_request, bytes, done): void => done(null, { rawJson: bytes } satisfies RawJson),
+    ({ raw }, bytes, done): void => done(null, handedOver(raw) ?? ({ rawJson: bytes } satisfies RawJson)),
   )
+}
+
+/** Returns the body of a request from this process that came as a value. */
+function handedOver(raw: FastifyRequest['raw']): object | undefined {
+  return raw instanceof LocalMessage ? raw.json : undefined
 }
 
 /** Returns the bytes of a JSON body; undefined without one, and for one that is parsed already. */

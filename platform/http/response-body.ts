@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { COMPRESSED_FROM, chooseEncoding, compress, type Encoding } from '#platform/http/compression.ts'
+import { LocalMessage, LocalReply } from '#platform/http/local/local-exchange.ts'
 
 type Headers = Readonly<Record<string, string>>
 
@@ -66,6 +67,14 @@ export function sendResponse(
   const variant = encoding === undefined ? response : response.compressed.get(encoding)
   if (variant !== undefined || encoding === undefined) return send(reply, variant ?? response)
   return addVariant(response, encoding).then(added => send(reply, added))
+}
+
+/** Hands `json` to a client of this process that sent a value, too; returns false for any other, which gets bytes. */
+export function handOver({ raw }: FastifyRequest, reply: FastifyReply, json: unknown): boolean {
+  if (!(raw instanceof LocalMessage && raw.json && reply.raw instanceof LocalReply)) return false
+  reply.raw.json = json
+  reply.send()
+  return true
 }
 
 function send(

@@ -3,8 +3,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { leastConnections } from '#platform/discovery/balancing-strategies.ts'
 import type { ServiceInstances } from '#platform/discovery/discovery.ts'
 import { openLoadBalancer } from '#platform/discovery/load-balancer.ts'
-import { isObject, parseJson } from '#platform/domain/json.ts'
-import { openHttpClient, textOf } from '#platform/http/http-client.ts'
+import { isObject } from '#platform/domain/json.ts'
+import { jsonOf, openHttpClient } from '#platform/http/http-client.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 type InstancesOptions = {
@@ -72,9 +72,8 @@ function openInstance(url: string, maxResponseBytes: number): Instance {
   const client = openHttpClient({ url, connections: CONNECTIONS, maxResponseBytes })
   return {
     async send({ payload, headers, signal }) {
-      const body = JSON.stringify(payload)
-      const { bytes, ...response } = await client.send({ method: 'POST', headers, body, signal })
-      return { ...response, body: parseJson(textOf(bytes)) }
+      const response = await client.send({ method: 'POST', headers, body: payload, signal })
+      return { status: response.status, headers: response.headers, body: jsonOf(response) }
     },
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   }

@@ -15,7 +15,7 @@ import {
 } from '#platform/graphql/documents/limits.ts'
 import { type ApolloOptions, createApolloServer } from '#platform/graphql/endpoint/apollo-server.ts'
 import { type BatchesFrom, executeBatch } from '#platform/graphql/endpoint/batch.ts'
-import { executeOperation } from '#platform/graphql/endpoint/operation-execution.ts'
+import { executeOperation, type HttpResult } from '#platform/graphql/endpoint/operation-execution.ts'
 import type { NamedOperation } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { sandboxPage, wantsSandbox } from '#platform/graphql/explorer/sandbox-page.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
@@ -31,7 +31,7 @@ import { mountGraphqlRoute, preferredResponseType } from '#platform/graphql/rout
 import { RequestError } from '#platform/http/errors.ts'
 import { parseBody } from '#platform/http/json-body.ts'
 import { isRead } from '#platform/http/methods.ts'
-import { type EncodedResponse, encodeResponse, sendResponse } from '#platform/http/response-body.ts'
+import { type EncodedResponse, encodeResponse, handOver, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { OverloadGuard, WorkKind } from '#platform/resilience/overload-guard.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -130,13 +130,13 @@ async function execute(stages: Stages, exchange: Exchange): Promise<void> {
       ? executeBatch(stages, { request, reply, body })
       : executeOne(stages, exchange, { body, type })
   const response = stages.guard
-    ? await stages.guard.run(kindOf(stages, request), {
+    ? await stages.guard.run<EncodedResponse | undefined>(kindOf(stages, request), {
         run,
-        isServed: ({ bytes }) => !bytes.subarray(0, ERRORS_FIRST.length).equals(ERRORS_FIRST),
+        isServed: response => !response?.bytes.subarray(0, ERRORS_FIRST.length).equals(ERRORS_FIRST),
         isAbandoned: () => reply.raw.destroyed,
       })
     : await run()
-  return sendResponse(request, reply, response)
+  return response && sendResponse(request, reply, response)
 }
 
 function readQuery(request: FastifyRequest): Record<string, unknown> {
@@ -169,7 +169,7 @@ async function executeOne(
   stages: Stages,
   { request, reply, lookup }: Exchange,
   { body, type }: { readonly body: unknown; readonly type: string },
-): Promise<EncodedResponse> {
+): Promise<EncodedResponse | undefined> {
   const created: { context?: RequestContext } = {}
   const {
     status,
@@ -184,6 +184,7 @@ async function executeOne(
   })
   for (const [name, value] of resultHeaders) void reply.header(name, value)
   void reply.code(status).type(type)
+  if (isPlain(result) && handOver(request, reply, result)) return undefined
   const { sources } = created.context ?? {}
   const headers = headersOf(reply)
   const text = JSON.stringify(result)
@@ -191,6 +192,11 @@ async function executeOne(
   if (stages.cache && lookup && sources?.completed && isOk)
     return stages.cache.put(lookup.key, { sources, text, headers, ...sources.completed })
   return encodeResponse({ text, headers, tagged: isOk && isRead(request) })
+}
+
+/** Data is made of fresh lists, objects and serialised scalars; errors and extensions may hold anything. */
+function isPlain({ errors, extensions }: HttpResult['result']): boolean {
+  return errors === undefined && extensions === undefined
 }
 
 /** Returns the headers that belong to the response whenever it is sent. */

@@ -8,16 +8,22 @@ export type HttpRequest = {
   readonly path: string
   /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: string | undefined
+  /** A text as it is. An object goes as JSON; within the process as it is, so that neither side may change it. */
+  readonly body?: string | object | undefined
 }
 
 export type HttpResponse = {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly bytes: Buffer
+  /** What `bytes` would hold as JSON, where a server of this process handed it over instead; nobody may change it. */
+  readonly json?: unknown
 }
 
 export class LocalMessage extends IncomingMessage {
+  readonly #body: string | object | undefined
+  #json: object | undefined
+
   constructor(socket: Socket, { method, path, headers, body }: HttpRequest, host: string) {
     super(socket)
     this.method = method
@@ -29,12 +35,24 @@ export class LocalMessage extends IncomingMessage {
     this.httpVersionMajor = 1
     this.httpVersionMinor = 1
     this.complete = true
-    if (body !== undefined) this.push(body)
-    this.push(null)
+    this.#body = body
   }
 
-  /** All of the body is there from the start. */
-  override _read(): void {}
+  /** The body, once it was taken as a value. */
+  get json(): object | undefined {
+    return this.#json
+  }
+
+  /** Takes a body that is a value as it is: there is nothing to read then. */
+  takeJson(): void {
+    if (typeof this.#body === 'object') this.#json = this.#body
+  }
+
+  override _read(): void {
+    const body = this.#json === undefined ? this.#body : undefined
+    if (body !== undefined) this.push(typeof body === 'string' ? body : JSON.stringify(body))
+    this.push(null)
+  }
 }
 
 type ReplyEvents = {
@@ -44,6 +62,8 @@ type ReplyEvents = {
 }
 
 export class LocalReply extends ServerResponse {
+  /** Set before the end, it is handed over in place of bytes. */
+  json: unknown
   readonly #events: ReplyEvents
   readonly #chunks: Buffer[] = []
   #headers: IncomingHttpHeaders = {}
@@ -70,14 +90,16 @@ export class LocalReply extends ServerResponse {
     this.finished = true
     const [only = Buffer.alloc(0), ...more] = this.#chunks
     const bytes = more.length === 0 ? only : Buffer.concat(this.#chunks)
-    this.#events.onEnd({ status: this.statusCode, headers: this.#headers, bytes })
+    this.#events.onEnd({ status: this.statusCode, headers: this.#headers, bytes, json: this.json })
     this.emit('finish')
     return this
   }
 
   override destroy(error?: Error): this {
     this.#events.onDestroy(error)
-    return super.destroy(error)
+    super.destroy(error)
+    this.emit('close')
+    return this
   }
 }
 

@@ -40,7 +40,7 @@ export function serveLocally({ host, port }: Address, serve: RequestListener): L
   const socket = loopbackSocket(host)
   // The server's own context: neither the caller's span nor its service belongs to what the server does.
   const inServer = AsyncLocalStorage.snapshot()
-  const running = new Set<(error: Error) => void>()
+  const running = new Set<LocalReply>()
   const drained = Promise.withResolvers<void>()
   let closing = false
 
@@ -50,24 +50,23 @@ export function serveLocally({ host, port }: Address, serve: RequestListener): L
       return new Promise((resolve, reject) => {
         const settle = () => {
           signal.removeEventListener('abort', abort)
-          running.delete(fail)
+          running.delete(reply)
           if (closing && running.size === 0) drained.resolve()
         }
-        const fail = (error: unknown) => {
-          settle()
-          reject(error)
-        }
-        const abort = () => fail(signal.reason)
         const message = new LocalMessage(socket, request, authority)
         const reply = new LocalReply(message, {
           onEnd(response) {
             settle()
             resolve(response)
           },
-          onDestroy: (error = stopped()) => fail(error),
+          onDestroy(error = stopped()) {
+            settle()
+            reject(error)
+          },
         })
+        const abort = () => void reply.destroy(signal.reason)
         signal.addEventListener('abort', abort)
-        running.add(fail)
+        running.add(reply)
         inServer(serve, message, reply)
       })
     },
@@ -81,7 +80,7 @@ export function serveLocally({ host, port }: Address, serve: RequestListener): L
       return drained.promise
     },
     cut() {
-      for (const fail of running) fail(stopped())
+      for (const reply of running) reply.destroy(stopped())
     },
   }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import { describe, expect, it, test } from 'vitest'
-import { openHttpClient, textOf } from '#platform/http/http-client.ts'
+import { jsonOf, openHttpClient, textOf } from '#platform/http/http-client.ts'
 import { serveHttp } from '#test/fixtures/http-server.ts'
 import { serveLocal } from './local-server.ts'
 
@@ -44,6 +44,15 @@ describe.each(WAYS)('a request %s', (_way, serve) => {
     expect(JSON.parse(textOf(got.bytes))).toMatchObject({ method: 'GET', url: '/health', body: '' })
   })
 
+  it('sends an object as JSON', async () => {
+    await using client = await open(serve, async (request, response) => {
+      response.end(Buffer.concat(await request.toArray()))
+    })
+    const body = { at: new Date(0), left: undefined, list: [undefined, Number.NaN, { a: 'ü' }] }
+    const answer = await client.send({ method: 'POST', body, signal: forever() })
+    expect(jsonOf(answer)).toEqual({ at: '1970-01-01T00:00:00.000Z', list: [null, null, { a: 'ü' }] })
+  })
+
   it('is answered with the status, the headers as text, and the whole body', async () => {
     const bytes = Buffer.from('{"data":{"a":"ü😀"}}')
     await using client = await open(serve, (_request, response) => {
@@ -61,14 +70,18 @@ describe.each(WAYS)('a request %s', (_way, serve) => {
     await expect(client.send({ method: 'POST', body: '{}', signal: forever() })).rejects.toThrow()
   })
 
-  it('rejects with the reason of its signal, under way and before it was sent', async () => {
-    const began = Promise.withResolvers<void>()
-    await using client = await open(serve, () => began.resolve())
+  it('rejects with the reason of its signal, under way, which the server hears of, and before it was sent', async () => {
+    const [began, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    await using client = await open(serve, (_request, response) => {
+      response.once('close', closed.resolve)
+      began.resolve()
+    })
     const abort = new AbortController()
     const sent = client.send({ method: 'POST', body: '{}', signal: abort.signal })
     await began.promise
     abort.abort(new Error('enough'))
     await expect(sent).rejects.toThrow('enough')
+    await closed.promise
     await expect(client.send({ method: 'POST', signal: abort.signal })).rejects.toThrow('enough')
   })
 })

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import { makeExecutableSchema } from '@graphql-tools/schema'
 import { describe, expect, it, test } from 'vitest'
 import { createGraphqlClient, failureOf, type GraphqlClientOptions } from '#platform/graphql/client/client.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -6,7 +7,7 @@ import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts
 import { serveHttp } from '#test/fixtures/http-server.ts'
 import { serveLocal } from '../../http/local-server.ts'
 import { serveGraph } from '../graph-server.ts'
-import type { ServeOptions } from '../served-schema.ts'
+import { type ServeOptions, serveSchema } from '../served-schema.ts'
 
 type Received = { readonly headers: IncomingHttpHeaders; readonly body: unknown }
 
@@ -74,6 +75,25 @@ describe.each(WAYS)('$way', ({ urlOf, serveStub }) => {
         client.request({ document: '{ me }', variables: {}, idempotent: true, ...(headers && { headers }) })
       const answers = await Promise.all([me(), me({ authorization: `Bearer ${theirs}` })])
       expect(answers.map(answer => answer.data)).toEqual([{ me: 'saga' }, { me: 'cus_1' }])
+    })
+
+    it('leaves variables that are undefined to their defaults, and does not share the others', async () => {
+      const seen: unknown[] = []
+      const typeDefs = 'input In { list: [Int!]! } type Query { n(x: Int = 7, in: In!): Int }'
+      const n = (_: unknown, args: { x?: number; in: { list: number[] } }) => {
+        seen.push(structuredClone(args))
+        args.in.list.push(9)
+        return args.x
+      }
+      const schema = makeExecutableSchema({ typeDefs, resolvers: { Query: { n } } })
+      await using graph = await serveSchema('orders', schema)
+      await using client = clientOf(urlOf(graph.url))
+      const variables = { x: undefined, in: { list: [1] } }
+      const document = 'query($x: Int, $in: In!) { n(x: $x, in: $in) }'
+      const answer = await client.request({ document, variables, idempotent: true })
+      expect(answer.data).toEqual({ n: 7 })
+      expect(seen).toEqual([{ x: 7, in: { list: [1] } }])
+      expect(variables).toEqual({ x: undefined, in: { list: [1] } })
     })
 
     it("throws the code, message and details of the service's error", async () => {
