@@ -101,10 +101,10 @@ async function serve(name: LibraryService, issuer: Issuer) {
   const http = createHttpServer({ name, logger })
   const seen: SeenRequest[] = []
   const conduct = { ...GOOD_CONDUCT }
-  http.app.addHook('preHandler', async request => {
+  http.app.addHook('preHandler', async (request, reply) => {
     const body = rawJsonOf(request)
     if (body !== undefined) seen.push({ headers: request.headers, query: JSON.parse(String(body)).query })
-    if (conduct.hangUps-- > 0) request.raw.socket.destroy()
+    if (conduct.hangUps-- > 0) reply.raw.destroy()
   })
   const schema = buildSubgraphSchema({
     typeDefs: parse(SDL[name]),
@@ -123,6 +123,8 @@ async function serve(name: LibraryService, issuer: Issuer) {
 
 export type LibraryOptions = {
   readonly development?: boolean
+  /** By `localhost` the gateway reaches its subgraphs over sockets, otherwise within the process. */
+  readonly host?: string
   readonly supergraph?: string
   readonly settings?: GatewayConfig['settings']
   /** The URLs of subgraphs that replace the library's own. */
@@ -137,6 +139,7 @@ export function librarySupergraph(): string {
 }
 
 export async function startLibraryGateway({
+  host = '127.0.0.1',
   supergraph = librarySupergraph(),
   subgraphUrls = {},
   environment = {},
@@ -147,7 +150,8 @@ export async function startLibraryGateway({
   const issuer = await openEmbeddedIssuer(folder.path)
   const catalogue = open.use(await serve('catalogue', issuer))
   const reviews = open.use(await serve('reviews', issuer))
-  const own = { catalogue: `${catalogue.url}/graphql`, reviews: `${reviews.url}/graphql` }
+  const urlOf = ({ url }: { url: string }) => `${url.replace('127.0.0.1', host)}/graphql`
+  const own = { catalogue: urlOf(catalogue), reviews: urlOf(reviews) }
   const { gateway, log } = open.use(
     await startComposedGateway(supergraph, {
       auth: issuer,

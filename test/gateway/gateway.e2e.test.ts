@@ -93,21 +93,26 @@ describe('a mutation', () => {
   })
 })
 
-describe('a request whose connection breaks', () => {
+describe.each([
+  ['over HTTP', 'localhost'],
+  ['within the process', '127.0.0.1'],
+])('a request %s that is given up', (_way, host) => {
   test('is retried when it is a query', async () => {
-    library.reviews.conduct.hangUps = 1
-    const { data, errors } = await library.send<object>('{ newestQuote }')
+    await using own = await startLibraryGateway({ host })
+    own.reviews.conduct.hangUps = 1
+    const { data, errors } = await own.send<object>('{ newestQuote }')
     expect(errors).toBeUndefined()
     expect(data).toEqual({ newestQuote: 'A classic.' })
-    expect(library.reviews.seen).toHaveLength(2)
+    expect(own.reviews.seen).toHaveLength(2)
   })
 
   test('is not retried when it is a mutation, which may have taken effect', async () => {
-    library.reviews.conduct.hangUps = 1
-    const { data, errors } = await library.send<object>('mutation { review(isbn: "1", stars: 1) { isbn } }')
+    await using own = await startLibraryGateway({ host })
+    own.reviews.conduct.hangUps = 1
+    const { data, errors } = await own.send<object>('mutation { review(isbn: "1", stars: 1) { isbn } }')
     expect(data).toBeNull()
     expect(errors).toMatchObject([{ path: ['review'], extensions: { code: 'UNAVAILABLE' } }])
-    expect(library.reviews.seen).toHaveLength(1)
+    expect(own.reviews.seen).toHaveLength(1)
   })
 })
 
@@ -180,8 +185,9 @@ describe('an unavailable subgraph', () => {
 
 describe('a subgraph whose response is too large', () => {
   test('is treated as unavailable', async () => {
-    library.reviews.conduct.longRead = 17 * 1024 * 1024
-    const { data, errors } = await library.send<object>('{ book(isbn: "0") { title longRead } }')
+    await using remote = await startLibraryGateway({ host: 'localhost' })
+    remote.reviews.conduct.longRead = 17 * 1024 * 1024
+    const { data, errors } = await remote.send<object>('{ book(isbn: "0") { title longRead } }')
     expect(data).toEqual({ book: { title: 'Emma', longRead: null } })
     expect(errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
   })
