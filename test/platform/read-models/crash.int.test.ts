@@ -1,41 +1,16 @@
 // Tests views after crashes of their server and of their process: they are what a rebuild from the log makes them.
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { rebuildView } from '#platform/read-models/rebuild.ts'
 import { startProjections } from '#platform/read-models/run-projections.ts'
-import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
 import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
 import { startKillable } from '#test/fixtures/killable-process.ts'
+import { startKillableServer } from '#test/platform/postgres/killable-server.ts'
 import { documentsOf, grow, overview, tallies } from '#test/platform/read-models/tally.ts'
 
 /** A limit for tests that hang. */
 const WAIT = 60_000
-
-/** A server whose commits are durable unless they are soft, and whose soft commits are lost when it is killed. */
-async function startServer() {
-  const directory = await mkdtemp(path.join(tmpdir(), 'waybill-crash-'))
-  const postgres = await startEmbeddedPostgres({ directory, log: () => {} })
-  onTestFinished(async () => {
-    await postgres[Symbol.asyncDispose]()
-    await rm(directory, { recursive: true, force: true })
-  })
-  const url = await postgres.database('views')
-  await queryDatabase(url, "ALTER SYSTEM SET wal_writer_delay = '10s'")
-  await queryDatabase(url, "ALTER SYSTEM SET wal_writer_flush_after = '1GB'")
-  await queryDatabase(url, 'SELECT pg_reload_conf()')
-  return {
-    url,
-    /** SIGKILL: what was not written to the log is gone. The server is started again at once. */
-    async kill() {
-      const pidFile = path.join(directory, 'cluster', 'postmaster.pid')
-      process.kill(Number((await readFile(pidFile, 'utf8')).split('\n')[0]), 'SIGKILL')
-    },
-  }
-}
 
 async function openService(url: string) {
   const open = new AsyncDisposableStack()
@@ -60,7 +35,7 @@ async function expectRebuilt(url: string): Promise<void> {
 }
 
 test('a process that survives its server applies again what the views lost', async () => {
-  const server = await startServer()
+  const server = await startKillableServer()
   const { store, readModels, open } = await openService(server.url)
   const seen: number[] = []
   const counted = {
@@ -85,7 +60,7 @@ test('a process that survives its server applies again what the views lost', asy
 })
 
 test('views that lost commits together with their process are whole after a restart', async () => {
-  const server = await startServer()
+  const server = await startKillableServer()
   const { store, readModels, open } = await openService(server.url)
   const owner = startKillable(new URL('views-process.ts', import.meta.url), [server.url])
   onTestFinished(owner.kill)

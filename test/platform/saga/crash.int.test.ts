@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { startKillable } from '#test/fixtures/killable-process.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
+import { startKillableServer } from '#test/platform/postgres/killable-server.ts'
 import { historyOf, runTrips, SUCCESS, untilHistory } from './runner-fixture.ts'
 import { tripOf, tripUntil } from './trip-saga.ts'
 
@@ -72,4 +73,19 @@ test('a call is made by the next runner when one is killed after it recorded the
   expect(await historyOf(heir, 't1')).toEqual(['TripStarted', 'StepSucceeded try-book'])
   await untilHistory(heir, 't1', 'StepSucceeded pay')
   expect(keys).toEqual(['t1:pay'])
+})
+
+test('sagas go on after their owner and their server were killed at once, and the lists show them', async () => {
+  const server = await startKillableServer()
+  await using worker = await startWorker(server.url)
+  await using heir = await runTrips(server.url, async () => SUCCESS)
+  await heir.runner.deliver('t1', 'in1', tripOf('try-a', 'try-b'))
+  const ended = () => heir.runner.list({ phase: 'ended' }).catch(() => [])
+  await expect.poll(ended, WAIT).toHaveLength(1)
+  await heir.runner.deliver('t2', 'in1', tripOf('try-a', 'book'))
+  await worker.said('t2:book')
+  await Promise.all([worker.kill(), server.kill()])
+  const history = () => historyOf(heir, 't2').catch(() => [])
+  await expect.poll(history, WAIT).toEqual(['TripStarted', 'StepSucceeded try-a', 'StepSucceeded book'])
+  await expect.poll(ended, WAIT).toHaveLength(2)
 })
