@@ -1,4 +1,5 @@
 // Prepares products and customers for checkouts under load, and sends one checkout after another.
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from 'undici'
 import {
   addProduct,
@@ -54,6 +55,7 @@ function order(count: number): object {
   return checkoutInput({ idempotencyKey: `bench-order-${count}`, sku, lines })
 }
 
+/** Heeds Retry-After, as front ends do: callers that came again at once would be another load. */
 async function send(
   pool: Pool,
   token: string,
@@ -65,5 +67,10 @@ async function send(
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: JSON.stringify({ query: CHECKOUT, variables: { input } }),
   })
-  return (await response.body.json()) as Partial<GraphqlResponse<CheckoutResponse>>
+  const retryAfter = response.statusCode === 503 ? response.headers['retry-after'] : undefined
+  if (retryAfter === undefined)
+    return (await response.body.json()) as Partial<GraphqlResponse<CheckoutResponse>>
+  await response.body.dump()
+  await delay(Number(retryAfter) * 1000)
+  return send(pool, token, input)
 }
