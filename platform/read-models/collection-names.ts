@@ -19,6 +19,17 @@ export function storedName<Doc extends Document>(definition: CollectionDefinitio
   return terms ? `${name}_v${version}_f${FOLDING_VERSION}` : `${name}_v${version}`
 }
 
+/** Returns whether `name` is what an earlier version of the collection was stored as. */
+export function isEarlierName<Doc extends Document>(
+  { name: collection, version, terms }: CollectionDefinition<Doc>,
+  name: string,
+): boolean {
+  const found = new RegExp(`^${collection}_v(\\d+)(?:_f(\\d+))?$`).exec(name)
+  if (!found) return false
+  const [storedVersion, folding] = [Number(found[1]), Number(found[2] ?? FOLDING_VERSION)]
+  return storedVersion < version || (storedVersion === version && !!terms && folding < FOLDING_VERSION)
+}
+
 /** Returns the path, or throws: letters, digits, underscores and dots only, so that it needs no quoting. */
 export function checkPath(path: string): string {
   if (!PATH.test(path)) throw invalid(`the path "${path}" must match ${PATH}`)

@@ -70,6 +70,11 @@ export interface ReadModels extends AsyncDisposable {
   collection<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Collection<Doc>>
   /** Creates an empty collection beside the live one. `swap` replaces the live one with it, `drop` deletes it. */
   shadow<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Shadow<Doc>>
+  /** Drops the collections of earlier versions, each after a call of `before` with its stored name. */
+  dropEarlier<Doc extends Document>(
+    definition: CollectionDefinition<Doc>,
+    before: (name: string) => Promise<void>,
+  ): Promise<void>
   /**
    * Opens a writer to several collections at once. `onLost` is called at most once, when the writer's connection ends
    * before it is disposed: what it wrote since the last durable write may be lost, and it writes no more.

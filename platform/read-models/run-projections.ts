@@ -14,12 +14,16 @@ import { inEventSpans } from '#platform/telemetry/tracing.ts'
 
 /** Under load, events are collected for this long: a document that several of them change is read and written once. */
 const SPACING_MS = 20
+/** Processes of an earlier build may serve from the earlier versions of the views for so long. */
+const KEEP_EARLIER_MS = 86_400_000
 
 type ProjectionsOptions = {
   readonly store: EventStore
   readonly readModels: ReadModels
   readonly views: readonly View<Document>[]
   readonly logger?: StoreLogger
+  /** How long this process is the owner before it drops earlier versions of the views; a day by default. */
+  readonly keepEarlierMs?: number
   /** Called after each batch with the milliseconds from the recording of its newest event until it could be read. */
   readonly onLag?: (milliseconds: number) => void
 }
@@ -53,17 +57,33 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
       return createViewUpdater({ store, progress, view, collection, logger })
     }),
   )
-  const furthest = Math.max(0, ...(await savedPositions(updaters)))
+  const furthest = await progress.furthest()
   await checkSameStore(store, furthest)
   await catchUp(updaters, furthest)
 
-  const state: UpdateState = { isUpdating: false, handledTo: 0, settledTo: 0, batches: undefined }
+  const state: UpdateState = {
+    ownerSince: 0,
+    isUpdating: false,
+    handledTo: 0,
+    settledTo: 0,
+    batches: undefined,
+  }
   const consumer = await startConsumer(options, { updaters, progress, state })
   const stopListening = consumer.onProgress(checkpoint => {
     if (state.isUpdating) state.handledTo = checkpoint
   })
   await catchUp(updaters, consumer.status().checkpoint)
-  const maintenance = startViewMaintenance({ updaters, progress, consumer, state, logger })
+  const maintenance = startViewMaintenance({
+    updaters,
+    progress,
+    consumer,
+    state,
+    logger,
+    keepEarlierMs: options.keepEarlierMs ?? KEEP_EARLIER_MS,
+    async dropEarlier() {
+      for (const { view } of updaters) await readModels.dropEarlier(view.collection, progress.forget)
+    },
+  })
 
   return {
     consumer,
@@ -103,7 +123,8 @@ async function startConsumer(options: ProjectionsOptions, updating: Updating): P
     categories: [...new Set(views.flatMap(view => view.categories))],
     async onOwner(checkpoint) {
       await catchUp(updaters, checkpoint)
-      Object.assign(state, { isUpdating: true, handledTo: checkpoint, settledTo: checkpoint })
+      const ownerSince = performance.now()
+      Object.assign(state, { ownerSince, isUpdating: true, handledTo: checkpoint, settledTo: checkpoint })
     },
     onLost() {
       state.isUpdating = false

@@ -8,6 +8,8 @@ import { startPeriodicTask } from '#platform/resilience/periodic-task.ts'
 
 /** The state of the views' consumer in this process. */
 export type UpdateState = {
+  /** When this process became the owner, in milliseconds of `performance.now`. */
+  ownerSince: number
   /** True while this process owns the consumer and its views are up to date with the checkpoint. */
   isUpdating: boolean
   handledTo: number
@@ -29,6 +31,9 @@ type ViewMaintenanceOptions = {
   readonly consumer: Consumer
   readonly state: UpdateState
   readonly logger: StoreLogger | undefined
+  /** Drops earlier versions of the views once, when this process has been the owner for `keepEarlierMs`. */
+  readonly dropEarlier: () => Promise<void>
+  readonly keepEarlierMs: number
 }
 
 /** The saved position that was seen last, and in how many checks it stood still while the consumer went on. */
@@ -39,13 +44,17 @@ const CHECK_MS = 1_500
 const MAX_STALLED_CHECKS = 3
 
 export function startViewMaintenance(options: ViewMaintenanceOptions): ViewMaintenance {
-  const { updaters, state, logger } = options
+  const { updaters, state, logger, dropEarlier, keepEarlierMs } = options
   const views: WatchedView[] = updaters.map(updater => ({ updater, position: -1, stalledChecks: 0 }))
+  let hasDropped = false
 
   async function check(): Promise<void> {
     if (!state.isUpdating) return fillOrphaned(options, views)
     for (const view of views) view.stalledChecks = 0
     await settle(options)
+    if (hasDropped || performance.now() - state.ownerSince < keepEarlierMs) return
+    await dropEarlier()
+    hasDropped = true
   }
 
   const checking = startPeriodicTask({

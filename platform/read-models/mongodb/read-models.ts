@@ -6,7 +6,7 @@ import {
   type UpdateFilter,
 } from 'mongodb'
 import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
-import { storedName } from '#platform/read-models/collection-names.ts'
+import { isEarlierName, storedName } from '#platform/read-models/collection-names.ts'
 import {
   decodeKey,
   encodeDocument,
@@ -56,6 +56,13 @@ export async function openMongodbReadModels({ url, logger }: MongodbOptions): Pr
     async shadow(definition) {
       const { name, ...rest } = await createShadow(server, definition)
       return { ...rest, collection: open(definition, name) }
+    },
+    async dropEarlier(definition, before) {
+      for (const { name } of await server.db.listCollections({}, { nameOnly: true }).toArray()) {
+        if (!isEarlierName(definition, name)) continue
+        await before(name)
+        await server.db.dropCollection(name)
+      }
     },
     writer: async () => openWriter(),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),

@@ -19,7 +19,9 @@ import {
 } from '#platform/read-models/postgres/query.ts'
 import {
   createTable,
+  dropEarlierTable,
   dropTable,
+  earlierTables,
   liveTable,
   prepareSchema,
   shadowTable,
@@ -85,6 +87,12 @@ export async function openPostgresReadModels(options: PostgresReadModelsOptions)
     async shadow(definition) {
       const { table, ...rest } = await openShadow(url, definition)
       return { ...rest, collection: open(definition, table) }
+    },
+    async dropEarlier(definition, before) {
+      for (const name of await earlierTables(pool, definition)) {
+        await before(name)
+        await dropEarlierTable(pool, name)
+      }
     },
     writer: onLost =>
       openBatchWriter({ url, soft, onLost, targetOf: collection => targetIn(targets, collection) }),

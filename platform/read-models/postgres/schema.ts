@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import { inTransaction, sqlState, withSession } from '#platform/postgres/pool.ts'
-import { checkPath, storedName } from '#platform/read-models/collection-names.ts'
+import { inTransaction, type Pool, sqlState, withSession } from '#platform/postgres/pool.ts'
+import { checkPath, isEarlierName, storedName } from '#platform/read-models/collection-names.ts'
 import type { CollectionDefinition, Document } from '#platform/read-models/read-models.ts'
 
 export const SCHEMA = 'read_models'
@@ -129,6 +129,22 @@ async function dropForeignParts(session: pg.Client, target: Table, parts: readon
     [target.sql, parts.map(({ name }) => `${SCHEMA}.${name}`)],
   )
   for (const { kind, name } of rows) await session.query(`DROP ${kind} ${name}`)
+}
+
+/** Returns the names of the tables that hold earlier versions of a collection. */
+export async function earlierTables<Doc extends Document>(
+  pool: Pool,
+  definition: CollectionDefinition<Doc>,
+): Promise<string[]> {
+  const text = 'SELECT tablename::text AS name FROM pg_tables WHERE schemaname = $1'
+  const rows = await pool.query<{ name: string }>({ text, values: [SCHEMA] })
+  return rows.map(({ name }) => name).filter(name => isEarlierName(definition, name))
+}
+
+/** Drops a table of documents, with its terms and what a rebuild has left beside it. */
+export async function dropEarlierTable(pool: Pool, name: string): Promise<void> {
+  const names = ['', '_words', '_shadow', '_shadow_words'].map(suffix => `${SCHEMA}.${name}${suffix}`)
+  await pool.query({ text: `DROP TABLE IF EXISTS ${names.join(', ')}` })
 }
 
 export async function dropTable(url: string, target: Table): Promise<void> {

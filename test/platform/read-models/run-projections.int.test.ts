@@ -8,7 +8,7 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import { applyEvents, type View } from '#platform/read-models/projection.ts'
 import type { Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { type Projections, startProjections } from '#platform/read-models/run-projections.ts'
-import { freshDatabase } from '#test/fixtures/databases.ts'
+import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
 import { documentsOf, grow, overview, tallies } from '#test/platform/read-models/tally.ts'
 
 type Process = {
@@ -211,6 +211,29 @@ test('a new version of a view is complete before its process is ready, and is up
   await old.open.disposeAsync()
   await projections.reached(await grow(recent.store, 'tally-a', [7]), 10_000)
   expect(await collection.get('tally-a')).toEqual({ sum: 28, events: 7, parity: 'even' })
+})
+
+test('an owner drops the earlier version of a view, which an earlier build that comes back fills anew', async () => {
+  const url = await freshDatabase()
+  const old = await startProcess(url)
+  const before = await project(old, [tallies(1), overview])
+  await before.reached(await grow(old.store, 'tally-a', [1, 2, 3]), 5_000)
+  await old.open.disposeAsync()
+
+  const recent = await startProcess(url)
+  recent.open.use(await startProjections({ ...recent, views: [tallies(2), overview], keepEarlierMs: 0 }))
+  const tables = () =>
+    queryDatabase<{ name: string }>(
+      url,
+      "SELECT relname AS name FROM pg_class WHERE relname LIKE 'tallies_v1%'",
+    )
+  await expect.poll(tables).toEqual([])
+  await recent.open.disposeAsync()
+
+  const back = await startProcess(url)
+  const again = await project(back, [tallies(1), overview])
+  expect(await again.collection(tallies(1)).get('tally-a')).toMatchObject({ sum: 6, events: 3 })
+  expect(await again.collection(overview).get('all')).toMatchObject({ events: 3 })
 })
 
 test('views are filled from the log when their engine is empty', async () => {
