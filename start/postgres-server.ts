@@ -116,6 +116,7 @@ function flags({ volatile }: PostgresSetup, port: number): string[] {
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
     wal_level: 'minimal',
+    wal_compression: 'on', // page images after a checkpoint get less than half as large, at no CPU time that shows
     max_wal_senders: 0,
     jit: 'off',
     log_checkpoints: 'off',
