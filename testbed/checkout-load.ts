@@ -22,21 +22,32 @@ export type CheckoutLoad = {
   readonly checkout: Checkout
   /** Sends the next checkout too, and resolves with whether its order was confirmed within its wait. */
   readonly confirm: () => Promise<boolean>
-  /** How many checkouts were answered, by whether their order was confirmed within its wait. */
-  readonly outcomes: { confirmed: number; unconfirmed: number; failed: number; lastFailure?: string }
+  /** Counts checkouts by their answers. Refused are those that were told to come again later, as a busy instance does. */
+  readonly outcomes: Record<'confirmed' | 'unconfirmed' | 'refused' | 'failed', number> & {
+    lastFailure?: string
+  }
 }
 
-/** Adds the products and customers. `checkout` sends over `pool`, at less cost than `platform`. */
+/**
+ * Adds the products and customers. `checkout` sends over `pool`, at less cost than `platform`, and when it is refused waits
+ * as long as it is told to.
+ */
 export async function openCheckoutLoad(pool: Pool, platform: PlatformClient): Promise<CheckoutLoad> {
   const skus = Array.from({ length: PRODUCTS }, (_, index) => `bench-${index}`)
   await Promise.all(skus.map(sku => addProduct(platform, { sku, price: '19.99', stock: STOCK })))
   const shoppers = await Promise.all(Array.from({ length: SHOPPERS }, () => registerShopper(platform)))
-  const outcomes: CheckoutLoad['outcomes'] = { confirmed: 0, unconfirmed: 0, failed: 0 }
+  const outcomes: CheckoutLoad['outcomes'] = { confirmed: 0, unconfirmed: 0, refused: 0, failed: 0 }
   let count = 0
   const checkout: Checkout = async () => {
     count += 1
     const reply = await send(pool, shoppers[count % SHOPPERS]?.token ?? '', order(count))
     const found = reply.data?.checkout.order
+    const retryAfter = reply.errors?.[0]?.extensions.retryAfterSeconds
+    if (retryAfter !== undefined) {
+      outcomes.refused += 1
+      await delay(retryAfter * 1000)
+      return { confirmed: false }
+    }
     if (found === undefined) {
       outcomes.failed += 1
       outcomes.lastFailure = JSON.stringify(reply.errors ?? reply.data)

@@ -11,7 +11,7 @@ export type GraphqlResponse<T> = {
   readonly errors?: readonly {
     readonly message: string
     readonly path?: readonly (string | number)[]
-    readonly extensions: { readonly code: string }
+    readonly extensions: { readonly code: string; readonly retryAfterSeconds?: number }
   }[]
 }
 

@@ -72,7 +72,13 @@ export const bench: Bench = async ({ quick }) => {
   }
 }
 
-function describeOutcomes({ confirmed, unconfirmed, failed, lastFailure }: CheckoutLoad['outcomes']): string {
+function describeOutcomes({
+  confirmed,
+  unconfirmed,
+  refused,
+  failed,
+  lastFailure,
+}: CheckoutLoad['outcomes']): string {
   const why = lastFailure === undefined ? '' : `, the last: ${lastFailure}`
-  return `checkouts: ${confirmed} confirmed, ${unconfirmed} not confirmed in time, ${failed} failed${why}`
+  return `checkouts: ${confirmed} confirmed, ${unconfirmed} not confirmed in time, ${refused} refused, ${failed} failed${why}`
 }

@@ -6,8 +6,14 @@ import { databaseOf } from '#testbed/waybill-process.ts'
 
 const ROLE = 'meter'
 
-/** Creates the cluster of an instance that was never started, with statistics that npm start does not switch on. */
-export async function prepareCountedCluster(dataDir: string): Promise<void> {
+/**
+ * Creates the cluster of an instance that was never started, with statistics that npm start does not switch on. Without
+ * `vacuum`, PostgreSQL does not clean up on its own, which would be counted with whatever runs at that moment.
+ */
+export async function prepareCountedCluster(
+  dataDir: string,
+  { vacuum }: { readonly vacuum: boolean },
+): Promise<void> {
   await using postgres = await startEmbeddedPostgres({
     directory: path.join(dataDir, 'postgres'),
     log: () => {},
@@ -17,6 +23,7 @@ export async function prepareCountedCluster(dataDir: string): Promise<void> {
   for (const statement of [
     `ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'`,
     'ALTER SYSTEM SET pg_stat_statements.max = 10000',
+    `ALTER SYSTEM SET autovacuum = ${vacuum ? 'on' : 'off'}`,
     'CREATE EXTENSION pg_stat_statements',
     'CREATE EXTENSION pg_walinspect',
     `CREATE ROLE ${ROLE} SUPERUSER LOGIN PASSWORD '${ROLE}'`,

@@ -21,12 +21,14 @@ type CountedInstance = AsyncDisposable & {
 /** Starts the instance with a durable database and fast parcels, and prepares a shop. At most `connections` send at once. */
 export async function startCountedInstance({
   connections,
+  vacuum = true,
 }: {
   readonly connections: number
+  readonly vacuum?: boolean
 }): Promise<CountedInstance> {
   await using open = new AsyncDisposableStack()
   const { dataDir } = open.use(await openDataDir())
-  await prepareCountedCluster(dataDir)
+  await prepareCountedCluster(dataDir, { vacuum })
   const instance = open.use(
     await startWaybill({
       dataDir,
