@@ -77,7 +77,10 @@ test('an update that changes no key and no term leaves the indexes alone', async
       url,
       `SELECT n_tup_upd::int AS all, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = '${table}'`,
     )
-  await expect.poll(() => updates('hot_v1_f2')).toEqual([{ all: 4 * 49, hot: 3 * 49 }])
+  await expect.poll(() => updates('hot_v1_f2')).toMatchObject([{ all: 4 * 49 }])
+  const [counted] = await updates('hot_v1_f2')
+  expect(counted?.hot).toBeGreaterThan(2 * 49) // nearly three of four; now and then a page has no room left
+  expect(counted?.hot).toBeLessThanOrEqual(3 * 49)
   expect(await updates('hot_v1_f2_words')).toEqual([{ all: 0, hot: 0 }])
   const changed = { where: [{ path: 'changedAt', from: 50 }], orderBy: { path: 'changedAt' }, limit: 9 }
   expect((await collection.find(changed)).items).toHaveLength(4)
