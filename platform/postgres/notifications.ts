@@ -57,6 +57,8 @@ type NotificationsState = NotificationsOptions & {
 const SPACING_MS = 10
 /** The least time between two looks for other listeners. There are none while there is nothing to send. */
 const LOOK_MS = 5_000
+/** The same while there were none at the last: one that comes says so, unless this process cannot hear it any more. */
+const ALONE_LOOK_MS = 30_000
 /** A listening session that does not answer for this long is given up. */
 const LOOK_TIMEOUT_MS = 5_000
 const FIRST_RETRY_MS = 100
@@ -162,8 +164,8 @@ async function sendPending(state: NotificationsState): Promise<void> {
   state.isSending = false
 }
 
-function isLookDue({ session, lookedAt }: NotificationsState): boolean {
-  return session !== undefined && performance.now() - lookedAt > LOOK_MS
+function isLookDue({ session, lookedAt, isAlone }: NotificationsState): boolean {
+  return session !== undefined && performance.now() - lookedAt > (isAlone ? ALONE_LOOK_MS : LOOK_MS)
 }
 
 /** Finds out whether another session holds the presence lock. A session that does not answer is closed. */

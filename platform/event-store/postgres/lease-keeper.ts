@@ -73,6 +73,7 @@ type KeeperState = KeeperOptions & {
   isClosed: boolean
   /** True while a checkpoint may have to be saved. */
   isDirty: boolean
+  dirtyAt: number
   failures: number
   sentAt: number
   renewAt: number
@@ -93,9 +94,10 @@ type NewsRow = {
 
 /** How often leases are renewed and complete news are read, when nothing else happens. */
 const RENEW_MS = 3_000
-/** The least time between two saves of checkpoints. What processes that are not the owner see lags by the first. */
+/** What processes that are not the owner see of a checkpoint lags by this, the least time between two saves. */
 const SHARED_SAVE_MS = 50
-const ALONE_SAVE_MS = 300
+/** Without other processes, whatever moves within this time is saved together at its end. */
+const ALONE_SAVE_MS = 500
 /** How often checkpoints are read while somebody in this process waits for those of another. */
 const URGENT_MS = 25
 const FIRST_RETRY_MS = 100
@@ -135,6 +137,7 @@ export function startLeaseKeeper(options: KeeperOptions): LeaseKeeper {
     waiting: [],
     isClosed: false,
     isDirty: false,
+    dirtyAt: 0,
     failures: 0,
     sentAt: Number.NEGATIVE_INFINITY,
     renewAt: performance.now() + RENEW_MS,
@@ -151,6 +154,7 @@ export function startLeaseKeeper(options: KeeperOptions): LeaseKeeper {
       return () => keeper.watchers.delete(watcher)
     },
     hasWork() {
+      if (!keeper.isDirty) keeper.dirtyAt = performance.now()
       keeper.isDirty = true
       if (dueAt(keeper) < keeper.wakeAt) keeper.wakeSignal.notify()
     },
@@ -195,10 +199,10 @@ async function run(keeper: KeeperState): Promise<void> {
 
 function dueAt(keeper: KeeperState): number {
   if (keeper.failures > 0) return keeper.renewAt
-  const saveMs = keeper.isAlone() ? ALONE_SAVE_MS : SHARED_SAVE_MS
+  const saveAt = keeper.isAlone() ? keeper.dirtyAt + ALONE_SAVE_MS : keeper.sentAt + SHARED_SAVE_MS
   return Math.min(
     keeper.renewAt,
-    keeper.isDirty ? keeper.sentAt + saveMs : Number.POSITIVE_INFINITY,
+    keeper.isDirty ? saveAt : Number.POSITIVE_INFINITY,
     isUrgent(keeper) ? keeper.sentAt + URGENT_MS : Number.POSITIVE_INFINITY,
   )
 }
@@ -225,6 +229,7 @@ async function beat(keeper: KeeperState, scope: 'complete' | 'partial'): Promise
     keeper.isDirty = keeper.held
       .values()
       .some(({ isLost, checkpoint }) => !isLost && checkpoint?.handled() !== checkpoint?.stored)
+    keeper.dirtyAt = performance.now()
     keeper.failures = 0
     for (const { resolve } of waiting) resolve()
   } catch (error) {

@@ -60,7 +60,7 @@ test('whoever begins to listen hears what was held back, once, and all that come
   const hearing = heard(two, 'other news')
   one.notifications.notify('other news')
   await hearing
-  expect(one.sent).toEqual(['news', 'other news'])
+  await until(() => expect(one.sent).toEqual(['news', 'other news']))
 })
 
 test('both of two that begin at once hear each other', async context => {

@@ -79,7 +79,7 @@ test('an idle store sends one statement in about 3 seconds for all its leases', 
 
 test.each([
   ['every 50 ms when other processes use the store', false, 50],
-  ['every 300 ms when none does', true, 300],
+  ['every 500 ms when none does', true, 500],
 ])('all checkpoints that moved are saved in one statement, %s', async (_, alone, ms) => {
   isAlone = alone
   const [views, publisher] = [{ handled: 0 }, { handled: 0 }]
@@ -104,7 +104,7 @@ test('a checkpoint that its safe position holds back costs no statement, and is 
   await vi.advanceTimersByTimeAsync(2_000)
   expect(statements).toEqual([])
   saga.safe = 7
-  await vi.advanceTimersByTimeAsync(300)
+  await vi.advanceTimersByTimeAsync(500)
   expect(statements).toEqual([{ renewed: ['saga'], checkpoints: [7] }])
 })
 
