@@ -16,6 +16,11 @@ export type Notifications<Topic extends string = string> = AsyncDisposable & {
   /** Calls `listener` on each notification of `topic`, and when some may have been missed. Returns a function that stops it. */
   listen(topic: Topic, listener: Listener): () => void
   /**
+   * Returns the payload by which a statement of the caller's can tell other processes of `topic` with `pg_notify`, instead of
+   * `notify` and a statement of its own. Undefined while nobody else listens: then `notify` costs no statement.
+   */
+  payloadOf(topic: Topic): string | undefined
+  /**
    * Returns whether no other process listens, as far as is known: none was there at the last look, and none has announced
    * itself since. False while this process does not listen itself. A process that left counts for some seconds.
    */
@@ -102,6 +107,7 @@ export function openNotifications<Topic extends string>(options: NotificationsOp
         if (others.size === 0 && state.listeners.get(topic) === others) state.listeners.delete(topic)
       }
     },
+    payloadOf: topic => (state.isAlone || isLookDue(state) ? undefined : `${state.self} ${topic}`),
     isAlone: () => state.isAlone,
     async [Symbol.asyncDispose]() {
       state.isClosed = true

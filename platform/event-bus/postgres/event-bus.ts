@@ -1,11 +1,12 @@
 // Opens the event bus on PostgreSQL: a table of messages, LISTEN and NOTIFY, and leases for groups.
+import DataLoader from 'dataloader'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { joinGroup, runMembership } from '#platform/event-bus/postgres/group.ts'
 import { openMembershipKeeper } from '#platform/event-bus/postgres/membership-keeper.ts'
-import { readMessages, readTopicEnd } from '#platform/event-bus/postgres/messages.ts'
-import { createPublisher } from '#platform/event-bus/postgres/publish.ts'
+import { readMessages, readTopicEnds } from '#platform/event-bus/postgres/messages.ts'
+import { CHANNEL, createPublisher } from '#platform/event-bus/postgres/publish.ts'
 import { prepareSchema } from '#platform/event-bus/postgres/schema.ts'
-import { createTopicFollowers } from '#platform/event-bus/postgres/topic-followers.ts'
+import { createTopicFollowers, notificationOf } from '#platform/event-bus/postgres/topic-followers.ts'
 import { deleteOldMessages } from '#platform/event-bus/postgres/trim.ts'
 import { createTopicBus, type RetentionOptions, type TopicEngine } from '#platform/event-bus/topic-bus.ts'
 import { openNotifications } from '#platform/postgres/notifications.ts'
@@ -26,7 +27,7 @@ export async function openPostgresEventBus(options: PostgresEventBusOptions): Pr
   const pool = open.use(openPool({ url, purpose: 'event bus', max: 4, logger }))
   const soft = open.use(openPool({ url, purpose: 'event bus', max: 2, logger, soft: true }))
   const run = (text: string, values: readonly unknown[]) => soft.query({ text, values })
-  const notifications = open.use(openNotifications({ url, channel: 'waybill_event_bus', run, logger }))
+  const notifications = open.use(openNotifications({ url, channel: CHANNEL, run, logger }))
   const followers = createTopicFollowers({ pool, notifications, logger })
   const keeper = open.use(
     openMembershipKeeper({
@@ -37,14 +38,27 @@ export async function openPostgresEventBus(options: PostgresEventBusOptions): Pr
       onEnd: followers.hearEnd,
     }),
   )
-  const engine: TopicEngine = {
-    publish: createPublisher({ durable: pool, soft, onPublished: followers.takeOver }),
-    read: (topic, after, limit) => readMessages(pool, topic, { after, limit }),
-    async end(topic) {
-      const end = await readTopicEnd(pool, topic)
-      followers.hearEnd(topic, end)
-      return end
+  // Whoever keeps up with several topics asks for all of their ends at once.
+  const ends = new DataLoader<string, number>(
+    async topics => {
+      const read = await readTopicEnds(pool, topics)
+      return topics.map(topic => {
+        const end = read.get(topic) ?? 0
+        followers.hearEnd(topic, end)
+        return end
+      })
     },
+    { cache: false },
+  )
+  const engine: TopicEngine = {
+    publish: createPublisher({
+      durable: pool,
+      soft,
+      payloadOf: topic => notifications.payloadOf(notificationOf(topic)),
+      onPublished: followers.takeOver,
+    }),
+    read: (topic, after, limit) => readMessages(pool, topic, { after, limit }),
+    end: topic => ends.load(topic),
     follow: async (topic, feed) => followers.follow(topic, feed),
     async join(subscription) {
       await joinGroup(pool, subscription.group, subscription.topic)

@@ -37,10 +37,15 @@ export async function readMessages(
   return rows.filter(row => row.position !== null).map(row => toMessage(topic, row))
 }
 
-export async function readTopicEnd(pool: Pool, topic: string): Promise<number> {
-  const text = 'SELECT end_position FROM event_bus.topics WHERE topic = $1'
-  const rows = await pool.query<{ end_position: string }>({ name: 'end', text, values: [topic] })
-  return Number(rows[0]?.end_position ?? 0)
+/** Returns the ends of the topics that have had messages. */
+export async function readTopicEnds(pool: Pool, topics: readonly string[]): Promise<Map<string, number>> {
+  const text = 'SELECT topic, end_position FROM event_bus.topics WHERE topic = ANY($1::text[])'
+  const rows = await pool.query<{ topic: string; end_position: string }>({
+    name: 'ends',
+    text,
+    values: [[...topics]],
+  })
+  return new Map(rows.map(row => [row.topic, Number(row.end_position)]))
 }
 
 function toMessage(topic: string, row: MessageRow): BusMessage {

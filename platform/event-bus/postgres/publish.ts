@@ -9,6 +9,8 @@ export type Publication = {
   readonly topic: string
   readonly messages: readonly BusMessage[]
   readonly previousEnd: number
+  /** True when the statement that published them has told other processes. */
+  readonly isAnnounced: boolean
 }
 
 type PublisherOptions = {
@@ -16,6 +18,8 @@ type PublisherOptions = {
   readonly durable: Pool
   /** Its commits may be lost in a crash of the server. */
   readonly soft: Pool
+  /** Returns the payload of a notification about a topic; undefined when a notification is to be sent apart, if at all. */
+  readonly payloadOf: (topic: string) => string | undefined
   /** Called for each topic, in the order of commits. */
   readonly onPublished: (publication: Publication) => void
 }
@@ -34,13 +38,16 @@ const MAX_MESSAGES = 1_000
 const MAX_QUEUED = 10_000
 const MAX_QUEUED_MESSAGES = 100_000
 
+/** The channel of the bus's notifications. */
+export const CHANNEL = 'waybill_event_bus'
+
 /**
  * Passes over topics that lack a message. The topics are locked first and in order, so that publishers of several processes
  * never wait for each other in a circle.
  */
 const PUBLISH = `
 WITH given AS (
-  SELECT * FROM unnest($10::text[], $11::bigint[], $12::bigint[]) AS g (topic, last, after)
+  SELECT * FROM unnest($10::text[], $11::bigint[], $12::bigint[], $13::text[]) AS g (topic, last, after, payload)
 ), ends AS (
   INSERT INTO event_bus.topics AS t (topic, end_position)
   SELECT topic, last FROM given
@@ -57,7 +64,8 @@ WITH given AS (
     JOIN ends ON ends.topic = m.topic AND m.position > ends.trimmed_to
   ON CONFLICT (topic, position) DO NOTHING
 )
-SELECT topic, previous_end FROM ends`
+SELECT ends.topic, previous_end, (SELECT pg_notify('${CHANNEL}', payload) WHERE payload IS NOT NULL)::text
+  FROM ends JOIN given USING (topic)`
 
 /** Returns `publish` of the port, but for one publisher of a topic at a time in the whole process. */
 export function createPublisher(options: PublisherOptions) {
@@ -84,16 +92,22 @@ export function createPublisher(options: PublisherOptions) {
 }
 
 async function send(
-  { durable, soft, onPublished }: PublisherOptions,
+  { durable, soft, payloadOf, onPublished }: PublisherOptions,
   group: readonly QueuedMessages[],
 ): Promise<boolean[]> {
-  const pool = group.every(item => item.soft) ? soft : durable
-  const ends = await pool.query<TopicEnd>({ name: 'publish', text: PUBLISH, values: toColumns(group) })
+  const isSoft = group.every(item => item.soft)
+  // NOTIFY takes a lock of the whole server until its commit is done, so that it never shares one that waits for the disk.
+  const payloads = new Map(isSoft ? group.map(({ topic }) => [topic, payloadOf(topic)]) : [])
+  const ends = await (isSoft ? soft : durable).query<TopicEnd>({
+    name: 'publish',
+    text: PUBLISH,
+    values: toColumns(group, payloads),
+  })
   const previousEnds = new Map(ends.map(end => [end.topic, Number(end.previous_end)]))
   return group.map(({ topic, messages }) => {
     const previousEnd = previousEnds.get(topic)
     if (previousEnd === undefined) return false
-    onPublished({ topic, messages, previousEnd })
+    onPublished({ topic, messages, previousEnd, isAnnounced: payloads.get(topic) !== undefined })
     return true
   })
 }
@@ -116,7 +130,10 @@ function toMessage(topic: string, event: RecordedEvent): BusMessage {
   }
 }
 
-function toColumns(group: readonly QueuedMessages[]): unknown[] {
+function toColumns(
+  group: readonly QueuedMessages[],
+  payloads: ReadonlyMap<string, string | undefined>,
+): unknown[] {
   const sorted = group.toSorted((one, other) => (one.topic < other.topic ? -1 : 1))
   const messages = sorted.flatMap(item => item.messages)
   return [
@@ -132,5 +149,6 @@ function toColumns(group: readonly QueuedMessages[]): unknown[] {
     sorted.map(({ topic }) => topic),
     sorted.map(item => Math.max(...item.messages.map(({ position }) => position))),
     sorted.map(item => item.soft?.after ?? 0),
+    sorted.map(({ topic }) => payloads.get(topic) ?? null),
   ]
 }

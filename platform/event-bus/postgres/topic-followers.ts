@@ -25,7 +25,7 @@ type TopicFollowers = {
   follow(topic: string, feed: FeedInput): AsyncDisposable
   /** Returns the topics that are followed. */
   topics(): readonly string[]
-  /** Hands messages that this process has committed over to the feed, and tells other processes of them. */
+  /** Hands messages that this process has committed over to the feed, and tells other processes of them if need be. */
   takeOver(publication: Publication): void
   hearEnd(topic: string, end: number): void
 }
@@ -49,13 +49,14 @@ export function createTopicFollowers(options: FollowersOptions): TopicFollowers 
     topics: () => [...followers.keys()],
     takeOver(publication) {
       followers.get(publication.topic)?.takeOver(publication)
-      options.notifications.notify(notificationOf(publication.topic))
+      if (!publication.isAnnounced) options.notifications.notify(notificationOf(publication.topic))
     },
     hearEnd: (topic, end) => followers.get(topic)?.hearEnd(end),
   }
 }
 
-function notificationOf(topic: string): string {
+/** Returns the topic of notifications about new messages. */
+export function notificationOf(topic: string): string {
   return `messages ${topic}`
 }
 

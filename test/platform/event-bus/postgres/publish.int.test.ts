@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
 import { createPublisher, type Publication } from '#platform/event-bus/postgres/publish.ts'
-import { openPool, type Pool } from '#platform/postgres/pool.ts'
+import { openPool, type Pool, withSession } from '#platform/postgres/pool.ts'
 import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
 import { events, range } from '#test/platform/event-bus/messages.ts'
 
@@ -11,8 +11,8 @@ beforeAll(async () => {
   await using _bus = await openPostgresEventBus({ url })
 })
 
-/** Opens a publisher whose statements are noted. */
-function publishing() {
+/** Opens a publisher whose statements are noted. `payloadOf` says that nobody else listens when left out. */
+function publishing(payloadOf: (topic: string) => string | undefined = () => undefined) {
   const statements: string[] = []
   const published: Publication[] = []
   const pools = new AsyncDisposableStack()
@@ -29,6 +29,7 @@ function publishing() {
   const publish = createPublisher({
     durable: noted('durable'),
     soft: noted('soft'),
+    payloadOf,
     onPublished: publication => published.push(publication),
   })
   return { publish, statements, published, [Symbol.asyncDispose]: () => pools.disposeAsync() }
@@ -68,6 +69,23 @@ test('a statement is durable when one of its publishers needs that', async () =>
   await Promise.all([publish('soft', events(1, 1), { after: 0 }), publish('hard', events(1, 1))])
   await publish('soft', events(2, 2), { after: 1 })
   expect(statements).toEqual(['durable', 'soft'])
+})
+
+test('other processes are told by a soft statement itself, and apart from one that waits for the disk', async () => {
+  await using publisher = publishing(topic => `news of ${topic}`)
+  const { publish, published } = publisher
+  await withSession(url, async session => {
+    const heard: (string | undefined)[] = []
+    session.on('notification', ({ payload }) => heard.push(payload))
+    await session.query('LISTEN waybill_event_bus')
+    await Promise.all([
+      publish('told', events(1, 2), { after: 0 }),
+      publish('told too', events(1, 1), { after: 0 }),
+    ])
+    await publish('told', events(3, 3))
+    await expect.poll(() => heard.toSorted()).toEqual(['news of told', 'news of told too'])
+  })
+  expect(published.map(({ isAnnounced }) => isAnnounced)).toEqual([true, true, false])
 })
 
 test('nothing is published in a topic that has lost a message before', async () => {

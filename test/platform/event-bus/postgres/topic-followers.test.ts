@@ -46,7 +46,7 @@ function following() {
     skipTo() {},
   })
   const publish = (from: number, to: number, previousEnd: number) =>
-    followers.takeOver({ topic: 'orders', messages: messages(from, to), previousEnd })
+    followers.takeOver({ topic: 'orders', messages: messages(from, to), previousEnd, isAnnounced: false })
   return { reads, added, followers, publish, follower }
 }
 
