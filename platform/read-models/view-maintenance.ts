@@ -40,6 +40,8 @@ type ViewMaintenanceOptions = {
 type WatchedView = { readonly updater: ViewUpdater; position: number; stalledChecks: number }
 
 const CHECK_MS = 1_500
+/** The least time between two durable writes of the progress: after a crash of the server, what was applied since is applied again. */
+const SETTLE_MS = 5_000
 /** A view that stood still in this many checks is orphaned. */
 const MAX_STALLED_CHECKS = 3
 
@@ -47,11 +49,15 @@ export function startViewMaintenance(options: ViewMaintenanceOptions): ViewMaint
   const { updaters, state, logger, dropEarlier, keepEarlierMs } = options
   const views: WatchedView[] = updaters.map(updater => ({ updater, position: -1, stalledChecks: 0 }))
   let hasDropped = false
+  let settledAt = performance.now()
 
   async function check(): Promise<void> {
     if (!state.isUpdating) return fillOrphaned(options, views)
     for (const view of views) view.stalledChecks = 0
-    await settle(options)
+    if (performance.now() - settledAt > SETTLE_MS) {
+      await settle(options)
+      settledAt = performance.now()
+    }
     if (hasDropped || performance.now() - state.ownerSince < keepEarlierMs) return
     await dropEarlier()
     hasDropped = true

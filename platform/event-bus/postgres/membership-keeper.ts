@@ -70,7 +70,7 @@ type Kept = {
 
 /** How long a silent owner keeps its group, and how often a live one renews. */
 const LEASE_MS = 7_500
-const PERIOD_MS = 3_000
+const PERIOD_MS = 3_500
 /** The same while checkpoints move: after a crash, what was delivered since is delivered again. */
 const MOVING_PERIOD_MS = 500
 /** A lease is used only while this much of it is left. */

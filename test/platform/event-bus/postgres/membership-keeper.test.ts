@@ -37,7 +37,7 @@ function keeping(answer: (owners: readonly string[]) => readonly Held[]) {
   return { keeper, statements, ends }
 }
 
-test('an idle process runs one statement in three seconds for all memberships and topics', async () => {
+test('an idle process runs one statement in three and a half seconds for all memberships and topics', async () => {
   const { keeper, statements, ends } = keeping(owners =>
     owners.map(owner => ({ owner, epoch: 1, position: 5 })),
   )
@@ -48,8 +48,8 @@ test('an idle process runs one statement in three seconds for all memberships an
   expect(leases.map(lease => lease?.position)).toEqual([5, 5, 5])
   statements.length = 0
   await vi.advanceTimersByTimeAsync(300_000)
-  expect(statements.length).toBeGreaterThan(90)
-  expect(statements.length).toBeLessThan(110)
+  expect(statements.length).toBeGreaterThan(75)
+  expect(statements.length).toBeLessThan(95)
   expect(ends.at(-1)).toEqual(['orders', 9])
   expect(leases.map(lease => lease?.lost.aborted)).toEqual([false, false, false])
 })
