@@ -17,6 +17,7 @@ export const bench: Bench = async ({ quick }) => {
   const {
     instance,
     meters,
+    unused,
     shop: { checkout, outcomes },
   } = running
   const subgraphs = SUBGRAPHS.map(name => instance.url(name))
@@ -35,6 +36,7 @@ export const bench: Bench = async ({ quick }) => {
   const lag = lagQuantiles(before, await lagBuckets(subgraphs))
 
   const counts: CheckoutCounts = {
+    unused,
     idle,
     beforeAnswer: alone.beforeAnswer,
     oneByOne: perOrder(alone, idle),

@@ -1,5 +1,6 @@
 // Starts a whole instance whose work is counted, for the checkout benchmark and the test that holds its counts.
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { databaseFolders } from '#start/postgres-cluster.ts'
@@ -7,15 +8,22 @@ import { findServer } from '#start/postgres-server.ts'
 import { type CheckoutLoad, openCheckoutLoad } from '#testbed/checkout-load.ts'
 import { prepareCountedCluster } from '#testbed/counts/counted-cluster.ts'
 import { openDatabaseMeter, REPORT_MS } from '#testbed/counts/database-meter.ts'
-import type { Meters } from '#testbed/counts/order-counts.ts'
+import type { Measured } from '#testbed/counts/measured.ts'
+import { countIdle, type Meters } from '#testbed/counts/order-counts.ts'
 import { openCpuMeter } from '#testbed/counts/process-cpu.ts'
 import { createSender } from '#testbed/shop-client.ts'
 import { freePortBase, openDataDir, startWaybill, type WaybillProcess } from '#testbed/waybill-process.ts'
+
+/** For so long after its last event, a publisher looks whether all of its messages are surely on disk. */
+const SETTLED_MS = 40_000
+const UNUSED_MS = 12_000
 
 type CountedInstance = AsyncDisposable & {
   readonly instance: WaybillProcess
   readonly shop: CheckoutLoad
   readonly meters: Meters
+  /** Counted over seconds in which nobody had sent anything yet, after what the start leaves to do. */
+  readonly unused: Measured
 }
 
 /** Starts the instance with a durable database and fast parcels, and prepares a shop. At most `connections` send at once. */
@@ -38,19 +46,21 @@ export async function startCountedInstance({
   )
   const pool = new Pool(instance.url('bff-web'), { connections })
   open.defer(() => pool.close())
-  const issuer = await openEmbeddedIssuer(path.join(dataDir, 'auth'))
-  const shop = await openCheckoutLoad(pool, {
-    token: (role, subject = role) => issuer.sign({ role, subject }),
-    send: createSender(service => `${instance.url(service)}/graphql`),
-  })
   const meters: Meters = {
     database: open.use(await openDatabaseMeter(dataDir)),
     cpu: await openCpuMeter(instance, await serverOf(dataDir)),
     urls: [instance.url('orders'), instance.url('bff-web')],
     reportMs: REPORT_MS,
   }
+  await delay(SETTLED_MS)
+  const unused = await countIdle(meters, UNUSED_MS)
+  const issuer = await openEmbeddedIssuer(path.join(dataDir, 'auth'))
+  const shop = await openCheckoutLoad(pool, {
+    token: (role, subject = role) => issuer.sign({ role, subject }),
+    send: createSender(service => `${instance.url(service)}/graphql`),
+  })
   const running = open.move()
-  return { instance, shop, meters, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return { instance, shop, meters, unused, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
 async function serverOf(dataDir: string): Promise<number> {
