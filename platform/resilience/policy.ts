@@ -64,9 +64,10 @@ export type CircuitState = 'closed' | 'open' | 'half-open'
 export type Policy = {
   readonly name: string
   /**
-   * Runs `work`, and retries it after a fault, with full jitter, only if it is `idempotent` and while retries are few beside
-   * calls. Not a fault is a CallerError other than UNAVAILABLE, a refusal of a dependency that has too much to do, a time-out
-   * while it answered other calls, nor one in which this process was too busy to read the response. Throws CallerError UNAVAILABLE (`details.reason`:
+   * Runs `work`, and retries it after a fault or a time-out, with full jitter, if it is `idempotent` and while retries are few
+   * beside calls. It is no fault when `work` throws a CallerError other than UNAVAILABLE, when the dependency refuses because
+   * it has too much to do, or when this process was too busy to read the response in time. A time-out while the dependency
+   * answered other calls is retried, but does not open the circuit. Throws CallerError UNAVAILABLE (`details.reason`:
    * TIMED_OUT, CIRCUIT_OPEN, OVERLOADED) for its own refusals, and otherwise what `work` threw.
    */
   run<T>(work: (signal: AbortSignal) => Promise<T>, call: { readonly idempotent: boolean }): Promise<T>
@@ -83,7 +84,7 @@ const GAUGE_VALUE: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-o
 
 /**
  * A time-out in which this process was too busy to read the response says nothing about the dependency. One that answers
- * others, or refuses because it has too much to do, works: asking it again at once would give it more to do.
+ * others, or refuses because it has too much to do, works.
  */
 const isFault = (error: unknown): boolean => {
   if (error instanceof TimeLimitExceeded) return !error.starved && !error.answersOthers
@@ -92,8 +93,10 @@ const isFault = (error: unknown): boolean => {
 }
 
 /** A call that was refused was never sent: retrying it at once would only lengthen the queue. */
-const isWorthRetrying = (error: unknown): boolean =>
-  isFault(error) && !isBrokenCircuitError(error) && !(error instanceof BulkheadRejectedError)
+const isWorthRetrying = (error: unknown): boolean => {
+  if (error instanceof TimeLimitExceeded) return !error.starved
+  return isFault(error) && !isBrokenCircuitError(error) && !(error instanceof BulkheadRejectedError)
+}
 
 export function createPolicy(options: PolicyOptions): Policy {
   const { name, adjusted } = options
@@ -186,7 +189,7 @@ const RETRY_SHARE = 0.2
 const MOST_RETRIES = 20
 
 /** Keeps retries from multiplying the calls to a dependency that cannot answer those that it gets. */
-type RetryBudget = { earn(): void; spend(): boolean }
+type RetryBudget = { earn(): void; isLeft(): boolean; spend(): void }
 
 function createRetryBudget(): RetryBudget {
   let left = MOST_RETRIES
@@ -194,10 +197,9 @@ function createRetryBudget(): RetryBudget {
     earn() {
       left = Math.min(MOST_RETRIES, left + RETRY_SHARE)
     },
+    isLeft: () => left >= 1,
     spend() {
-      if (left < 1) return false
       left -= 1
-      return true
     },
   }
 }
@@ -211,10 +213,12 @@ function createRetry({ retries, retriesTimeouts = true }: PolicyOptions, budget:
   const isHandled = retriesTimeouts
     ? isWorthRetrying
     : (error: unknown) => isWorthRetrying(error) && !(error instanceof TimeLimitExceeded)
-  return retry(
-    handleWhen(error => isHandled(error) && budget.spend()),
+  const made = retry(
+    handleWhen(error => isHandled(error) && budget.isLeft()),
     { maxAttempts: retries, backoff },
   )
+  made.onRetry(() => budget.spend()) // not at the last attempt, for which the handler is asked, too
+  return made
 }
 
 function createBreaker({ name, breaker = {} }: PolicyOptions) {
