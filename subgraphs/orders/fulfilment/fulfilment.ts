@@ -123,8 +123,10 @@ function receiveReturn(
 
 function succeed(state: Fulfilment, { step, result, at }: Data<'StepSucceeded'>): Fulfilment {
   const now = withStepStatus(state, step, 'succeeded')
-  if (step === 'reserve-stock' && now.order) return { ...now, parcels: packParcels(now.order, result) }
-  if (step === 'authorise-payment') return { ...now, pendingSince: result.pending === true ? at : null }
+  if (step === 'reserve-stock' && now.order)
+    return { ...now, parcels: packParcels(now.order, result), securedAt: at }
+  if (step === 'authorise-payment')
+    return { ...now, pendingSince: result.pending === true ? at : null, securedAt: at }
   const created = parcelCreatedBy(now, step)
   if (created) {
     const id = result.shipmentId

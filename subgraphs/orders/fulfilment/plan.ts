@@ -21,6 +21,7 @@ import {
   isCapturing,
   isFinished,
   isForwardStepInFlight,
+  isHoldFresh,
   isInFlight,
   mayHaveHappened,
   paymentStatus,
@@ -77,7 +78,8 @@ function advanceOrder(state: StartedFulfilment): Effect[] {
   const confirm = call('confirm-order', 'orders.confirmOrder', { orderId: order.orderId })
   if (!hasSucceeded(state, 'commit-stock')) {
     const commit = call('commit-stock', 'inventory.commitReservation', holdOf(order))
-    return state.ampleStock && state.pendingSince === null ? [commit, confirm] : [commit]
+    const isBeside = state.ampleStock && state.pendingSince === null && isHoldFresh(state)
+    return isBeside ? [commit, confirm] : [commit]
   }
   if (!hasSucceeded(state, 'confirm-order')) return [confirm]
   return state.parcels.map(parcel => createShipment(order, parcel))

@@ -123,9 +123,11 @@ export type Fulfilment = {
   readonly captureAt: CaptureAt
   /**
    * True when so much was in stock that the hold was all but certain: the payment is then authorised beside it instead of
-   * after it, and the order confirmed beside the hold's commit.
+   * after it, and the order confirmed beside the commit of a fresh hold.
    */
   readonly ampleStock: boolean
+  /** When the hold or the authorisation succeeded, whichever did last. */
+  readonly securedAt: string
   /** The status of every requested step, by the step's name. */
   readonly steps: Readonly<Record<string, 'asked' | 'succeeded' | 'refused' | 'failed'>>
   /** The provider's decision on the approval; only the first one counts. */
@@ -159,6 +161,7 @@ export const initial: Fulfilment = {
   approvalTimeoutMs: 0,
   captureAt: 'dispatch',
   ampleStock: false,
+  securedAt: '',
   steps: {},
   verdict: null,
   pendingSince: null,
@@ -212,6 +215,11 @@ export function paymentStatus(
   if (step === 'succeeded' && state.pendingSince === null) return 'authorised'
   if (state.verdict) return state.verdict.approved ? 'authorised' : 'declined'
   return step === 'failed' ? 'unknown' : 'awaiting-approval'
+}
+
+/** True when less than half of the hold's time had passed once goods and money were secured. */
+export function isHoldFresh({ startedAt, securedAt, reservationMs }: Fulfilment): boolean {
+  return Date.parse(securedAt) - Date.parse(startedAt) < reservationMs / 2
 }
 
 /** Returns the parcels that are, or were, with the carrier. */

@@ -13,6 +13,7 @@ import {
   effectsOf,
   eur,
   failed,
+  type HistoryEvent,
   held,
   inputOf,
   labelled,
@@ -201,6 +202,20 @@ describe('an order of which there is ample stock', () => {
     expect(effectsOf(...both, ok('confirm-order'), ok('commit-stock'))).toEqual(labels)
     expect(effectsOf(...both, ok('commit-stock'))).toEqual([])
     expect(effectsOf(...both, ok('commit-stock'), ok('confirm-order'))).toEqual(labels)
+  })
+
+  test('is confirmed after the commit once half of the time of its hold has passed', () => {
+    const at = (event: HistoryEvent, instant: string) =>
+      ({ ...event, data: { ...event.data, at: `2026-03-01T${instant}Z` } }) as HistoryEvent
+    const inTime = at(allowed, '12:14:59.999')
+    expect(effectsOf(startedAmple, reserved, inTime)).toEqual(['commit-stock', 'confirm-order'])
+    for (const late of [
+      [reserved, at(allowed, '12:15:00.000')],
+      [allowed, at(reserved, '12:15:00.000')],
+    ]) {
+      expect(effectsOf(startedAmple, ...late)).toEqual(['commit-stock'])
+      expect(effectsOf(startedAmple, ...late, ok('commit-stock'))).toEqual(['confirm-order'])
+    }
   })
 
   test('requests no payment when it is free', () => {
