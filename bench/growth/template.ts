@@ -81,7 +81,7 @@ type MarkedEvent = Omit<EventRow, 'position'> & {
 
 type MarkedRow = { readonly source: string; readonly place: number | null; readonly row: string }
 
-/** What a database has of the template orders. */
+/** The events and rows of the template orders in a database. */
 export type Template = { readonly events: readonly MarkedEvent[]; readonly rows: readonly MarkedRow[] }
 
 type TemplateBounds = { readonly after: number; readonly times: TemplateTimes }

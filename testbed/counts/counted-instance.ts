@@ -14,7 +14,7 @@ import { openCpuMeter } from '#testbed/counts/process-cpu.ts'
 import { createSender } from '#testbed/shop-client.ts'
 import { freePortBase, openDataDir, startWaybill, type WaybillProcess } from '#testbed/waybill-process.ts'
 
-/** For so long after its last event, a publisher looks whether all of its messages are surely on disk. */
+/** A publisher looks for this long after its last event whether all of its messages are surely on disk. */
 const SETTLED_MS = 40_000
 const UNUSED_MS = 12_000
 

@@ -25,7 +25,7 @@ export type WalCounts = {
 export type LateCounts = {
   /** Those that only read included. */
   readonly transactions: number
-  /** Of the WAL. */
+  /** Counts those of the WAL only. */
   readonly fsyncs: number
 }
 

@@ -4,7 +4,7 @@ import type { CpuTimes } from '#testbed/counts/process-cpu.ts'
 
 export type Counts = WalCounts & Readonly<Record<'statements' | 'httpExchanges', number>>
 
-/** What happened in some time, or the part of it that falls to one order or one second. */
+/** The work that was done in some time, or the part of it that falls to one order or one second. */
 export type Measured = {
   readonly counts: Counts
   readonly late: LateCounts
@@ -13,7 +13,7 @@ export type Measured = {
   readonly statements: ReadonlyMap<string, StatementCount>
 }
 
-/** What happened during some work. */
+/** The counts of some work, and how long it took. */
 export type Observed = {
   readonly all: Measured
   readonly seconds: number

@@ -97,7 +97,7 @@ function shortagesOf(
   })
 }
 
-/** Of how many times the demand the stock is ample. */
+/** Stock is ample when it is this many times the demand. */
 const AMPLE_TIMES = 10
 
 /** True when the orders of this moment hardly use up the stock. `demand` counts their units by SKU, this order's included. */
