@@ -9,6 +9,8 @@ type PeriodicTask = {
   readonly first?: 'at-once' | 'after-pause'
   /** A pause differs from `everyMs` by at most this share of it, either way; 0 by default. */
   readonly jitter?: number
+  /** Returns by when the next run must begin, in milliseconds from now, if that is sooner. */
+  readonly dueInMs?: () => number
   readonly onError: (error: unknown) => void
 }
 
@@ -25,8 +27,9 @@ export function startPeriodicTask(task: PeriodicTask): AsyncDisposable {
 }
 
 async function runUntil(signal: AbortSignal, task: PeriodicTask): Promise<void> {
-  const { run, everyMs, first = 'at-once', jitter = 0, onError } = task
-  const pauseMs = () => everyMs * (1 - jitter + 2 * jitter * Math.random())
+  const { run, everyMs, first = 'at-once', jitter = 0, dueInMs, onError } = task
+  const pauseMs = () =>
+    Math.min(everyMs * (1 - jitter + 2 * jitter * Math.random()), dueInMs?.() ?? Number.POSITIVE_INFINITY)
   if (first === 'after-pause') await pauseUnlessAborted(pauseMs(), signal)
   while (!signal.aborted) {
     await run(signal).catch(onError)

@@ -11,39 +11,57 @@ type SweepDependencies = Pick<CommandDependencies, 'stocks' | 'reservations' | '
 
 const PAGE = 100
 const CONCURRENCY = 8
+/** The shortest pause for holds that end soon after one another; also how far apart instances that wait for the same one wake. */
+const SHORTEST_PAUSE_MS = 500
 
-/** Sweeps every `everyMs`, with a jitter of a fifth. Disposing awaits a sweep that is under way. */
+/**
+ * Sweeps at once, then when the next hold known to the last sweep ends, and every `everyMs` at the latest, with a jitter
+ * of a fifth. Disposing awaits a sweep that is under way.
+ */
 export function startExpirySweep(
   dependencies: SweepDependencies,
   { everyMs, onError }: { readonly everyMs: number; readonly onError: (error: unknown) => void },
 ): AsyncDisposable {
-  const run = () => sweepExpired(dependencies)
-  return startPeriodicTask({ run, everyMs, first: 'after-pause', jitter: 0.1, onError })
+  let next: string | undefined
+  const run = async () => {
+    next = undefined
+    next = await sweepExpired(dependencies)
+  }
+  const dueInMs = () => {
+    if (next === undefined) return everyMs
+    const untilDue = Date.parse(next) - dependencies.now().getTime()
+    return Math.max(untilDue, SHORTEST_PAUSE_MS) + Math.random() * SHORTEST_PAUSE_MS
+  }
+  return startPeriodicTask({ run, everyMs, jitter: 0.1, dueInMs, onError })
 }
 
 /**
- * Expires what is due, over all pages of the read model; returns how many reservations it looked at. Every instance may
- * do so at once, and on a model that lags behind: the command's key is made of what it expires, and it decides anew.
+ * Expires what is due, over all pages of the read model; returns when the next hold ends, if there is one. Every instance
+ * may do so at once, and on a model that lags behind: the command's key is made of what it expires, and it decides anew.
  */
-export async function sweepExpired({ stocks, reservations, now }: SweepDependencies): Promise<number> {
+export async function sweepExpired({
+  stocks,
+  reservations,
+  now,
+}: SweepDependencies): Promise<string | undefined> {
   const at = now().toISOString()
-  const due = findAll(reservations, {
-    where: [
-      { path: 'status', equals: 'HELD' },
-      { path: 'expiresAt', to: at },
-    ],
+  const held = findAll(reservations, {
+    where: [{ path: 'status', equals: 'HELD' }],
     orderBy: { path: 'expiresAt' },
     limit: PAGE,
   })
-  let swept = 0
+  const ends: string[] = []
   const expireNext = async () => {
-    for await (const { doc } of due) {
+    for await (const { doc } of held) {
+      if (doc.expiresAt > at) {
+        ends.push(doc.expiresAt)
+        break
+      }
       await expireOne(stocks, doc, at)
-      swept++
     }
   }
   await Promise.all(Array.from({ length: CONCURRENCY }, expireNext))
-  return swept
+  return ends.sort()[0]
 }
 
 async function expireOne(stocks: StockRepository, doc: ReservationDoc, at: string): Promise<void> {

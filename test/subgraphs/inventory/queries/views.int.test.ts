@@ -1,5 +1,6 @@
 // Tests the read models of inventory on a real database: live, and rebuilt from the log.
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { newId } from '#platform/domain/ids.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
@@ -7,7 +8,7 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'
 import { type Projections, startProjections } from '#platform/read-models/run-projections.ts'
-import { sweepExpired } from '#subgraphs/inventory/commands/expiry-sweep.ts'
+import { startExpirySweep, sweepExpired } from '#subgraphs/inventory/commands/expiry-sweep.ts'
 import type { StockRepository } from '#subgraphs/inventory/domain/aggregate.ts'
 import { stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
 import { commit, reserve, ship } from '#subgraphs/inventory/domain/reservation.ts'
@@ -111,7 +112,7 @@ it('a rebuild gives the same documents as the live view', async () => {
 it('concurrent sweeps expire each due hold once', async () => {
   const reservations = projections.collection(reservationsView)
   const sweep = (now: Date) => sweepExpired({ stocks, reservations, now: () => now })
-  expect(await sweep(new Date(AT))).toBe(0)
+  expect(await sweep(new Date(AT))).toBe(LATER)
   const before = await store.head()
   const past = new Date('2026-01-31T13:00:00.001Z')
   await Promise.all([sweep(past), sweep(past)])
@@ -120,4 +121,23 @@ it('concurrent sweeps expire each due hold once', async () => {
   expect(await reservations.get(OTHER)).toMatchObject({ status: 'EXPIRED' })
   expect(await reservations.get(ORDER)).toMatchObject({ status: 'COMMITTED' })
   expect(await projections.collection(totalsView).get(TOTALS_ID)).toMatchObject({ held: 2, released: 4 })
+})
+
+it('a sweep wakes for the next hold that ends, long before its interval', async () => {
+  const reservations = projections.collection(reservationsView)
+  const [first, second] = [newId('order'), newId('order')]
+  await take(first, new Date(Date.now() + 1000).toISOString())
+  await take(second, new Date(Date.now() + 2500).toISOString())
+  await caughtUp()
+  const errors: unknown[] = []
+  await using _ = startExpirySweep(
+    { stocks, reservations, now: () => new Date() },
+    { everyMs: 3_600_000, onError: error => errors.push(error) },
+  )
+  for (const id of [first, second])
+    await vi.waitFor(async () => expect(await reservations.get(id)).toMatchObject({ status: 'EXPIRED' }), {
+      timeout: 10_000,
+      interval: 50,
+    })
+  expect(errors).toEqual([])
 })
