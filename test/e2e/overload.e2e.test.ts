@@ -4,13 +4,14 @@ import { expect, test } from 'vitest'
 import { freePortBase, openDataDir, startWaybill, type WaybillProcess } from '#testbed/waybill-process.ts'
 import { atRate, inLoops, openShop, type Summary } from './overload-load.ts'
 
-/** `npm run test:overload` lasts a minute. */
-const SECONDS = Number(process.env.OVERLOAD_SECONDS ?? 8)
+/** `npm run test:overload` lasts a minute, with nothing beside it. Among other tests no rates are compared. */
+const LONG = process.env.OVERLOAD_SECONDS
+const SECONDS = Number(LONG ?? 8)
 /** Another program on the machine may spoil a run: one of so many has to succeed. */
 const ATTEMPTS = 3
 const CALLERS = 40
 const FEW = 4
-const PEAK_MS = 6_000
+const PEAK_MS = LONG ? 15_000 : 6_000
 const CALM_MS = 2_500
 /** A percentile below this is no sign of anything on a machine that runs other programs. */
 const NOISE_MS = 250
@@ -32,7 +33,7 @@ test(
     const instance = await startWaybill({
       dataDir: folder.dataDir,
       portBase: await freePortBase(),
-      env: { LOG_LEVEL: 'warn' },
+      env: { LOG_LEVEL: 'warn', CARRIER_SANDBOX_STEP_MS: '20' }, // what an order leaves to do comes with its peak, not after it
     })
     await using _running = instance
     await using shop = await openShop(instance, folder.dataDir)
@@ -80,22 +81,25 @@ function problemsOf(run: Run): string[] {
     readsInOverload,
     afterwards,
   } = run
-  const wrong: readonly (readonly [boolean, string])[] = [
+  const rates: readonly (readonly [boolean, string])[] = [
     [perSecond < 0.8 * peak.perSecond, `serves ${perSecond}/s, at best ${peak.perSecond}/s`],
     [p99 > 3 * peak.p99, `takes ${p99} ms at the 99th percentile, at best ${peak.p99} ms`],
-    [refused === 0, 'refuses nothing'],
-    [problems.length > 0, `fails otherwise than by refusing: ${problems[0]}`],
-    [run.openCircuits.length > 0, `opens the circuits of ${run.openCircuits.join(', ')}`],
     [
       readsInOverload.p99 > Math.max(NOISE_MS, 3 * readsAtPeak.p99),
       `reads from the cache take ${readsInOverload.p99} ms, and ${readsAtPeak.p99} ms at best`,
     ],
-    [readsInOverload.refused + readsInOverload.problems.length > 0, 'refuses reads from the cache'],
-    [afterwards.refused > 0, 'still refuses when it is over'],
     [
       afterwards.p50 > Math.max(NOISE_MS, 2 * calm.p50),
       `takes ${afterwards.p50} ms when it is over, ${calm.p50} ms before`,
     ],
+  ]
+  const wrong: readonly (readonly [boolean, string])[] = [
+    ...(LONG ? rates : []),
+    [refused === 0, 'refuses nothing'],
+    [problems.length > 0, `fails otherwise than by refusing: ${problems[0]}`],
+    [run.openCircuits.length > 0, `opens the circuits of ${run.openCircuits.join(', ')}`],
+    [readsInOverload.refused + readsInOverload.problems.length > 0, 'refuses reads from the cache'],
+    [afterwards.refused > 0, 'still refuses when it is over'],
   ]
   return wrong.flatMap(([is, what]) => (is ? [what] : []))
 }
