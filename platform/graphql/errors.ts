@@ -53,12 +53,19 @@ export function isCallerCode(code: unknown): code is CallerCode {
   return typeof code === 'string' && Object.hasOwn(CALLER_CODES, code)
 }
 
-/** Unwraps what resolvers threw, which GraphQL may wrap more than once; stops at the first known code. */
+/**
+ * Unwraps what resolvers threw, which GraphQL may wrap more than once; stops at the first known code, and at a variable's
+ * wrong value, whose error wraps that of its scalar.
+ */
 function rootOf(error: unknown): unknown {
   let current = error
-  while (current instanceof GraphQLError && current.originalError && !isKnownCode(current.extensions.code))
+  while (current instanceof GraphQLError && current.originalError && !isOfCaller(current))
     current = current.originalError
   return current
+}
+
+function isOfCaller(error: GraphQLError): boolean {
+  return isKnownCode(error.extensions.code) || isDocumentFault(error)
 }
 
 function isKnownCode(code: unknown): boolean {

@@ -47,6 +47,16 @@ describe('formatError', () => {
       })
   })
 
+  it("reports a variable's value that its scalar refuses as the caller's", () => {
+    const schema = buildSchema('type Query { n(i: Int): Int }')
+    const document = parse('query($i: Int) { n(i: $i) }')
+    const { errors = [] } = executeSync({ schema, document, variableValues: { i: [true] } })
+    const { formatted, lines } = format(errors[0])
+    expect(formatted.message).toContain('Int cannot represent non-integer value: [true]')
+    expect(formatted.extensions).toEqual({ code: 'BAD_USER_INPUT' })
+    expect(lines).toEqual([])
+  })
+
   it("reports a list of errors that graphql-js cuts off as the caller's, too", () => {
     const schema = buildSchema('type Query { n(i: I): Int } input I { a: Int }')
     const i = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`unknown${index}`, 1]))
