@@ -22,7 +22,7 @@ export type CheckoutLoad = {
   readonly checkout: Checkout
   /** Sends the next checkout too, and resolves with whether its order was confirmed within its wait. */
   readonly confirm: () => Promise<boolean>
-  /** Counts checkouts by their answers. Refused are those that were told to come again later, as a busy instance does. */
+  /** Counts answers: a checkout that is refused, as a busy instance does, comes again later and is counted once more. */
   readonly outcomes: Record<'confirmed' | 'unconfirmed' | 'refused' | 'failed', number> & {
     lastFailure?: string
   }
@@ -40,7 +40,7 @@ export async function openCheckoutLoad(pool: Pool, platform: PlatformClient): Pr
   let count = 0
   const checkout: Checkout = async () => {
     count += 1
-    const reply = await send(pool, shoppers[count % SHOPPERS]?.token ?? '', order(count))
+    const reply = await send({ pool, outcomes }, shoppers[count % SHOPPERS]?.token ?? '', order(count))
     const found = reply.data?.checkout.order
     const retryAfter = reply.errors?.[0]?.extensions.retryAfterSeconds
     if (retryAfter !== undefined) {
@@ -68,10 +68,11 @@ function order(count: number): object {
 
 /** Heeds Retry-After, as front ends do: callers that came again at once would be another load. */
 async function send(
-  pool: Pool,
+  load: { readonly pool: Pool; readonly outcomes: CheckoutLoad['outcomes'] },
   token: string,
   input: object,
 ): Promise<Partial<GraphqlResponse<CheckoutResponse>>> {
+  const { pool, outcomes } = load
   const response = await pool.request({
     path: '/graphql',
     method: 'POST',
@@ -81,7 +82,8 @@ async function send(
   const retryAfter = response.statusCode === 503 ? response.headers['retry-after'] : undefined
   if (retryAfter === undefined)
     return (await response.body.json()) as Partial<GraphqlResponse<CheckoutResponse>>
+  outcomes.refused += 1
   await response.body.dump()
   await delay(Number(retryAfter) * 1000)
-  return send(pool, token, input)
+  return send(load, token, input)
 }

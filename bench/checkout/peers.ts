@@ -70,7 +70,8 @@ export const bench: Bench = async ({ quick }) => {
 
 async function openWaybill(dataDir: string) {
   await using open = new AsyncDisposableStack()
-  const instance = open.use(await startWaybill({ dataDir, portBase: await freePortBase() }))
+  const env = { CARRIER_SANDBOX_STEP_MS: '20', LOG_LEVEL: 'warn' } // orders are delivered within the measured time
+  const instance = open.use(await startWaybill({ dataDir, portBase: await freePortBase(), env }))
   const pool = new Pool(instance.url('bff-web'), { connections: CALLERS })
   open.defer(() => pool.close())
   const issuer = await openEmbeddedIssuer(path.join(dataDir, 'auth'))

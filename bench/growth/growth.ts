@@ -32,6 +32,8 @@ const TABLES_SHOWN = 15
 
 type Grown = {
   readonly orders: number
+  /** These and the orders that were checked out while smaller sizes were measured, when `bytes` was read. */
+  readonly stored: number
   readonly startMs: number
   readonly figures: ShopFigures
   readonly rebuildRates: Readonly<Record<string, number>>
@@ -127,13 +129,15 @@ async function measureAt(
   copies: Copies,
   quick: boolean,
 ): Promise<Grown> {
+  const checkedOut = shop.outcomes.confirmed + shop.outcomes.unconfirmed
   const grown = await growShop(options.dataDir, template, copies)
   const began = performance.now()
   await using instance = await startWaybill(options)
   const startMs = performance.now() - began
   const sample = sampleOf(template, copies.to)
   const figures = await measureShop(instance, { client, shop, sample, quick })
-  return { orders: copies.to * ORDERS_IN_TEMPLATE, startMs, figures, ...grown }
+  const orders = copies.to * ORDERS_IN_TEMPLATE
+  return { orders, stored: orders + checkedOut, startMs, figures, ...grown }
 }
 
 /** Draws from all copies that there are so far. */
@@ -183,7 +187,7 @@ function print(all: readonly Grown[]): void {
     ['bytes an order, by table', ...head.slice(1)],
     largest
       .slice(0, TABLES_SHOWN)
-      .map(([table]) => [table, ...all.map(({ bytes, orders }) => rounded((bytes[table] ?? 0) / orders))]),
+      .map(([table]) => [table, ...all.map(({ bytes, stored }) => rounded((bytes[table] ?? 0) / stored))]),
   )
 }
 
