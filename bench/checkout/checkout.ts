@@ -14,12 +14,8 @@ const IDLE_MS = 12_000
 
 export const bench: Bench = async ({ quick }) => {
   await using running = await startCountedInstance({ connections: RATE_CALLERS * 2 })
-  const {
-    instance,
-    meters,
-    unused,
-    shop: { checkout, outcomes },
-  } = running
+  const { instance, meters, unused, shop } = running
+  const { checkout, outcomes } = shop
   const subgraphs = SUBGRAPHS.map(name => instance.url(name))
 
   // Warms up: compiled code, cached plans.

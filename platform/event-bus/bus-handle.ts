@@ -9,14 +9,16 @@ export function createBusHandle(
   const subscriptions = new Set<AsyncDisposable>()
   let closing: Promise<void> | undefined
 
-  function keep(subscription: AsyncDisposable): AsyncDisposable {
+  /** One that was opened while the handle closed ends at once. */
+  async function keep(subscription: AsyncDisposable): Promise<AsyncDisposable> {
     const kept = {
       async [Symbol.asyncDispose]() {
         await subscription[Symbol.asyncDispose]()
         subscriptions.delete(kept)
       },
     }
-    subscriptions.add(kept)
+    if (closing) await subscription[Symbol.asyncDispose]()
+    else subscriptions.add(kept)
     return kept
   }
 

@@ -33,19 +33,20 @@ type FeedState = {
   recent: BusMessage[]
   from: number
   to: number
-  waiting: (() => void)[]
+  readonly waiting: Set<() => void>
 }
 
 /** Opens a feed that keeps what comes after the topic's end. */
 export async function openTopicFeed(reader: TopicReader, topic: string): Promise<TopicFeed> {
   const end = await reader.end(topic)
-  const feed: FeedState = { recent: [], from: end, to: end, waiting: [] }
+  const feed: FeedState = { recent: [], from: end, to: end, waiting: new Set() }
   const following = await reader.follow(topic, {
     end,
     add: page => add(feed, page),
     skipTo(oldest) {
       feed.recent = []
       feed.from = feed.to = oldest
+      wakeAll(feed)
     },
   })
   return {
@@ -67,9 +68,11 @@ function add(feed: FeedState, page: readonly BusMessage[]): void {
     feed.from = feed.recent[dropped - 1]?.position ?? feed.from
     feed.recent = feed.recent.slice(dropped)
   }
-  const woken = feed.waiting
-  feed.waiting = []
-  for (const wake of woken) wake()
+  wakeAll(feed)
+}
+
+function wakeAll(feed: FeedState): void {
+  for (const wake of feed.waiting) wake()
 }
 
 function waitPast(feed: FeedState, position: number, signal: AbortSignal): Promise<void> {
@@ -77,10 +80,11 @@ function waitPast(feed: FeedState, position: number, signal: AbortSignal): Promi
   return new Promise(resolve => {
     const done = () => {
       signal.removeEventListener('abort', done)
+      feed.waiting.delete(done)
       resolve()
     }
     signal.addEventListener('abort', done)
-    feed.waiting.push(done)
+    feed.waiting.add(done)
   })
 }
 

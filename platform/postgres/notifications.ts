@@ -25,6 +25,8 @@ export type Notifications<Topic extends string = string> = AsyncDisposable & {
    * itself since. False while this process does not listen itself. A process that left counts for some seconds.
    */
   isAlone(): boolean
+  /** Says that another process was noticed: this one is not alone until the next look finds so. */
+  doubt(): void
 }
 
 type NotificationsOptions = {
@@ -109,6 +111,7 @@ export function openNotifications<Topic extends string>(options: NotificationsOp
     },
     payloadOf: topic => (state.isAlone || isLookDue(state) ? undefined : `${state.self} ${topic}`),
     isAlone: () => state.isAlone,
+    doubt: () => noteOthers(state),
     async [Symbol.asyncDispose]() {
       state.isClosed = true
       // Somebody may have come a moment ago, and the last topics of a process are the ones that leases are released by.

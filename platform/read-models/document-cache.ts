@@ -6,7 +6,7 @@ import type { Document, StoredDocument } from '#platform/read-models/read-models
 export type DocumentCache = LRUCache<string, StoredDocument<Document>>
 
 const MAX_DOCUMENTS = 4_000
-/** In characters of JSON, roughly; a document takes a few times as much memory. */
+/** It counts characters of JSON, roughly; a document takes a few times as much memory. */
 const MAX_SIZE = 16_000_000
 
 /** The key of a document is the name of its collection, a space, and its id. */

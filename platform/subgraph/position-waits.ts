@@ -14,7 +14,7 @@ type PositionWaitsOptions = {
   readonly reached: (position: number, timeoutMs: number) => Promise<boolean>
 }
 
-/** A wait keeps a connection of the gateway's 64 to this service. */
+/** A wait keeps a request of the gateway's open. */
 const MOST_WAITS = 32
 const MOST_WAITS_OF_CALLER = 8
 

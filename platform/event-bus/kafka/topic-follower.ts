@@ -19,7 +19,7 @@ type FollowerState = {
   readonly logger: StoreLogger | undefined
   readonly feed: FeedInput
   cursor: TopicCursor
-  /** Since when the cursor has messages that it cannot return. */
+  /** The time from which the cursor has had messages that it cannot return. */
   heldUpSince: number | undefined
   isClosed: boolean
 }

@@ -16,7 +16,6 @@ CREATE TABLE IF NOT EXISTS event_bus.topics (
   previous_end bigint NOT NULL DEFAULT 0,
   trimmed_to bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
-ALTER TABLE event_bus.topics ADD COLUMN IF NOT EXISTS previous_end bigint NOT NULL DEFAULT 0;
 CREATE TABLE IF NOT EXISTS event_bus.messages (
   topic text COLLATE "C" NOT NULL,
   position bigint NOT NULL,
@@ -42,10 +41,17 @@ CREATE TABLE IF NOT EXISTS event_bus.checkpoints (
 ) WITH (fillfactor = 50);
 `
 
-/** Creates the tables that are missing. Safe when several processes start at once. */
+/** Adds a column that tables of older builds lack. It locks the table, so that it is not sent at every start. */
+const ADD_PREVIOUS_END = 'ALTER TABLE event_bus.topics ADD COLUMN previous_end bigint NOT NULL DEFAULT 0'
+
+/** Creates what is missing. Safe when several processes start at once. */
 export async function prepareSchema(url: string): Promise<void> {
   await inTransaction(url, async session => {
     await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
     await session.query(TABLES)
+    const { rowCount } = await session.query(
+      "SELECT FROM pg_attribute WHERE attrelid = 'event_bus.topics'::regclass AND attname = 'previous_end'",
+    )
+    if (rowCount === 0) await session.query(ADD_PREVIOUS_END)
   })
 }

@@ -30,6 +30,8 @@ type AppenderOptions = {
   readonly now: () => Date
   /** Called after each commit that wrote events, with these as they were recorded. */
   readonly onCommitted: (events: readonly RecordedEvent[]) => void
+  /** Called after a failure that may have come after the commit. */
+  readonly onUncertain: () => void
 }
 
 type EncodedEvent = {
@@ -65,10 +67,15 @@ const MAX_GROUP_BYTES = 2 * 1024 * 1024
 const MAX_QUEUED = 10_000
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
-export function createAppender({ sessions, now, onCommitted }: AppenderOptions): Appender {
+export function createAppender({ sessions, now, onCommitted, onUncertain }: AppenderOptions): Appender {
   async function send(group: readonly EncodedAppend[]): Promise<AppendResult[]> {
     const recordedAt = now().toISOString()
-    const [row] = await sessions.write<GroupRow>(APPEND_GROUP, toColumns(group, recordedAt))
+    const [row] = await sessions
+      .write<GroupRow>(APPEND_GROUP, toColumns(group, recordedAt))
+      .catch((error: unknown) => {
+        if (!isDataError(error)) onUncertain()
+        throw error
+      })
     if (!row) throw new Error('append_batch answered without a row')
     const results = toResults(group, row, recordedAt)
     const recorded = toRecorded(group, results, recordedAt)

@@ -85,7 +85,7 @@ function openStore(options: PostgresEventStoreOptions): OpenStore {
   })
   const reader = createLogReader(sessions)
   const log = createLogCache(reader, notifications)
-  const appender = createAppender({ sessions, now, onCommitted: log.add })
+  const appender = createAppender({ sessions, now, onCommitted: log.add, onUncertain: log.doubt })
   const keeper = startLeaseKeeper({
     sessions,
     isAlone: notifications.isAlone,

@@ -10,6 +10,8 @@ export type LogCache = Disposable & {
   known(): KnownLog | undefined
   /** Takes in events that this process has just committed, and tells the listeners. */
   add(events: readonly RecordedEvent[]): void
+  /** Says that there may be events which this process does not know of. */
+  doubt(): void
   /** Takes in a head that was read: tells the listeners when it is past what is known. */
   noteHead(position: number): void
   /** Calls `listener` when there may be new events. */
@@ -42,9 +44,13 @@ export function createLogCache(log: LogReader, notifications: StoreNotifications
   const tellListeners = () => {
     for (const listener of cache.listeners) listener()
   }
-  const stopListening = notifications.listen('events', source => {
-    if (source === 'elsewhere') cache.isCurrent = false
+  const doubt = () => {
+    cache.isCurrent = false
     tellListeners()
+  }
+  const stopListening = notifications.listen('events', source => {
+    if (source === 'elsewhere') doubt()
+    else tellListeners()
   })
 
   return {
@@ -56,15 +62,18 @@ export function createLogCache(log: LogReader, notifications: StoreNotifications
       return { head, isUnwritten: cache.tail.isUnwritten }
     },
     add(events) {
-      // Others appended before them when these do not follow.
-      if (!cache.tail.add(events)) cache.isCurrent = false
+      // Events that others appended before them prove that there are others, whatever the listening session has heard.
+      const isStarted = cache.tail.end() !== undefined
+      const isGapless = cache.tail.add(events)
+      if (!isGapless) cache.isCurrent = false
+      if (isStarted && !isGapless) notifications.doubt()
       notifications.notify('events')
     },
+    doubt,
     noteHead(position) {
       const end = cache.tail.end()
       if (end === undefined || position <= end) return
-      cache.isCurrent = false
-      tellListeners()
+      doubt()
     },
     onAppended(listener) {
       cache.listeners.add(listener)
