@@ -41,7 +41,7 @@ type WatchedView = { readonly updater: ViewUpdater; position: number; stalledChe
 
 const CHECK_MS = 1_500
 /** The least time between two durable writes of the progress: after a crash of the server, what was applied since is applied again. */
-const SETTLE_MS = 5_000
+const SETTLE_MS = 3_000
 /** A view that stood still in this many checks is orphaned: an owner lets less time pass between two writes of its progress. */
 const MAX_STALLED_CHECKS = 2 + Math.ceil(SETTLE_MS / CHECK_MS)
 
