@@ -6,6 +6,7 @@ import type { OperationResult } from '#bff-web/rest/run-operation.ts'
 import { CALLER_CODES, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 import { callerFault, type SendError, statusOf } from '#platform/http/errors.ts'
+import { leaveUnlogged } from '#platform/http/instrumentation.ts'
 
 type Problem = {
   readonly status: number
@@ -24,6 +25,7 @@ export function sendProblem(reply: FastifyReply, { status, code, detail, more }:
   const retryAfter =
     more?.retryAfterSeconds === undefined ? RETRY_AFTER[status] : String(more.retryAfterSeconds)
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+  if (more?.retryAfterSeconds !== undefined) leaveUnlogged(reply.request)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   return reply
     .code(status)

@@ -35,6 +35,7 @@ import {
   RESPONSE_TYPE,
 } from '#platform/graphql/route.ts'
 import { headerText } from '#platform/http/header-text.ts'
+import { leaveUnlogged } from '#platform/http/instrumentation.ts'
 import { parseBody } from '#platform/http/json-body.ts'
 import { isRead } from '#platform/http/methods.ts'
 import { encodeResponse, sendResponse } from '#platform/http/response-body.ts'
@@ -152,7 +153,10 @@ async function run(endpoint: Endpoint, context: HttpRequestContext): Promise<unk
   if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
   if (metadata.stale.size > 0) void reply.header(STALE_HEADER, [...metadata.stale].join(','))
   for (const [name, value] of metadata.headers ?? []) void reply.header(name, value)
-  for (const { headers } of responses) if (headers) void reply.headers(headers)
+  for (const { headers } of responses) {
+    if (headers) void reply.headers(headers)
+    if (headers?.['retry-after'] !== undefined) leaveUnlogged(request)
+  }
   void reply.code(responses.length === 1 && first ? statusFor(first, type) : 200)
   if (reply.statusCode === 405) void reply.header('allow', 'POST')
   const tagged = isRead(request) && reply.statusCode === 200
@@ -175,7 +179,7 @@ type Member = {
 
 async function executeMember(
   endpoint: Endpoint,
-  { request, token, verified, endClient, format, graph }: HttpRequestContext,
+  { request, reply, token, verified, endClient, format, graph }: HttpRequestContext,
   { member, required, metadata, budget }: Member,
 ): Promise<GatewayResponse> {
   const resolved = resolvePersistedOperation(endpoint.persisted, member, format)
@@ -197,7 +201,8 @@ async function executeMember(
   }
   const { headers, ip: address } = request
   const claims = verified?.claims
-  const sentBy = { headers, address, requestId: request.id, token, claims, endClient, required }
+  const isAbandoned = () => reply.raw.destroyed
+  const sentBy = { headers, address, requestId: request.id, token, claims, endClient, required, isAbandoned }
   const { observer, admission, deduplication } = endpoint
   return runOperation({ graph, format, metadata, observer, admission, deduplication }, operation, sentBy)
 }

@@ -86,13 +86,14 @@ type AdmissionCaller = {
   readonly client: RateLimitedClient
   readonly kind: WorkKind
   readonly format: FormatError
+  readonly isAbandoned?: () => boolean
 }
 type RunAdmitted = (admit: Admit) => Promise<GatewayResponse>
 
 /** Runs an operation under `admission`: `run` calls the function that it is given before it executes anything. */
 export async function underAdmission(
   admission: Admission,
-  { client, kind, format }: AdmissionCaller,
+  { client, kind, format, isAbandoned }: AdmissionCaller,
   run: RunAdmitted,
 ): Promise<GatewayResponse> {
   const exhausted = admission.refuseExhausted(client)
@@ -101,6 +102,7 @@ export async function underAdmission(
     return await admission.guard.run(kind, {
       run: () => runCharged(admission, { client }, run),
       isServed: ({ outcome }) => outcome !== 'refused',
+      ...(isAbandoned && { isAbandoned }),
     })
   } catch (error) {
     return refuseOverload(error, format)

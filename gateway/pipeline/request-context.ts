@@ -21,6 +21,8 @@ export type RequestContext = {
   readonly endClient?: EndClient | undefined
   /** The positions that responses must have seen, as the consistency header writes them. */
   readonly required: string
+  /** Returns true once nobody waits for the response any more. */
+  readonly isAbandoned?: () => boolean
 }
 
 /** Returns the client that the operation is charged to. */

@@ -53,7 +53,9 @@ export function runOperation(
       }),
   }
   const run = (admit: Admit) => executeOperation(graph.operations, { ...request, admit }, format)
-  const caller = { client: clientOf(sender), kind: kindOfText(asked.query), format }
+  const { isAbandoned } = sender
+  const kind = kindOfText(asked.query)
+  const caller = { client: clientOf(sender), kind, format, ...(isAbandoned && { isAbandoned }) }
   const execute = () => underAdmission(admission, caller, run)
   return observer.run(execute, validTraceparent(traceparent))
 }

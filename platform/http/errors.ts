@@ -1,6 +1,7 @@
 // Sends the errors of HTTP endpoints, in the form that their routes choose.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CALLER_CODES, CallerError, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
+import { leaveUnlogged } from '#platform/http/instrumentation.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 declare module 'fastify' {
@@ -44,10 +45,12 @@ export function sendError(error: unknown, { request, reply, logger }: FailedRequ
     .send({ error: { ...body, requestId } })
 }
 
-/** Adds Retry-After when `error` says how long to wait. */
+/** Adds Retry-After when `error` says how long to wait, and leaves such a refusal out of the log. */
 export function retryLater(reply: FastifyReply, error: unknown): FastifyReply {
   const seconds = retryAfterOf(error)
-  return seconds === undefined ? reply : reply.header('retry-after', seconds)
+  if (seconds === undefined) return reply
+  leaveUnlogged(reply.request)
+  return reply.header('retry-after', seconds)
 }
 
 /** Returns the value of Retry-After for a refusal that says when to try again, as `retryAfterSeconds`. */

@@ -15,12 +15,18 @@ declare module 'fastify' {
 const SLOW_MS = 1000
 
 const lasting = new WeakSet<FastifyRequest>()
+const counted = new WeakSet<FastifyRequest>()
 const spans = new WeakMap<FastifyRequest, OpenSpan>()
 
 /** Excludes a request from timing: its response lasts as long as its client likes, unlike others of its route. */
 export function leaveUntimed(request: FastifyRequest): void {
   lasting.add(request)
   endSpan(spans.get(request), 200)
+}
+
+/** Leaves a request that is refused for overload out of the log of failures: a line for each would be more work than the refusal. */
+export function leaveUnlogged(request: FastifyRequest): void {
+  counted.add(request)
 }
 
 /** Durations are labelled with the route pattern, never with a path that a client made up. */
@@ -94,9 +100,7 @@ function logRequest(
   seen: { request: FastifyRequest; reply: FastifyReply; route: string; elapsed: number },
 ): void {
   const { request, reply, route, elapsed } = seen
-  // A refusal that says when to try again is counted: a line for each would be more work than the refusal.
-  const isRefusal = reply.hasHeader('retry-after')
-  const failed = reply.statusCode >= 500 && !isRefusal && !route.startsWith('/health')
+  const failed = reply.statusCode >= 500 && !counted.has(request) && !route.startsWith('/health')
   if (!failed && elapsed < SLOW_MS && !logger.isLevelEnabled('debug')) return
   const level = failed ? 'warn' : elapsed < SLOW_MS ? 'debug' : 'info'
   logger[level](

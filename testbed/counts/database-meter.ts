@@ -23,7 +23,7 @@ export type WalCounts = {
 
 /** Sessions report these up to ten seconds late. */
 export type LateCounts = {
-  /** Those that only read included. */
+  /** Counts those that only read, too. */
   readonly transactions: number
   /** Counts those of the WAL only. */
   readonly fsyncs: number

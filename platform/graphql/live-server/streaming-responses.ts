@@ -45,10 +45,10 @@ export function createStreamingResponses(
   const open = gauge('waybill_live_streams', 'Open event streams', ['service'])
   return {
     async serve(request, reply, { operation, framing }) {
-      if (limit.isFull()) {
-        reply.header('retry-after', '5')
-        throw new CallerError('UNAVAILABLE', 'there are too many connections: try again in some seconds')
-      }
+      if (limit.isFull())
+        throw new CallerError('UNAVAILABLE', 'there are too many connections: try again in some seconds', {
+          retryAfterSeconds: 5,
+        })
       let stream: Stream | undefined
       const session = await openSession(request, dependencies, () => stream?.expire())
       if (reply.raw.destroyed) return session[Symbol.dispose]()

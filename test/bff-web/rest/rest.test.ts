@@ -365,6 +365,19 @@ describe('every route', () => {
     expect(answer.headers.has('retry-after')).toBe(status === 429 || status === 503)
   })
 
+  it('logs that a service is away, but no refusal for overload, of which there are many', async () => {
+    let details: object = { reason: 'OVERLOADED', retryAfterSeconds: 3 }
+    await using rest = await placing(() => {
+      throw new CallerError('UNAVAILABLE', 'A sentence.', { ...details })
+    })
+    const refused = await rest.ask('POST', '/orders', { body: BODY, headers: { 'x-request-id': 'refused' } })
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '3'])
+    details = {}
+    const away = await rest.ask('POST', '/orders', { body: BODY, headers: { 'x-request-id': 'away' } })
+    expect([away.status, away.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(JSON.parse(await rest.seen('request failed'))).toMatchObject({ request_id: 'away', status: 503 })
+  })
+
   it('logs internal errors under the request id that the caller gets', async () => {
     await using rest = await serveRest({
       Query: {

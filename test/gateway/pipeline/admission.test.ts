@@ -45,6 +45,22 @@ test('refuses an operation before it is read when too many run, with 503 and Ret
   expect(await Promise.all(begun)).toEqual([SERVED, SERVED, SERVED, SERVED])
 })
 
+test('does not begin an operation whose client has gone while it waited', async () => {
+  const { admission } = narrowAdmission()
+  const { promise, resolve } = Promise.withResolvers<GatewayResponse>()
+  const caller = { client: CLIENT, kind: 'mutation', format } as const
+  const running = underAdmission(admission, caller, () => promise)
+  let isBegun = false
+  const waiting = underAdmission(admission, { ...caller, isAbandoned: () => true }, async () => {
+    isBegun = true
+    return SERVED
+  })
+  resolve(SERVED)
+  await running
+  expect(await waiting).toMatchObject({ outcome: 'refused', status: 503 })
+  expect(isBegun).toBe(false)
+})
+
 test('passes on what an operation throws', async () => {
   const { admission } = narrowAdmission()
   const caller = { client: CLIENT, kind: 'query', format } as const
