@@ -16,7 +16,8 @@ import { freePortBase, openDataDir, startWaybill, type WaybillProcess } from '#t
 
 /** A publisher looks for this long after its last event whether all of its messages are surely on disk. */
 const SETTLED_MS = 40_000
-const UNUSED_MS = 12_000
+/** The sweeps of all services come once within this time. */
+const UNUSED_MS = 30_000
 
 type CountedInstance = AsyncDisposable & {
   readonly instance: WaybillProcess
