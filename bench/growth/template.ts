@@ -3,7 +3,7 @@ import type pg from 'pg'
 
 export type Session = Pick<pg.Client, 'query'>
 
-/** In a template's texts, each mark stands for what `fillMarks` puts in. */
+/** Each mark in a template's texts stands for the value that `fillMarks` puts in its place. */
 const MARKS = { lower: '\u0001', upper: '\u0002', minute: '\u0003' } as const
 
 /** Digits of a copy's number, in hexadecimal. */

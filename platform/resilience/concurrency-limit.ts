@@ -18,7 +18,7 @@ export type ConcurrencyLimit = {
   /** Returns how long requests take at the moment, in milliseconds. */
   latency(): number
   started(now: number): void
-  /** What was not `served` is not counted as throughput. */
+  /** Notes the end of a request. It counts as throughput only if it was served. */
   ended(now: number, result: { readonly startedAt: number; readonly isServed: boolean }): void
   /** Notes that a request had to wait for the limit: otherwise it is the demand that bounds the throughput. */
   reached(): void

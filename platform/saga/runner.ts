@@ -109,7 +109,7 @@ function createOwner<State>(dependencies: SagaDependencies<State>) {
       await ownership?.whenRoom()
     },
     whenRoom: async () => ownership?.whenRoom(),
-    /** That of the last ownership goes on to count after its end: the checkpoint is then stored once more. */
+    /** The safe position of the last ownership still counts after its end, because the checkpoint is then stored once more. */
     safePosition: () => safePosition(),
     ended: () => ends,
   }

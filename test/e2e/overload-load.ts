@@ -20,7 +20,7 @@ type Answer = {
   readonly is: 'served' | 'refused' | 'failed'
   readonly endedAt: number
   readonly ms: number
-  /** What went wrong, for the message of the test. */
+  /** The failure, for the message of the test. */
   readonly problem?: string
 }
 type Send = () => Promise<Answer>
@@ -31,7 +31,7 @@ export type Summary = {
   readonly p50: number
   readonly p99: number
   readonly refused: number
-  /** What else happened, once each. */
+  /** The failures other than refusals, once each. */
   readonly problems: readonly string[]
 }
 

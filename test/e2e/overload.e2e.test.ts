@@ -1,4 +1,4 @@
-// Offers three times what the instance serves at best. All figures are ratios of the same run: the machine does not matter.
+// The test offers three times the load that the instance serves at best. All figures are ratios of the same run: the machine does not matter.
 import process from 'node:process'
 import { expect, test } from 'vitest'
 import { freePortBase, openDataDir, startWaybill, type WaybillProcess } from '#testbed/waybill-process.ts'

@@ -94,7 +94,7 @@ type NewsRow = {
 
 /** How often leases are renewed and complete news are read, when nothing else happens. */
 const RENEW_MS = 3_500
-/** What processes that are not the owner see of a checkpoint lags by this, the least time between two saves. */
+/** The least time between two saves, by which the checkpoint that other processes see lags behind the owner's. */
 const SHARED_SAVE_MS = 50
 /** Without other processes, whatever moves within this time is saved together at its end. */
 const ALONE_SAVE_MS = 500

@@ -16,7 +16,7 @@ export type HttpResponse = {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly bytes: Buffer
-  /** What `bytes` would hold as JSON, where a server of this process handed it over instead; nobody may change it. */
+  /** The value that a server of this process handed over in place of JSON in `bytes`; nobody may change it. */
   readonly json?: unknown
 }
 

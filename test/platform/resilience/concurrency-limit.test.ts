@@ -6,7 +6,7 @@ const STEP_MS = 5
 const BOUNDS: LimitBounds = { floor: 32, initial: 48, ceiling: 512 }
 
 type Service = {
-  /** What it serves at most. */
+  /** The most that it serves. */
   readonly perSecond: number
   /** How long one request takes alone. */
   readonly aloneMs: number

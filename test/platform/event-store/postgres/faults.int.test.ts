@@ -78,6 +78,18 @@ async function savedCheckpoints(client: pg.Client): Promise<number[]> {
   return rows.map(({ checkpoint }) => checkpoint)
 }
 
+/** Starts the consumer `views`, and collects the positions of what it handles. */
+async function consumeViews(store: EventStore) {
+  const handled: number[] = []
+  const consumer = await store.consume({
+    name: 'views',
+    async handle(events) {
+      handled.push(...positions(events))
+    },
+  })
+  return { consumer, handled }
+}
+
 describe('leases', () => {
   test.concurrent('a living owner keeps its lease, however long one batch takes', async context => {
     const url = await freshDatabase()
@@ -214,13 +226,7 @@ describe('checkpoints', () => {
     const url = await freshDatabase()
     const store = await openStore(context, url)
     const client = await openClient(context, url)
-    const handled: number[] = []
-    const consumer = await store.consume({
-      name: 'views',
-      async handle(events) {
-        handled.push(...positions(events))
-      },
-    })
+    const { consumer, handled } = await consumeViews(store)
     await consumer.reached(await appendMany(store, 'order', 2), WAIT)
     const insert = `INSERT INTO event_store.events (position, version, schema, recorded_at, id, stream, type, data, meta)
                     VALUES ($1::int, $1::int, 1, now(), gen_random_uuid(), 'stock-1', 'Noted', '{}', '{}')`
@@ -255,13 +261,7 @@ describe('connections', () => {
     const url = await freshDatabase()
     const store = await openStore(context, url)
     const client = await openClient(context, url)
-    const handled: number[] = []
-    const consumer = await store.consume({
-      name: 'views',
-      async handle(events) {
-        handled.push(...positions(events))
-      },
-    })
+    const { consumer, handled } = await consumeViews(store)
     await consumer.reached(await appendMany(store, 'order', 20), WAIT)
     expect(await cut(client, 'waybill-event-store')).toBeGreaterThan(0)
     await cut(client, 'waybill-event-store-listener')
