@@ -295,9 +295,13 @@ describe('the operations dashboard', () => {
     const query = `query ($phase: FulfilmentPhase) { fulfilments(phase: $phase, first: 100) {
       order { id number } phase pending timers { name dueAt } stuck lastError updatedAt } }`
     type Fulfilments = { fulfilments: { order: { id: string }; phase: string }[] }
-    const { fulfilments: running } = await support.data<Fulfilments>(query, { phase: 'RUNNING' })
+    // A fulfilment is listed once it has paused, within two seconds.
+    const running = await vi.waitFor(async () => {
+      const { fulfilments } = await support.data<Fulfilments>(query, { phase: 'RUNNING' })
+      expect(fulfilments.length).toBeGreaterThan(0)
+      return fulfilments
+    }, WAIT)
     const { fulfilments: ended } = await support.data<Fulfilments>(query, { phase: 'ENDED' })
-    expect(running.length).toBeGreaterThan(0)
     expect(new Set(running.map(({ phase }) => phase))).toEqual(new Set(['RUNNING']))
     expect(ended.every(({ phase }) => phase === 'ENDED')).toBe(true)
     const all = await support.data<Fulfilments>(query)
