@@ -5,9 +5,10 @@
 // repeated, late or early event that changes nothing has no effect, and no step is ever requested twice.
 //
 // Only the first cause stops the order; but a hold that is refused is the cause before a payment that fails beside it,
-// whichever answered first. Stopping waits for the steps in flight, cancels the shipments that are not
-// dispatched, and then depends on the rest: if nothing was dispatched, money and stock are released and the order is
-// cancelled; otherwise the dispatched part is delivered, and the money captured for the rest is refunded.
+// whichever answered first. Stopping waits for the steps in flight, but not for an authorisation beside a refused hold,
+// cancels the shipments that are not dispatched, and then depends on the rest: if nothing was dispatched, money and stock
+// are released and the order is cancelled; otherwise the dispatched part is delivered, and the money captured for the
+// rest is refunded.
 //
 // The money for a parcel is captured once its label exists, before it leaves, unless `captureAt` is `dispatch`. A refused
 // capture stops the order while goods can still be kept back. For goods that have left, the customer owes a debt, and the

@@ -195,12 +195,15 @@ function refundPayments({ refunds, order: { orderId, total } }: StartedFulfilmen
   })
 }
 
-/** When nothing ships, voids the payment and releases the stock in parallel, and then cancels the order. */
+/**
+ * When nothing ships, voids the payment and releases the stock in parallel, and then cancels the order. Beside a refused
+ * hold the authorisation may still be in flight: the order is cancelled at once, and the payment voided after its answer.
+ */
 function cancelOrder(state: StartedFulfilment): Effect[] {
   if (!isCancelledWhole(state) || !state.stop || isCapturing(state)) return []
   const { orderId, total } = state.order
   const back: Effect[] = []
-  const isHeld = capturedTotal(state) < total.minor
+  const isHeld = capturedTotal(state) < total.minor && !isInFlight(state, 'authorise-payment')
   if (mayHaveHappened(state, 'authorise-payment') && isHeld) back.push(voidPayment(orderId))
   if (mayHaveHappened(state, 'reserve-stock')) back.push(releaseStock(state.order))
   const isBack = back.every(effect => effect.kind === 'call' && isFinished(state, effect.step))

@@ -231,8 +231,12 @@ export function isWithCarrier({ fate }: Parcel): boolean {
   return fate === 'dispatched' || fate === 'delivered' || fate === 'lost'
 }
 
-/** True when a step towards delivery is in flight, so that its outcome is not certain yet. */
+/**
+ * True when a step towards delivery is in flight, so that its outcome is not certain yet. After a refused hold nothing
+ * ships, whatever an authorisation that is still in flight beside it will say.
+ */
 export function isForwardStepInFlight(state: Fulfilment): boolean {
+  if (state.steps['reserve-stock'] === 'refused') return false
   return (
     FORWARD.some(step => isInFlight(state, step)) ||
     state.parcels.some(parcel => isInFlight(state, createStep(parcel)))

@@ -10,7 +10,7 @@ import { newId, siblingId } from '#platform/domain/ids.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
-import { UNLIMITED_HOLDS } from '#subgraphs/inventory/domain/holds.ts'
+import { type HoldQuota, UNLIMITED_HOLDS } from '#subgraphs/inventory/domain/holds.ts'
 import { startInventory } from '#subgraphs/inventory/service.ts'
 import { type OrdersConfig, startOrders } from '#subgraphs/orders/service.ts'
 import { startPayment } from '#subgraphs/payment/service.ts'
@@ -68,9 +68,14 @@ type Settings = Partial<
   Pick<OrdersConfig, 'approvalTimeoutMs' | 'reservationMs' | 'now' | 'workflowUrl' | 'sagaPolicy'>
 > & {
   readonly approvalMs?: number
+  readonly holdQuota?: HoldQuota
 }
 
-export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = {}): Promise<Running> {
+export async function runSubgraphs({
+  approvalMs = 20,
+  holdQuota = UNLIMITED_HOLDS,
+  ...settings
+}: Settings = {}): Promise<Running> {
   await using opening = new AsyncDisposableStack()
   const directory = await mkdtemp(path.join(tmpdir(), 'waybill-orders-'))
   opening.defer(() => rm(directory, { recursive: true, force: true }))
@@ -98,6 +103,7 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   async function started(
     name: ServiceName,
     starting: Promise<AsyncDisposable & { url: string }>,
+    stack = opening,
   ): Promise<void> {
     const service = await starting
     let stopping: Promise<void> | undefined
@@ -105,7 +111,7 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
       stopping ??= Promise.resolve(service[Symbol.asyncDispose]())
       await stopping
     }
-    opening.defer(stop)
+    stack.defer(stop)
     urls[name] = `${service.url}/graphql`
     stops[name] = stop
   }
@@ -120,7 +126,7 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   const runPayment = (port: number) =>
     startPayment({ ...payment, port, webhookSecret, sandboxApprovalMs: approvalMs })
   await Promise.all([
-    started('inventory', startInventory({ ...inventory, expirySweepMs: 100, holdQuota: UNLIMITED_HOLDS })),
+    started('inventory', startInventory({ ...inventory, expirySweepMs: 100, holdQuota })),
     started('payment', runPayment(0)),
     started('shipping', startShipping({ ...shipping, webhookSecret, sandboxStepMs: 15 })),
   ])
@@ -191,10 +197,7 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
     notifyPayment: notice => notify(new URL('/webhooks/payment', paymentUrl), notice),
     notifyCarrier: events => notify(new URL('/webhooks/carrier', shippingUrl), { id: randomUUID(), events }),
     stop: async service => stops[service]?.(),
-    async startPaymentAgain() {
-      const again = await runPayment(Number(new URL(paymentUrl).port))
-      open.use(again)
-    },
+    startPaymentAgain: () => started('payment', runPayment(Number(new URL(paymentUrl).port)), open),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }

@@ -3,10 +3,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { siblingId } from '#platform/domain/ids.ts'
 import { counter } from '#platform/telemetry/metrics.ts'
+import { UNLIMITED_HOLDS } from '#subgraphs/inventory/domain/holds.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import {
   anOrder,
   type Data,
+  OPS,
   ORDER,
   PLACE,
   type Running,
@@ -18,9 +20,10 @@ let ada: Viewer
 
 beforeAll(async () => {
   const sagaPolicy = { boundedForMs: 600_000, firstDelayMs: 20, lastDelayMs: 40 }
-  all = await runSubgraphs({ approvalMs: 60_000, approvalTimeoutMs: 300, sagaPolicy })
+  const holdQuota = { ...UNLIMITED_HOLDS, units: 30, share: 0 }
+  all = await runSubgraphs({ approvalMs: 60_000, approvalTimeoutMs: 300, sagaPolicy, holdQuota })
   ada = await all.newCustomer()
-  await all.addProduct('MUG', { 'BER-1': 100 })
+  await Promise.all([all.addProduct('MUG', { 'BER-1': 100 }), all.addProduct('PEN', { 'BER-1': 1_000 })])
 })
 
 afterAll(() => all[Symbol.asyncDispose]())
@@ -92,6 +95,31 @@ test('orders placed while payment is away stay pending through all retries, and 
     const repeated = await all.request(ada, PLACE, { variables })
     expect(repeated.data.placeOrder).toMatchObject({ __typename: 'OrderAccepted', order: { id } })
   }
+})
+
+const RESERVATION = `query($of: [_Any!]!) { _entities(representations: $of) { ... on Order { reservation { status } } } }`
+
+async function reservationOf(id: string): Promise<Data> {
+  const variables = { of: [{ __typename: 'Order', id }] }
+  const { data } = await all.request(OPS, RESERVATION, { on: 'inventory', variables })
+  return data._entities[0].reservation
+}
+
+test('an order that is out of stock is cancelled while its authorisation hangs, which is voided once it is answered', async () => {
+  const eve = await all.newCustomer('Eve Moneypenny')
+  await all.stop('payment')
+  const withoutWait = (quantity: number) =>
+    anOrder('PEN', { lines: [{ sku: 'PEN', quantity }], settleWithinMs: 0 })
+  const first = (await all.request(eve, PLACE, { variables: withoutWait(30) })).data.placeOrder
+  expect(first).toMatchObject({ __typename: 'OrderPending' })
+  await expect.poll(() => reservationOf(first.order.id), WAIT).toMatchObject({ status: 'HELD' })
+  const beyondQuota = anOrder('PEN')
+  const { placeOrder } = (await all.request(eve, PLACE, { variables: beyondQuota })).data
+  expect(placeOrder).toMatchObject({ __typename: 'OutOfStock', cancelledOrder: { status: 'CANCELLED' } })
+  const { id } = placeOrder.cancelledOrder
+  await all.startPaymentAgain()
+  await all.waitForEvent(id, 'PaymentVoided')
+  await expect.poll(() => all.paymentOf(id), WAIT).toMatchObject({ status: 'VOIDED' })
 })
 
 test('a repeat is answered while inventory and shipping are away, and a new placement is UNAVAILABLE', async () => {
