@@ -1,7 +1,15 @@
 // Replays a plan through the web BFF: adds products with stock, then places each order, and cancels it if need be.
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { toDecimal } from '#platform/domain/money.ts'
+import {
+  customerIdOf,
+  type EarlierOrder,
+  earlierOrders,
+  hasContentOf,
+  isStanding,
+  moneyText,
+  type Shop,
+} from '#tools/import/earlier-orders.ts'
 import type { PlannedOrder, PlannedProduct } from '#tools/import/plan.ts'
 import type { Progress } from '#tools/import/progress.ts'
 import { inParallel, NoResponse, RequestRefused, type WebClient } from '#tools/import/web-client.ts'
@@ -29,9 +37,7 @@ const CANCEL = `mutation ImportCancellation($input: CancelOrderInput!) {
 const CANCELLATION = `query ImportedCancellation($id: ID!) {
   orderPage(id: $id) { status cancellation { reason message at } }
 }`
-const BY_REFERENCE = `query ImportedEarlier($filter: OrderFilter!) {
-  orders(filter: $filter, first: 100) { nodes { id reference status } }
-}`
+const PRODUCT = `query ImportedProduct($sku: ID!) { productPage(sku: $sku) { title } }`
 
 /** Scenarios of the sandbox carrier: how far a parcel goes. */
 const INSTRUCTIONS: Readonly<Record<PlannedOrder['outcome'], string>> = {
@@ -49,11 +55,7 @@ const MOST_KEYS = 20
 const MOST_FRESH_REFUSALS = 3
 const RETRY_PAUSE_MS = 1_000
 
-export type Replay = {
-  readonly web: WebClient
-  /** The mapping's name, the prefix of every key. */
-  readonly source: string
-  readonly currency: string
+export type Replay = Shop & {
   readonly width: number
   /** When this run began: a later refusal is a new one. */
   readonly since: number
@@ -62,7 +64,7 @@ export type Replay = {
 /** The result for one order: its id, or why there is none. */
 export type Placement = {
   readonly order: PlannedOrder
-  /** The number of the key under which it was placed or last refused. */
+  /** The number of the key under which it was placed or last refused; 0 when no key was used. */
   readonly keyNumber: number
 } & (
   | { readonly status: 'placed'; readonly id: string }
@@ -106,20 +108,34 @@ async function addProduct(
   { web, source, currency }: Replay,
   { at: _, priceMinor, ...product }: PlannedProduct,
 ): Promise<ImportFailure | undefined> {
-  const price = money(priceMinor, currency)
+  const price = moneyText(priceMinor, currency)
   const input = { idempotencyKey: `${source}:product:${product.sku}`, ...product, price }
   try {
     const { addProduct } = await web.send<{ addProduct: { code?: string; message?: string } }>(ADD_PRODUCT, {
       input,
     })
     if (addProduct.code === undefined) return undefined
+    if (addProduct.code === 'PRODUCT_EXISTS' && (await hasTitle(web, product))) return undefined
     return { status: 'refused', reason: `${addProduct.code} ${addProduct.message}` }
   } catch (error) {
     return failureOf(error)
   }
 }
 
-/** Places the orders in sequence, `width` at a time, and cancels those that their customers cancelled. */
+/** Returns whether the catalogue has the product, which an earlier run added under a key that is forgotten by now. */
+async function hasTitle(
+  web: WebClient,
+  { sku, title }: Pick<PlannedProduct, 'sku' | 'title'>,
+): Promise<boolean> {
+  type Answer = { readonly productPage: { readonly title: string } | null }
+  const { productPage } = await web.send<Answer>(PRODUCT, { sku })
+  return productPage?.title === title
+}
+
+/**
+ * Places the orders in sequence, `width` at a time, and cancels those that their customers cancelled. An order that an
+ * earlier run placed is recognised by its reference, and nothing is sent for it.
+ */
 export async function replayOrders(
   replay: Replay,
   orders: readonly PlannedOrder[],
@@ -128,12 +144,24 @@ export async function replayOrders(
 ): Promise<Placement[]> {
   const placements: Placement[] = []
   await inParallel(orders, replay.width, async order => {
-    const placement = lackingProduct(order, failedProducts) ?? (await placeOrder(replay, order))
+    const placement =
+      (await recognise(replay, order)) ??
+      lackingProduct(order, failedProducts) ??
+      (await placeOrder(replay, order))
     placements.push(placement)
     progress.step(placement.status === 'placed' ? 'done' : 'failed')
   })
   progress.end()
   return placements
+}
+
+async function recognise(replay: Replay, order: PlannedOrder): Promise<Placement | undefined> {
+  try {
+    const earlier = await earlierOutcome(replay, order)
+    return earlier && { order, keyNumber: 0, ...earlier }
+  } catch (error) {
+    return { order, keyNumber: 0, ...failureOf(error) }
+  }
 }
 
 function lackingProduct(
@@ -167,10 +195,10 @@ export async function placeOrder(replay: Replay, order: PlannedOrder, from = 1):
   }
 }
 
-type Outcome =
+type Final =
   | { readonly status: 'placed'; readonly id: string }
   | { readonly status: 'refused'; readonly reason: string }
-  | { readonly status: 'again'; readonly reason: string; readonly isFresh: boolean }
+type Outcome = Final | { readonly status: 'again'; readonly reason: string; readonly isFresh: boolean }
 
 /** Results of a checkout whose order was not cancelled by then. */
 const LIVING = new Set(['OrderAccepted', 'OrderPending'])
@@ -181,8 +209,13 @@ async function tryKey(replay: Replay, order: PlannedOrder, keyNumber: number): P
   const id = checkout.order?.id ?? checkout.cancelledOrder?.id
   if (id === undefined) return afterRefusal(checkout)
   const lost = LIVING.has(checkout.__typename) ? undefined : await lostOrder(replay, order, id)
-  if (lost) return lost
-  if (order.outcome === 'cancelled') await cancel(replay, order, { id, keyNumber })
+  return lost ?? placedAs(replay, order, id)
+}
+
+/** Cancels the order if its customer did. */
+async function placedAs({ web, source }: Replay, order: PlannedOrder, id: string): Promise<Final> {
+  const input = { idempotencyKey: `${source}:cancel:${id}`, orderId: id }
+  if (order.outcome === 'cancelled') await web.send(CANCEL, { input })
   return { status: 'placed', id }
 }
 
@@ -245,21 +278,33 @@ async function lostOrder(
 }
 
 /** Leaves an order that was placed with other content; one that was only refused may be placed as it is now. */
-async function afterOtherContent({ web, source }: Replay, order: PlannedOrder): Promise<Outcome> {
-  const filter = { text: order.sourceId, customerId: customerIdOf(source, order) }
-  type Found = { readonly id: string; readonly reference: string | null; readonly status: string }
-  const { orders } = await web.send<{ orders: { readonly nodes: readonly Found[] } }>(BY_REFERENCE, {
-    filter,
-  })
-  const standing = orders.nodes.find(
-    ({ reference, status }) => reference === order.sourceId && status !== 'CANCELLED',
-  )
+async function afterOtherContent(replay: Replay, order: PlannedOrder): Promise<Outcome> {
+  const standing = (await earlierOrders(replay, order)).find(isStanding)
   return standing
-    ? {
-        status: 'refused',
-        reason: `it was imported before with other content, as ${standing.id}, which is left as it is`,
-      }
+    ? importedOtherwise(standing)
     : { status: 'again', reason: 'its key was used with other content', isFresh: false }
+}
+
+function importedOtherwise({ id }: EarlierOrder): Final {
+  return {
+    status: 'refused',
+    reason: `it was imported before with other content, as ${id}, which is left as it is`,
+  }
+}
+
+/** Returns what has come of the order in an earlier run; undefined when there was none, or when it may be placed again. */
+async function earlierOutcome(replay: Replay, order: PlannedOrder): Promise<Final | undefined> {
+  const earlier = await earlierOrders(replay, order)
+  const standing = earlier.find(isStanding)
+  if (standing)
+    return hasContentOf(replay, standing, order)
+      ? placedAs(replay, order, standing.id)
+      : importedOtherwise(standing)
+  for (const cancelled of earlier.filter(one => hasContentOf(replay, one, order))) {
+    const lost = await lostOrder(replay, order, cancelled.id)
+    if (lost?.status !== 'again') return lost ?? { status: 'placed', id: cancelled.id }
+  }
+  return undefined
 }
 
 async function registerCustomer({ web, source }: Replay, order: PlannedOrder): Promise<void> {
@@ -269,23 +314,8 @@ async function registerCustomer({ web, source }: Replay, order: PlannedOrder): P
   await web.send(REGISTER, { input: { idempotencyKey, id: customerIdOf(source, order), name, email } })
 }
 
-async function cancel(
-  { web, source }: Replay,
-  order: PlannedOrder,
-  placed: { readonly id: string; readonly keyNumber: number },
-): Promise<void> {
-  const idempotencyKey = keyOf(`${source}:cancel:${order.sourceId}`, placed.keyNumber)
-  await web.send(CANCEL, { input: { idempotencyKey, orderId: placed.id } })
-}
-
 function keyOf(name: string, keyNumber: number): string {
   return keyNumber === 1 ? name : `${name}:${keyNumber}`
-}
-
-/** Derives a customer id from source and customer, the same in every run: a UUID of version 8. */
-function customerIdOf(source: string, { customer }: Pick<PlannedOrder, 'customer'>): string {
-  const hex = createHash('sha256').update(`${source}\n${customer.sourceId}`).digest('hex')
-  return `cus_${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 function checkoutInput(
@@ -301,16 +331,16 @@ function checkoutInput(
     lines: order.lines.map(line => ({
       sku: line.sku,
       quantity: line.quantity,
-      agreedUnitPrice: money(line.unitPriceMinor, currency),
+      agreedUnitPrice: moneyText(line.unitPriceMinor, currency),
     })),
-    agreedShippingFee: money(order.freightMinor, currency),
+    agreedShippingFee: moneyText(order.freightMinor, currency),
     adjustments: adjustments(order, currency),
     tenders: order.tenders.map(tender => ({
       kind: tender.kind,
       token: tokenFor(tender),
-      amount: money(tender.amountMinor, currency),
+      amount: moneyText(tender.amountMinor, currency),
     })),
-    expectedTotal: money(order.totalMinor, currency),
+    expectedTotal: moneyText(order.totalMinor, currency),
     deliveryAddress: {
       name: name ?? order.customer.name,
       ...address,
@@ -329,7 +359,7 @@ function adjustments({ discountMinor, surplusMinor }: PlannedOrder, currency: st
   ]
   return parts
     .filter(({ minor }) => minor !== 0)
-    .map(({ label, minor }) => ({ label, amount: money(minor, currency) }))
+    .map(({ label, minor }) => ({ label, amount: moneyText(minor, currency) }))
 }
 
 function tokenFor(tender: PlannedOrder['tenders'][number]): string {
@@ -341,8 +371,4 @@ function tokenFor(tender: PlannedOrder['tenders'][number]): string {
     case 'BANK_SLIP':
       return 'slip_import'
   }
-}
-
-function money(minor: number, currency: string): { amount: string; currency: string } {
-  return { amount: toDecimal({ minor, currency }), currency }
 }

@@ -44,6 +44,8 @@ function done({ operation }: Request): Answer {
       return { data: { registerCustomer: { id: 'cus' } } }
     case 'ImportOrder':
       return accepted('ord_1')
+    case 'ImportedEarlier':
+      return earlier([])
     default:
       throw new Error(`the test has no answer for ${operation}`)
   }
@@ -51,6 +53,22 @@ function done({ operation }: Request): Answer {
 
 const accepted = (id: string): Answer => ({
   data: { checkout: { __typename: 'OrderAccepted', order: { id } } },
+})
+/** A page of orders of the reference o1 and the content of the fixture's first order, unless `changes` say otherwise. */
+const earlier = (changes: readonly object[], endCursor?: string): Answer => ({
+  data: {
+    orders: {
+      nodes: changes.map(change => ({
+        id: 'ord_9',
+        reference: 'o1',
+        status: 'COMPLETED',
+        lines: [{ sku: 'p1', quantity: 1 }],
+        total: { amount: '11.50', currency: 'BRL' },
+        ...change,
+      })),
+      pageInfo: { hasNextPage: endCursor !== undefined, endCursor: endCursor ?? null },
+    },
+  },
 })
 const refused = (typename: string, code: string): Answer => ({
   data: { checkout: { __typename: typename, code, message: 'No.' } },
@@ -127,13 +145,9 @@ describe('an order whose key keeps a refusal', () => {
 })
 
 describe('an order that was imported with other content', () => {
-  const earlier = (status: string) => (): Answer => ({
-    data: { orders: { nodes: [{ id: 'ord_9', reference: 'o1', status }] } },
-  })
-
   test('is left unchanged, and reported', async () => {
     const { result } = await against(
-      { ImportOrder: () => ({ code: 'CONFLICT' }), ImportedEarlier: earlier('COMPLETED') },
+      { ImportOrder: () => ({ code: 'CONFLICT' }), ImportedEarlier: () => earlier([{}]) },
       replay => placeOrder(replay, order),
     )
     expect(result).toMatchObject({ status: 'refused', reason: expect.stringContaining('as ord_9') })
@@ -141,11 +155,105 @@ describe('an order that was imported with other content', () => {
 
   test('is placed when the earlier one was cancelled', async () => {
     const { result } = await against(
-      { ImportOrder: byKey({ code: 'CONFLICT' }, accepted('ord_2')), ImportedEarlier: earlier('CANCELLED') },
+      {
+        ImportOrder: byKey({ code: 'CONFLICT' }, accepted('ord_2')),
+        ImportedEarlier: () => earlier([{ status: 'CANCELLED' }]),
+      },
       replay => placeOrder(replay, order),
     )
     expect(result).toMatchObject({ status: 'placed', id: 'ord_2' })
   })
+})
+
+describe('an order that an earlier run placed', () => {
+  const again = (answers: Answers, planned = order, failed: Parameters<typeof replayOrders>[2] = new Map()) =>
+    against(answers, async replay => (await replayOrders(replay, [planned], failed, noProgress))[0])
+  const operations = (requests: readonly Request[]) => requests.map(({ operation }) => operation)
+
+  test('is recognised by its reference, and nothing is sent for it', async () => {
+    const others = earlier(
+      [
+        { id: 'ord_7', reference: 'o1-b' },
+        { id: 'ord_8', reference: null },
+      ],
+      'next',
+    )
+    const { result, requests } = await again({
+      ImportedEarlier: ({ variables }) => (variables.after === 'next' ? earlier([{}]) : others),
+    })
+    expect(result).toMatchObject({ status: 'placed', id: 'ord_9' })
+    expect(operations(requests)).toEqual(['ImportedEarlier', 'ImportedEarlier'])
+  })
+
+  test('is recognised although one of its products cannot be added', async () => {
+    const failed = new Map([['p1', { status: 'refused', reason: 'No.' } as const]])
+    const { result } = await again({ ImportedEarlier: () => earlier([{}]) }, order, failed)
+    expect(result).toMatchObject({ status: 'placed', id: 'ord_9' })
+  })
+
+  test.each([
+    { lines: [{ sku: 'p1', quantity: 2 }] },
+    { lines: [{ sku: 'p2', quantity: 1 }] },
+    { lines: [] },
+    { total: { amount: '11.51', currency: 'BRL' } },
+    { total: { amount: '11.50', currency: 'USD' } },
+  ])('with other content is left unchanged, and reported: %j', async change => {
+    const { result, requests } = await again({ ImportedEarlier: () => earlier([change]) })
+    expect(result).toMatchObject({ status: 'refused', reason: expect.stringContaining('as ord_9') })
+    expect(operations(requests)).toEqual(['ImportedEarlier'])
+  })
+
+  test('is cancelled if its customer cancelled it and the earlier run did not come to that', async () => {
+    const { result, requests } = await again(
+      {
+        ImportedEarlier: () => earlier([{ status: 'CONFIRMED' }]),
+        ImportCancellation: () => ({ data: { cancelOrder: { __typename: 'OrderCancellation' } } }),
+      },
+      { ...order, outcome: 'cancelled' },
+    )
+    expect(result).toMatchObject({ status: 'placed', id: 'ord_9' })
+    expect(requests.at(-1)?.variables).toMatchObject({ input: { orderId: 'ord_9' } })
+  })
+
+  test('and cancelled as its customer did stays so', async () => {
+    const { result, requests } = await again(
+      {
+        ImportedEarlier: () => earlier([{ status: 'CANCELLED' }]),
+        ImportedCancellation: cancelledFor('CUSTOMER_REQUEST'),
+      },
+      { ...order, outcome: 'cancelled' },
+    )
+    expect(result).toMatchObject({ status: 'placed', id: 'ord_9' })
+    expect(operations(requests)).toEqual(['ImportedEarlier', 'ImportedCancellation'])
+  })
+
+  test('is placed again when it was cancelled because a service was away, and not when its payment was declined', async () => {
+    const cancelled = (reason: string) =>
+      again({
+        ImportedEarlier: () => earlier([{ status: 'CANCELLED' }]),
+        ImportedCancellation: cancelledFor(reason),
+      })
+    const passing = await cancelled('PAYMENT_UNAVAILABLE')
+    expect(passing.result).toMatchObject({ status: 'placed', id: 'ord_1', keyNumber: 1 })
+    const declined = await cancelled('PAYMENT_DECLINED')
+    expect(declined.result).toMatchObject({ status: 'refused', reason: expect.stringContaining('ord_9') })
+    expect(keysOf(declined.requests)).toEqual([])
+  })
+})
+
+test('a product whose key is forgotten is recognised by its title', async () => {
+  const adding = (title: string) =>
+    against(
+      {
+        ImportProduct: () => ({
+          data: { addProduct: { __typename: 'ProductExists', code: 'PRODUCT_EXISTS', message: 'No.' } },
+        }),
+        ImportedProduct: () => ({ data: { productPage: { title } } }),
+      },
+      replay => addProducts(replay, plan.products.slice(0, 1), noProgress),
+    )
+  expect((await adding(plan.products[0]?.title ?? '')).result).toEqual(new Map())
+  expect((await adding('Something else')).result.get('p1')).toMatchObject({ status: 'refused' })
 })
 
 describe('an unavailable platform', () => {
