@@ -213,6 +213,24 @@ describe('a placement', () => {
     expect((await placed(ada, waiting)).order.id).toBe(both[0].order.id)
   })
 
+  test('repeated after the price has changed gives the first answer, at the first price', async () => {
+    await all.addProduct('CUP', { 'BER-1': 1000 }, '10.00')
+    const variables = anOrder('CUP', { deliveryInstructions: 'SANDBOX_HOLD' })
+    const { order } = await placed(ada, variables)
+    const expected = anOrder('CUP', { expectedTotal: order.total })
+    const refused = anOrder('CUP', { expectedTotal: { amount: '1.00', currency: 'USD' } })
+    const [exact, changed] = [await placed(ada, expected), await placed(ada, refused)]
+    const change = 'mutation($input: ChangePriceInput!) { changePrice(input: $input) { __typename } }'
+    const input = { sku: 'CUP', price: { amount: '12.00', currency: 'USD' } }
+    const { consistency } = await all.request(OPS, change, { on: 'inventory', variables: keyed(input) })
+    const repeat = async (repeated: object) =>
+      (await all.request(ada, PLACE, { variables: repeated, consistency })).data.placeOrder
+    expect((await repeat(variables)).order).toMatchObject({ id: order.id, total: order.total })
+    expect((await repeat(expected)).order.id).toBe(exact.order.id)
+    expect(await repeat(refused)).toEqual(changed)
+    expect((await repeat(anOrder('CUP'))).order.itemsTotal.amount).toBe('12.00')
+  })
+
   test('under the same key by two customers gives two orders', async () => {
     const variables = anOrder('MUG', { deliveryInstructions: 'SANDBOX_HOLD' })
     const [first, second] = [await placed(ada, variables), await placed(eve, variables)]
