@@ -39,7 +39,7 @@ export function createPageCursors(collection: string, query: Query): PageCursors
 }
 
 /** Returns the value at a dotted path; null when there is nothing that can be sorted. */
-function sortValue(doc: Document, path: string): SortValue {
+export function sortValue(doc: Document, path: string): SortValue {
   let value: Json | undefined = doc
   for (const step of path.split('.')) {
     if (value === null || typeof value !== 'object') return null

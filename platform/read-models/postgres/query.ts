@@ -1,7 +1,8 @@
 // Translates queries on read models into SQL.
 import { type Sql, storableJson, storableText } from '#platform/postgres/pool.ts'
 import type { PagePosition } from '#platform/read-models/page-cursor.ts'
-import { jsonAt, KEYED_LENGTH, keyOf, SCHEMA, type Table } from '#platform/read-models/postgres/schema.ts'
+import { jsonAt, keyOf, type Table } from '#platform/read-models/postgres/schema.ts'
+import { KEYED_LENGTH, viewKey } from '#platform/read-models/postgres/view-key.ts'
 import type { Filter, Query } from '#platform/read-models/read-models.ts'
 import { foldQuery } from '#platform/read-models/search-terms.ts'
 
@@ -130,11 +131,11 @@ function inSql(table: Table, path: string, options: readonly Scalar[], values: V
   const long = (option: Scalar) => typeof option === 'string' && option.length >= KEYED_LENGTH
   if (options.some(long))
     return `(${options.map(option => equalSql(table, path, option, values)).join(' OR ')})`
-  return `${keyOf(table, path)} = ANY (ARRAY[${options.map(option => keySql(option, values)).join(', ')}])`
+  return `${keyOf(table, path)} = ANY (${values.add(options.map(viewKey))}::text[])`
 }
 
 function keySql(value: Scalar | null, values: Values): string {
-  return `${SCHEMA}.view_key(${values.add(storableJson(value))}::jsonb)`
+  return values.add(viewKey(value))
 }
 
 /**

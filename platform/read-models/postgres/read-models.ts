@@ -1,4 +1,4 @@
-// Keeps read models in PostgreSQL: a table of jsonb documents per collection and version.
+// Keeps read models in PostgreSQL: a table of JSON documents per collection and version.
 import type pg from 'pg'
 import { OperatorError } from '#platform/domain/errors.ts'
 import {
@@ -31,6 +31,8 @@ import {
 import {
   type LoadedRow,
   loadSql,
+  parseDocument,
+  storedDocumentOf,
   type Target,
   targetOf,
   writeSql,
@@ -147,6 +149,7 @@ async function holdRebuildLock(url: string, table: Table): Promise<pg.Client> {
   throw new OperatorError('REBUILD_RUNNING', `another rebuild of ${table.name} is running: wait for its end`)
 }
 
+type FoundRow = { readonly id: string; readonly doc: string }
 type TableReader = <Row extends pg.QueryResultRow>(sql: Sql) => Promise<Row[]>
 
 function tableCollection<Doc extends Document>(
@@ -158,14 +161,14 @@ function tableCollection<Doc extends Document>(
   return {
     async get(id) {
       const text = `SELECT doc FROM ${table.sql} WHERE id = $1 AND doc IS NOT NULL`
-      const rows = await read<{ doc: Doc }>({ text, values: [storableText(id)] })
-      return rows[0]?.doc
+      const [row] = await read<{ doc: string }>({ text, values: [storableText(id)] })
+      return row && parseDocument<Doc>(row.doc)
     },
     async getMany(ids) {
       if (ids.length === 0) return new Map()
       const text = `SELECT id, doc FROM ${table.sql} WHERE id = ANY ($1::text[]) AND doc IS NOT NULL`
-      const rows = await read<{ id: string; doc: Doc }>({ text, values: [ids.map(storableText)] })
-      return new Map(rows.map(row => [row.id, row.doc]))
+      const rows = await read<FoundRow>({ text, values: [ids.map(storableText)] })
+      return new Map(rows.map(({ id, doc }) => [id, parseDocument<Doc>(doc)]))
     },
     find: query => findPage(read, definition, { table, query }),
     async count(where = []) {
@@ -180,9 +183,7 @@ function tableCollection<Doc extends Document>(
     async load(ids) {
       if (ids.length === 0) return new Map()
       const rows = await read<LoadedRow>(loadSql([{ target, ids }]))
-      return new Map(
-        rows.map(row => [row.id, { doc: row.doc as Doc | null, position: Number(row.position) }]),
-      )
+      return new Map(rows.map(row => [row.id, storedDocumentOf<Doc>(row)]))
     },
     async write(writes) {
       const sorted = writes.toSorted((a, b) => (a.id < b.id ? -1 : 1))
@@ -205,10 +206,11 @@ async function findPage<Doc extends Document>(
   definition: CollectionDefinition<Doc>,
   { table, query }: { readonly table: Table; readonly query: Query },
 ): Promise<Page<Doc>> {
-  type Row = { id: string; doc: Doc }
   const { position, pageOf } = createPageCursors(definition.name, query)
-  if (!query.where?.some(isSearch)) return pageOf(await read<Row>(findSql(table, query, position)))
-  const first = await read<Row>(searchInOrderSql(table, query, position))
-  if (first.length > query.limit) return pageOf(first)
-  return pageOf(await read<Row>(searchByTermsSql(table, query, position)))
+  const toPage = (rows: readonly FoundRow[]) =>
+    pageOf(rows.map(({ id, doc }) => ({ id, doc: parseDocument<Doc>(doc) })))
+  if (!query.where?.some(isSearch)) return toPage(await read(findSql(table, query, position)))
+  const first = await read<FoundRow>(searchInOrderSql(table, query, position))
+  if (first.length > query.limit) return toPage(first)
+  return toPage(await read(searchByTermsSql(table, query, position)))
 }

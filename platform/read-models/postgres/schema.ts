@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { inTransaction, type Pool, sqlState, withSession } from '#platform/postgres/pool.ts'
 import { checkPath, isEarlierName, storedName } from '#platform/read-models/collection-names.ts'
+import { KEYED_LENGTH } from '#platform/read-models/postgres/view-key.ts'
 import type { CollectionDefinition, Document } from '#platform/read-models/read-models.ts'
 
 export const SCHEMA = 'read_models'
@@ -14,14 +15,7 @@ const SWAP_TIMEOUT_MS = 60_000
 /** The share of a page in percent that inserts fill; the rest is for new versions of the documents in it. */
 const FILL_FACTOR = 60
 
-/** A string shorter than this, in UTF-16 units, is identified by its key alone. */
-export const KEYED_LENGTH = 200
-
-/**
- * Returns one text per value that sorts, under COLLATE "C", in the port's order of values: so one index serves equality,
- * ranges and order, whatever the type. Numbers are their IEEE 754 bits, turned so that they sort as text. Strings
- * are cut to their first 200 characters, which keeps index entries within their limit.
- */
+/** Returns what `viewKey` returns, for paths that are not indexed and for documents that an earlier build wrote. */
 const VIEW_KEY = `
 CREATE OR REPLACE FUNCTION ${SCHEMA}.view_key(value jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE jsonb_typeof(value)
@@ -34,7 +28,10 @@ CREATE OR REPLACE FUNCTION ${SCHEMA}.view_key(value jsonb) RETURNS text LANGUAGE
     ELSE '0' END
 $$`
 
-/** A table of documents. Each indexed path has a column of its own, and the search terms have a table of their own. */
+/**
+ * A table of documents, which are JSON text. Each indexed path has a column of its own for its key, which is written with
+ * the document, and the search terms have a table of their own.
+ */
 export type Table = {
   readonly name: string
   readonly sql: string
@@ -54,7 +51,7 @@ function keyExpression(path: string): string {
 }
 
 export function jsonAt(path: string): string {
-  return `(doc #> '{${checkPath(path).replaceAll('.', ',')}}')`
+  return `(doc::jsonb #> '{${checkPath(path).replaceAll('.', ',')}}')`
 }
 
 export function liveTable<Doc extends Document>(definition: CollectionDefinition<Doc>): Table {
@@ -103,11 +100,7 @@ export async function createTable<Doc extends Document>(
     const parts = partsOf(definition, target)
     if (!present.has(target.name)) await session.query(tableSql(target))
     else await dropForeignParts(session, target, parts)
-    const columns = [...target.keys].filter(([, column]) => !present.has(column))
-    if (present.has(target.name) && columns.length > 0)
-      await session.query(
-        `ALTER TABLE ${target.sql} ${columns.map(column => `ADD ${columnSql(column)}`).join(', ')}`,
-      )
+    if (present.has(target.name)) await migrateColumns(session, target)
     for (const { name, sql } of parts) if (!present.has(name)) await session.query(sql)
   })
 }
@@ -118,6 +111,31 @@ SELECT array_agg(name) AS parts FROM (
   SELECT relname::text AS name FROM pg_class WHERE relnamespace = $1::regnamespace
   UNION ALL SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1 || '.' || $2)
 ) AS named`
+
+/**
+ * Adds the columns of keys that are missing, with the keys of the documents that are there. An earlier build kept its
+ * documents as jsonb, and had PostgreSQL compute the keys at each write.
+ */
+async function migrateColumns(session: pg.Client, { sql, keys }: Table): Promise<void> {
+  const { rows } = await session.query<{ name: string; type: string; generated: boolean }>(
+    `SELECT attname AS name, atttypid::regtype::text AS type, attgenerated <> '' AS generated
+       FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`,
+    [sql],
+  )
+  const present = new Set(rows.map(({ name }) => name))
+  const missing = [...keys].filter(([, column]) => !present.has(column))
+  const generated = rows.filter(row => row.generated).map(({ name }) => name)
+  const steps = [
+    missing.map(
+      ([path, column]) => `ADD ${columnSql(column)} GENERATED ALWAYS AS (${keyExpression(path)}) STORED`,
+    ),
+    [...generated, ...missing.map(([, column]) => column)].map(column => `ALTER ${column} DROP EXPRESSION`),
+    rows.some(({ name, type }) => name === 'doc' && type === 'jsonb')
+      ? ['ALTER doc TYPE text USING doc::text']
+      : [],
+  ]
+  for (const step of steps) if (step.length > 0) await session.query(`ALTER TABLE ${sql} ${step.join(', ')}`)
+}
 
 /** An earlier build indexed expressions, which made each update of a document one of all indexes. */
 async function dropForeignParts(session: pg.Client, target: Table, parts: readonly Part[]): Promise<void> {
@@ -196,19 +214,22 @@ async function swapOnce<Doc extends Document>(
     )
 }
 
-/** Updates of a document stay in its page, and leave its indexes alone, when there is room and no key has changed. */
+/**
+ * Updates of a document stay in its page, and leave its indexes alone, when there is room and no key has changed. The log
+ * of such an update leaves out what is the same at both ends of the row, so that what changes is in its middle.
+ */
 function tableSql(target: Table): string {
-  const columns = [...target.keys].map(column => `${columnSql(column)},`).join('\n    ')
+  const columns = [...target.keys.values()].map(column => `${columnSql(column)},`).join('\n    ')
   return `CREATE TABLE ${target.sql} (
     id text COLLATE "C" CONSTRAINT ${target.name}_pkey PRIMARY KEY,
-    position bigint NOT NULL,
     ${columns}
-    doc jsonb
+    position bigint NOT NULL,
+    doc text
   ) WITH (fillfactor = ${FILL_FACTOR})`
 }
 
-function columnSql([path, column]: readonly [string, string]): string {
-  return `${column} text COLLATE "C" GENERATED ALWAYS AS (${keyExpression(path)}) STORED`
+function columnSql(column: string): string {
+  return `${column} text COLLATE "C"`
 }
 
 /** An object that belongs to a table, and has a name of its own in the schema, which begins with the table's. */

@@ -1,8 +1,15 @@
 // Builds the statements that load and write documents, of one collection or of several at once.
 import { LRUCache } from 'lru-cache'
 import { type Sql, storableJson, storableText } from '#platform/postgres/pool.ts'
+import { sortValue } from '#platform/read-models/page-cursor.ts'
 import type { Table } from '#platform/read-models/postgres/schema.ts'
-import type { CollectionDefinition, Document, GuardedWrite } from '#platform/read-models/read-models.ts'
+import { viewKey } from '#platform/read-models/postgres/view-key.ts'
+import type {
+  CollectionDefinition,
+  Document,
+  GuardedWrite,
+  StoredDocument,
+} from '#platform/read-models/read-models.ts'
 import { foldTerms } from '#platform/read-models/search-terms.ts'
 
 /** The part of a collection that its statements depend on. */
@@ -33,7 +40,17 @@ export function targetOf<Doc extends Document>(definition: CollectionDefinition<
   }
 }
 
-export type LoadedRow = { source: number; id: string; doc: Document | null; position: string }
+export type LoadedRow = { source: number; id: string; doc: string | null; position: string }
+
+/** Returns a loaded row as its collection stored it. */
+export function storedDocumentOf<Doc extends Document>({ doc, position }: LoadedRow): StoredDocument<Doc> {
+  return { doc: doc === null ? null : parseDocument<Doc>(doc), position: Number(position) }
+}
+
+/** Parses the text of a document that its own collection has written. */
+export function parseDocument<Doc extends Document>(text: string): Doc {
+  return JSON.parse(text) as Doc
+}
 
 export function loadSql(
   wanted: readonly { readonly target: Target; readonly ids: readonly string[] }[],
@@ -66,6 +83,7 @@ export function writeSql(batch: readonly TargetWrites[], soft: boolean): Sql {
   }
 }
 
+/** JSON has no line break outside of its escapes, so that documents are separated by one; an empty line is a deleted one. */
 function insertsOf(
   { table, termsOf }: Target,
   rows: readonly GuardedWrite<Document>[],
@@ -73,13 +91,19 @@ function insertsOf(
   add: (value: unknown) => string,
 ): string[] {
   const ids = add(rows.map(row => row.id))
-  const docs = add(`[${rows.map(row => storableJson(row.doc)).join()}]`)
   const positions = add(rows.map(row => row.position))
-  const documents = `w${index} AS (INSERT INTO ${table.sql} AS stored (id, position, doc)
-    SELECT id, position, nullif(doc, 'null')
-      FROM ROWS FROM (unnest(${ids}::text[]), unnest(${positions}::bigint[]), jsonb_array_elements(${docs}::jsonb))
-        AS w (id, position, doc)
-    ON CONFLICT (id) DO UPDATE SET position = excluded.position, doc = excluded.doc
+  const docs = add(rows.map(({ doc }) => (doc === null ? '' : storableJson(doc))).join('\n'))
+  const keys = [...table.keys].map(([path, column]) => ({
+    column,
+    values: add(rows.map(({ doc }) => (doc === null ? null : viewKey(sortValue(doc, path))))),
+  }))
+  const columns = ['position', ...keys.map(({ column }) => column), 'doc']
+  const arrays = [`${positions}::bigint[]`, ...keys.map(({ values }) => `${values}::text[]`)]
+  const documents = `w${index} AS (INSERT INTO ${table.sql} AS stored (id, ${columns.join(', ')})
+    SELECT id, ${columns.slice(0, -1).join(', ')}, nullif(doc, '')
+      FROM ROWS FROM (unnest(${ids}::text[]), ${arrays.map(array => `unnest(${array})`).join(', ')},
+        unnest(string_to_array(${docs}, E'\\n'))) AS w (id, ${columns.join(', ')})
+    ON CONFLICT (id) DO UPDATE SET ${columns.map(column => `${column} = excluded.${column}`).join(', ')}
       WHERE stored.position < excluded.position
     RETURNING id)`
   if (table.terms === undefined) return [documents]

@@ -1,7 +1,13 @@
 // Writes batches to several collections in a session of its own, whose end shows that soft commits may be lost.
 import pg from 'pg'
 import { openSession, type Sql } from '#platform/postgres/pool.ts'
-import { type LoadedRow, loadSql, type Target, writeSql } from '#platform/read-models/postgres/statements.ts'
+import {
+  type LoadedRow,
+  loadSql,
+  storedDocumentOf,
+  type Target,
+  writeSql,
+} from '#platform/read-models/postgres/statements.ts'
 import type { BatchWriter, Collection, Document, StoredDocument } from '#platform/read-models/read-models.ts'
 import { asUnavailable, isOutage } from '#platform/resilience/outage.ts'
 
@@ -49,8 +55,7 @@ export async function openBatchWriter(options: WriterOptions): Promise<BatchWrit
         loadSql(wanted.map(({ collection, ids }) => ({ target: targetOf(collection), ids }))),
       )
       const found = wanted.map(() => new Map<string, StoredDocument<Document>>())
-      for (const { source, id, doc, position } of rows)
-        found[source]?.set(id, { doc, position: Number(position) })
+      for (const row of rows) found[row.source]?.set(row.id, storedDocumentOf(row))
       return found
     },
     async write(batch, { durable }) {

@@ -108,6 +108,46 @@ test('a table of an earlier build gets columns for its keys, and loses the index
   ])
 })
 
+test('keys that the database computed in a table of an earlier build are written from then on', async () => {
+  await using models = await openReadModels(url)
+  const key = (path: string) =>
+    `text COLLATE "C" GENERATED ALWAYS AS (CASE WHEN doc IS NOT NULL THEN read_models.view_key((doc #> '{${path}}')) END) STORED`
+  const definition = { name: 'computed', version: 1, indexes: [['status', 'total'], ['total']] }
+  const table = liveTable(definition)
+  await queryDatabase(
+    url,
+    `CREATE TABLE read_models.computed_v1 (id text COLLATE "C" CONSTRAINT computed_v1_pkey PRIMARY KEY,
+       position bigint NOT NULL, ${table.keys.get('status')} ${key('status')}, doc jsonb);
+     CREATE INDEX computed_v1_i_11111111 ON read_models.computed_v1 (${table.keys.get('status')}, id);
+     INSERT INTO read_models.computed_v1 (id, position, doc)
+     VALUES ('a', 1, '{"status": "open", "total": 2}'), ('b', 1, '{"status": "open", "total": 1}'), ('c', 2, NULL)`,
+  )
+  for (let start = 0; start < 2; start++) {
+    const collection = await models.collection<{ status: string; total: number }>(definition)
+    const found = async (status: string) =>
+      (
+        await collection.find({
+          where: [{ path: 'status', equals: status }],
+          orderBy: { path: 'total' },
+          limit: 9,
+        })
+      ).items.map(({ id, doc }) => [id, doc.total])
+    expect(await found('open')).toEqual(
+      start === 0
+        ? [
+            ['b', 1],
+            ['a', 2],
+          ]
+        : [['b', 1]],
+    )
+    await collection.write([{ id: 'a', doc: { status: 'shut', total: 3 }, position: 2 }])
+    expect(await found('shut')).toEqual([['a', 3]])
+    expect((await collection.load(['c'])).get('c')).toEqual({ doc: null, position: 2 })
+  }
+  const generated = `SELECT attname FROM pg_attribute WHERE attrelid = 'read_models.computed_v1'::regclass AND attgenerated <> ''`
+  expect(await queryDatabase(url, generated)).toEqual([])
+})
+
 test('a search finds the words of many documents, of few, and of those that come last alike', async () => {
   await using models = await openReadModels(url)
   type Doc = { readonly total: number; readonly words: readonly string[] }
