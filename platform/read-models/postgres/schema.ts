@@ -7,7 +7,7 @@ import { checkPath, isEarlierName, storedName } from '#platform/read-models/coll
 import { KEYED_LENGTH } from '#platform/read-models/postgres/view-key.ts'
 import type { CollectionDefinition, Document } from '#platform/read-models/read-models.ts'
 
-export const SCHEMA = 'read_models'
+const SCHEMA = 'read_models'
 const MIGRATION_LOCK = 7_234_201
 const LOCK_NOT_AVAILABLE = '55P03'
 const SWAP_LOCK_MS = 250
