@@ -95,7 +95,8 @@ export async function templateDocuments(
   { after, times }: { readonly after: number; readonly times: TemplateTimes },
 ): Promise<readonly TemplateDocument[]> {
   const collection = await readModels.collection(view.collection)
-  const stored = await collection.load(await collection.ids('', 10_000))
+  const { items } = await collection.find({ limit: 10_000 })
+  const stored = await collection.load(items.map(({ id }) => id))
   return [...stored].flatMap(([id, { doc, position }]) => {
     const marked = markText(id, times)
     if (doc === null || position <= after || !isMarked(marked)) return []

@@ -54,8 +54,6 @@ export interface Collection<Doc extends Document> {
   getMany(ids: readonly string[]): Promise<Map<string, Doc>>
   find(query: Query): Promise<Page<Doc>>
   count(where?: readonly Filter[]): Promise<number>
-  /** Returns ids past `after`, by code point, without their documents: 1 to 10,000 of them. */
-  ids(after: string, limit: number): Promise<readonly string[]>
   /** Returns the stored documents with their positions, deleted ones included, for a projection to continue from. */
   load(ids: readonly string[]): Promise<Map<string, StoredDocument<Doc>>>
   /**

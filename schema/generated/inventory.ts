@@ -50,8 +50,6 @@ export type Query = {
   readonly products: ReadonlyArray<Maybe<Product>>;
   /** By title, category and SKU; by title in alphabetical order. `first` is 1 to 100. */
   readonly searchProducts: ProductConnection;
-  /** Services only: SKUs of all products, in ascending order, past `after`. `first` is 1 to 10000. */
-  readonly productSkus: ReadonlyArray<Scalars['ID']['output']>;
   readonly categories: ReadonlyArray<Scalars['String']['output']>;
   readonly warehouses: ReadonlyArray<Warehouse>;
   /** Staff only: products at or below their low-stock threshold. */
@@ -75,12 +73,6 @@ export type QuerySearchProductsArgs = {
   filter?: InputMaybe<ProductFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
-};
-
-
-export type QueryProductSkusArgs = {
-  after?: InputMaybe<Scalars['ID']['input']>;
-  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 
@@ -680,7 +672,6 @@ export type QueryResolvers<ContextType = RequestContext, ParentType extends Reso
   product?: Resolver<Maybe<ResolversTypes['Product']>, ParentType, ContextType, RequireFields<QueryProductArgs, 'sku'>>;
   products?: Resolver<ReadonlyArray<Maybe<ResolversTypes['Product']>>, ParentType, ContextType, RequireFields<QueryProductsArgs, 'skus'>>;
   searchProducts?: Resolver<ResolversTypes['ProductConnection'], ParentType, ContextType, RequireFields<QuerySearchProductsArgs, 'first'>>;
-  productSkus?: Resolver<ReadonlyArray<ResolversTypes['ID']>, ParentType, ContextType, RequireFields<QueryProductSkusArgs, 'first'>>;
   categories?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
   warehouses?: Resolver<ReadonlyArray<ResolversTypes['Warehouse']>, ParentType, ContextType>;
   lowStock?: Resolver<ResolversTypes['ProductConnection'], ParentType, ContextType, RequireFields<QueryLowStockArgs, 'first'>>;

@@ -52,8 +52,6 @@ export type Query = {
    * all. Customers see their own, support and ops all. `first` is 1 to 500.
    */
   readonly orderChanges: OrderChanges;
-  /** Services only: ids of all orders, in ascending order, past `after`. `first` is 1 to 10000. */
-  readonly orderIds: ReadonlyArray<Scalars['ID']['output']>;
   /** Newest first. Customers see their own orders, support and ops all. `first` is 1 to 100. */
   readonly orders: OrderConnection;
   /**
@@ -84,12 +82,6 @@ export type QueryOrdersByIdArgs = {
 
 export type QueryOrderChangesArgs = {
   after: Scalars['String']['input'];
-  first?: InputMaybe<Scalars['Int']['input']>;
-};
-
-
-export type QueryOrderIdsArgs = {
-  after?: InputMaybe<Scalars['ID']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
@@ -980,7 +972,6 @@ export type QueryResolvers<ContextType = RequestContext, ParentType extends Reso
   order?: Resolver<Maybe<ResolversTypes['Order']>, ParentType, ContextType, RequireFields<QueryOrderArgs, 'id'>>;
   ordersById?: Resolver<ReadonlyArray<Maybe<ResolversTypes['Order']>>, ParentType, ContextType, RequireFields<QueryOrdersByIdArgs, 'ids'>>;
   orderChanges?: Resolver<ResolversTypes['OrderChanges'], ParentType, ContextType, RequireFields<QueryOrderChangesArgs, 'after' | 'first'>>;
-  orderIds?: Resolver<ReadonlyArray<ResolversTypes['ID']>, ParentType, ContextType, RequireFields<QueryOrderIdsArgs, 'first'>>;
   orders?: Resolver<ResolversTypes['OrderConnection'], ParentType, ContextType, RequireFields<QueryOrdersArgs, 'first'>>;
   orderAsOf?: Resolver<Maybe<ResolversTypes['OrderSnapshot']>, ParentType, ContextType, RequireFields<QueryOrderAsOfArgs, 'id' | 'at'>>;
   customer?: Resolver<Maybe<ResolversTypes['Customer']>, ParentType, ContextType, RequireFields<QueryCustomerArgs, 'id'>>;

@@ -130,11 +130,6 @@ function mongoCollection<Doc extends Document>(target: OpenCollection<Doc>): Col
       )
     },
     count: (where = []) => withAttempts(() => stored.countDocuments(countFilter(where))),
-    async ids(after, limit) {
-      const options = { projection: { _id: 1 as const }, sort: { _id: 1 as const }, limit }
-      const past = { _id: { $gt: storedText(after) }, doc: { $ne: null } }
-      return (await withAttempts(() => stored.find(past, options).toArray())).map(row => row._id)
-    },
     async load(ids) {
       return new Map(
         (await read(ids, latest)).map(row => [

@@ -175,11 +175,6 @@ function tableCollection<Doc extends Document>(
       const rows = await read<{ count: number }>(countSql(table, where))
       return rows[0]?.count ?? 0
     },
-    async ids(after, limit) {
-      const text = `SELECT id FROM ${table.sql} WHERE id > $1 AND doc IS NOT NULL ORDER BY id LIMIT $2`
-      const rows = await read<{ id: string }>({ text, values: [storableText(after), limit] })
-      return rows.map(row => row.id)
-    },
     async load(ids) {
       if (ids.length === 0) return new Map()
       const rows = await read<LoadedRow>(loadSql([{ target, ids }]))

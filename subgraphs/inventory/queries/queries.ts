@@ -3,7 +3,7 @@ import { requireRole } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Filter } from '#platform/read-models/read-models.ts'
 import { connection, type PageArguments } from '#platform/subgraph/connection.ts'
-import { checkCount, checkInt, checkLine, checkPageSize, checkSku } from '#platform/subgraph/input.ts'
+import { checkCount, checkLine, checkPageSize } from '#platform/subgraph/input.ts'
 import { MAX_SKUS, productLoader, type QueryDependencies } from '#subgraphs/inventory/queries/loaders.ts'
 import { noTotals, TOTALS_ID } from '#subgraphs/inventory/queries/views.ts'
 
@@ -12,13 +12,11 @@ type ProductFilter = {
   readonly category?: string | null
   readonly inStock?: boolean | null
 }
-/** SKUs of one page of `productSkus`. */
-const MAX_LISTED_SKUS = 10_000
 /** Categories and warehouses that are listed. */
 const MAX_NAMES = 1000
 
 export function createQueries(dependencies: QueryDependencies) {
-  const { products, categories, warehouses, totals } = dependencies
+  const { categories, warehouses, totals } = dependencies
   return {
     product: (_: unknown, { sku }: { sku: string }, context: RequestContext) =>
       productLoader(dependencies, context).load(sku),
@@ -31,12 +29,6 @@ export function createQueries(dependencies: QueryDependencies) {
 
     searchProducts: (_: unknown, { filter, ...page }: PageArguments & { filter?: ProductFilter | null }) =>
       productPage(dependencies, page, filtersOf(filter ?? {})),
-
-    productSkus(_: unknown, { first, after }: PageArguments, { viewer }: RequestContext) {
-      requireRole(viewer, 'service')
-      const from = after == null ? '' : checkSku('after', after)
-      return products.ids(from, checkInt('first', first ?? MAX_LISTED_SKUS, { min: 1, max: MAX_LISTED_SKUS }))
-    },
 
     async categories() {
       const { items } = await categories.find({ limit: MAX_NAMES })

@@ -1,8 +1,7 @@
-// Resolves the queries of services that keep a copy of the orders: changes since a position, and the ids of all orders.
-import { requireRole } from '#platform/auth/viewer.ts'
+// Resolves the query of those who keep a copy of the orders: what changed since a position.
 import type { RequestContext } from '#platform/graphql/context.ts'
-import { checkId, checkInt, malformed } from '#platform/subgraph/input.ts'
-import type { OrderChanges, QueryOrderChangesArgs, QueryOrderIdsArgs } from '#schema/generated/orders.ts'
+import { checkInt, malformed } from '#platform/subgraph/input.ts'
+import type { OrderChanges, QueryOrderChangesArgs } from '#schema/generated/orders.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import { ownOrders, type QueryDependencies } from '#subgraphs/orders/queries/loaders.ts'
 
@@ -13,21 +12,12 @@ type ChangesDependencies = Pick<QueryDependencies, 'shown' | 'head'> & {
 }
 
 const MAX_CHANGES = 500
-const MAX_IDS = 10_000
 const POSITION = /^\d{1,15}$/
 
 export function createChangeQueries(dependencies: ChangesDependencies) {
   return {
     orderChanges: (_: unknown, args: QueryOrderChangesArgs, context: RequestContext) =>
       orderChanges(dependencies, args, context),
-    orderIds(_: unknown, { after, first }: QueryOrderIdsArgs, { viewer }: RequestContext) {
-      requireRole(viewer, 'service')
-      const from = after ? checkId('after', 'order', after) : ''
-      return dependencies.views.orders.ids(
-        from,
-        checkInt('first', first ?? MAX_IDS, { min: 1, max: MAX_IDS }),
-      )
-    },
   }
 }
 

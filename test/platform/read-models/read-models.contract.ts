@@ -293,14 +293,6 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       await fc.assert(property, { numRuns: 12 })
     })
 
-    test('ids are listed past one, by code point, without the deleted ones', async () => {
-      const collection = await filled({ b: {}, B: {}, ab: {}, é: {}, c: {}, a: {} })
-      await collection.write([{ id: 'c', doc: null, position: 2 }])
-      expect(await collection.ids('', 10)).toEqual(['B', 'a', 'ab', 'b', 'é'])
-      expect(await collection.ids('a', 2)).toEqual(['ab', 'b'])
-      expect(await collection.ids('é\0', 10)).toEqual([])
-    })
-
     test('documents written between two pages neither repeat nor hide the others', async () => {
       const docs = Object.fromEntries(
         Array.from({ length: 60 }, (_, index) => [`o${index}`, { total: index % 7 }]),

@@ -1,4 +1,4 @@
-// Tests the queries of services that keep copies: orders by ids, changes since a position, and the ids of all orders.
+// Tests the queries of services that keep copies: orders by ids, and changes since a position.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
@@ -6,7 +6,6 @@ import {
   anOrder,
   type Data,
   keyed,
-  OPS,
   PLACE,
   type Running,
   runSubgraphs,
@@ -85,29 +84,5 @@ describe('the changes of orders', () => {
     expect((await since(SUPPORT, { after: rest.position }, cancel.consistency)).nodes).toEqual(changed.nodes)
     const after = await since(shopper, { after: changed.position }, cancel.consistency)
     for (const { id } of after.nodes) expect(id).toBe(first.id)
-  })
-})
-
-describe('the ids of all orders', () => {
-  const IDS = 'query($after: ID, $first: Int) { orderIds(after: $after, first: $first) }'
-  const idsOf = (viewer: Viewer | undefined, variables: object = {}, consistency?: string | null) =>
-    all.request(viewer, IDS, { variables, consistency: consistency ?? null })
-
-  test('are listed in ascending order, page by page, for services', async () => {
-    const { id, consistency } = await place(eve)
-    const ids: string[] = (await idsOf(SERVICE, {}, consistency)).data.orderIds
-    expect(ids).toContain(id)
-    expect(ids).toEqual(ids.toSorted())
-    const [first, second] = ids
-    expect((await idsOf(SERVICE, { first: 1 })).data.orderIds).toEqual([first])
-    expect((await idsOf(SERVICE, { first: 1, after: first })).data.orderIds).toEqual([second])
-    expect((await idsOf(SERVICE, { after: ids.at(-1) })).data.orderIds).toEqual([])
-  })
-
-  test('are for services only', async () => {
-    for (const viewer of [ada, SUPPORT, OPS]) expect((await idsOf(viewer)).codes).toEqual(['FORBIDDEN'])
-    expect((await idsOf(undefined)).codes).toEqual(['UNAUTHENTICATED'])
-    for (const variables of [{ first: 0 }, { first: 10_001 }, { after: 'W1' }])
-      expect((await idsOf(SERVICE, variables)).codes).toEqual(['BAD_USER_INPUT'])
   })
 })
