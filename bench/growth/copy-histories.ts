@@ -75,7 +75,7 @@ SELECT (jsonb_populate_record(NULL::${source}, pg_temp.fill(t.row, copy)::jsonb 
 
 /** Lets the bus go on after the copies, as if their messages had been published and deleted. */
 export async function skipOnBus(session: Session, heads: Readonly<Record<string, number>>): Promise<void> {
-  await session.query('DELETE FROM event_bus.messages')
+  await session.query('DELETE FROM event_bus.batches')
   for (const [topic, head] of Object.entries(heads)) {
     await session.query(
       'UPDATE event_bus.topics SET end_position = $2, previous_end = $2, trimmed_to = $2 WHERE topic = $1',

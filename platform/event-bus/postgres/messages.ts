@@ -1,40 +1,41 @@
 // Reads a topic's messages in PostgreSQL.
-import type { JsonObject } from '#platform/domain/json.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
+import { fromBatch } from '#platform/event-bus/postgres/batch-codec.ts'
 import { checkRead, retentionError } from '#platform/event-bus/validation.ts'
-import type { EventMeta } from '#platform/event-store/event-store.ts'
 import type { Pool } from '#platform/postgres/pool.ts'
 
+/** Batches per statement. */
+const PAGE = 100
+
 const READ = `
-SELECT t.trimmed_to, m.* FROM event_bus.topics t
+SELECT t.trimmed_to, b.messages FROM event_bus.topics t
 LEFT JOIN LATERAL (
-  SELECT position, event_id, stream, version, type, at, data, meta FROM event_bus.messages
-   WHERE topic = t.topic AND position > $2 ORDER BY position LIMIT $3
-) m ON true
-WHERE t.topic = $1 ORDER BY m.position`
+  SELECT last, messages FROM event_bus.batches WHERE topic = t.topic AND last > $2 ORDER BY last LIMIT ${PAGE}
+) b ON true
+WHERE t.topic = $1 ORDER BY b.last`
 
-type MessageRow = {
-  trimmed_to: string
-  position: string | null
-  event_id: string
-  stream: string
-  version: number
-  type: string
-  at: string
-  data: JsonObject
-  meta: EventMeta
-}
+type BatchRow = { readonly trimmed_to: string; readonly messages: Buffer | null }
 
+/** Returns fewer messages than `limit` only when the topic has no more. */
 export async function readMessages(
   pool: Pool,
   topic: string,
   { after, limit }: { readonly after: number; readonly limit: number },
 ): Promise<BusMessage[]> {
   checkRead(after, limit)
-  const rows = await pool.query<MessageRow>({ name: 'read', text: READ, values: [topic, after, limit] })
-  const trimmedTo = Number(rows[0]?.trimmed_to ?? 0)
-  if (after < trimmedTo) throw retentionError(topic, after, trimmedTo)
-  return rows.filter(row => row.position !== null).map(row => toMessage(topic, row))
+  const found: BusMessage[] = []
+  for (let position = after, rows = PAGE; rows === PAGE && found.length < limit; ) {
+    const page = await pool.query<BatchRow>({ name: 'read', text: READ, values: [topic, position] })
+    rows = page.length
+    const trimmedTo = Number(page[0]?.trimmed_to ?? 0)
+    if (position < trimmedTo) throw retentionError(topic, position, trimmedTo)
+    for (const message of page.flatMap(({ messages }) => (messages ? fromBatch(messages) : []))) {
+      if (message.position <= position) continue // two batches may both have it
+      found.push(message)
+      position = message.position
+    }
+  }
+  return found.slice(0, limit)
 }
 
 /** Returns the ends of the topics that have had messages. */
@@ -46,18 +47,4 @@ export async function readTopicEnds(pool: Pool, topics: readonly string[]): Prom
     values: [[...topics]],
   })
   return new Map(rows.map(row => [row.topic, Number(row.end_position)]))
-}
-
-function toMessage(topic: string, row: MessageRow): BusMessage {
-  return {
-    topic,
-    position: Number(row.position),
-    eventId: row.event_id,
-    stream: row.stream,
-    version: row.version,
-    type: row.type,
-    data: row.data,
-    meta: row.meta,
-    at: row.at,
-  }
 }

@@ -1,5 +1,6 @@
 // Publishes messages in PostgreSQL: what arrives from all publishers of the process within a moment is one statement.
 import type { BusMessage, SoftPublication } from '#platform/event-bus/event-bus.ts'
+import { toBatches } from '#platform/event-bus/postgres/batch-codec.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import { createGroupCommit } from '#platform/event-store/group-commit.ts'
 import { type Pool, sqlState } from '#platform/postgres/pool.ts'
@@ -42,12 +43,13 @@ const MAX_QUEUED_MESSAGES = 100_000
 export const CHANNEL = 'waybill_event_bus'
 
 /**
- * Passes over topics that lack a message. The topics are locked first and in order, so that publishers of several processes
- * never wait for each other in a circle.
+ * Passes over topics that lack a message, and over batches that a topic has already; it may have a batch's first messages
+ * alone, and readers pass over these. The topics are locked first and in order, so that publishers of several processes never wait
+ * for each other in a circle.
  */
 const PUBLISH = `
 WITH given AS (
-  SELECT * FROM unnest($10::text[], $11::bigint[], $12::bigint[], $13::text[]) AS g (topic, last, after, payload)
+  SELECT * FROM unnest($4::text[], $5::bigint[], $6::bigint[], $7::text[]) AS g (topic, last, after, payload)
 ), ends AS (
   INSERT INTO event_bus.topics AS t (topic, end_position)
   SELECT topic, last FROM given
@@ -55,14 +57,11 @@ WITH given AS (
   ON CONFLICT (topic) DO UPDATE
      SET previous_end = t.end_position, end_position = greatest(t.end_position, excluded.end_position)
    WHERE t.end_position >= (SELECT after FROM given WHERE given.topic = t.topic)
-  RETURNING topic, previous_end, trimmed_to
+  RETURNING topic, previous_end
 ), published AS (
-  INSERT INTO event_bus.messages (topic, position, event_id, stream, version, type, at, data, meta)
-  SELECT m.* FROM ROWS FROM (unnest($1::text[]), unnest($2::bigint[]), unnest($3::text[]), unnest($4::text[]),
-                             unnest($5::int[]), unnest($6::text[]), unnest($7::text[]),
-                             json_array_elements($8), json_array_elements($9)) AS m (topic, position)
-    JOIN ends ON ends.topic = m.topic AND m.position > ends.trimmed_to
-  ON CONFLICT (topic, position) DO NOTHING
+  INSERT INTO event_bus.batches (topic, last, messages)
+  SELECT b.* FROM unnest($1::text[], $2::bigint[], $3::bytea[]) AS b (topic, last, messages)
+    JOIN ends ON ends.topic = b.topic AND b.last > ends.previous_end
 )
 SELECT ends.topic, previous_end, (SELECT pg_notify('${CHANNEL}', payload) WHERE payload IS NOT NULL)::text
   FROM ends JOIN given USING (topic)`
@@ -135,17 +134,11 @@ function toColumns(
   payloads: ReadonlyMap<string, string | undefined>,
 ): unknown[] {
   const sorted = group.toSorted((one, other) => (one.topic < other.topic ? -1 : 1))
-  const messages = sorted.flatMap(item => item.messages)
+  const batches = sorted.flatMap(item => toBatches(item.messages))
   return [
-    messages.map(({ topic }) => topic),
-    messages.map(({ position }) => position),
-    messages.map(({ eventId }) => eventId),
-    messages.map(({ stream }) => stream),
-    messages.map(({ version }) => version),
-    messages.map(({ type }) => type),
-    messages.map(({ at }) => at),
-    JSON.stringify(messages.map(({ data }) => data)),
-    JSON.stringify(messages.map(({ meta }) => meta)),
+    batches.map(({ topic }) => topic),
+    batches.map(({ last }) => last),
+    batches.map(({ messages }) => messages),
     sorted.map(({ topic }) => topic),
     sorted.map(item => Math.max(...item.messages.map(({ position }) => position))),
     sorted.map(item => item.soft?.after ?? 0),

@@ -4,6 +4,7 @@ import { inTransaction } from '#platform/postgres/pool.ts'
 const MIGRATION_LOCK = 7_234_301
 
 /**
+ * `batches` has messages of a topic in one value each, under the position of their last.
  * `topics` has a topic's newest position, its newest before the last publication, and the position up to which its messages
  * have been deleted. They change in the transaction that inserts or deletes, so that one statement sees messages and
  * bounds that agree.
@@ -16,18 +17,12 @@ CREATE TABLE IF NOT EXISTS event_bus.topics (
   previous_end bigint NOT NULL DEFAULT 0,
   trimmed_to bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
-CREATE TABLE IF NOT EXISTS event_bus.messages (
+CREATE TABLE IF NOT EXISTS event_bus.batches (
   topic text COLLATE "C" NOT NULL,
-  position bigint NOT NULL,
-  event_id text NOT NULL,
-  stream text NOT NULL,
-  version int NOT NULL,
-  type text NOT NULL,
-  at text NOT NULL,
-  data json NOT NULL,
-  meta json NOT NULL,
+  last bigint NOT NULL,
   published_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (topic, position)
+  messages bytea NOT NULL,
+  PRIMARY KEY (topic, last)
 );
 CREATE TABLE IF NOT EXISTS event_bus.checkpoints (
   subscriber text COLLATE "C" NOT NULL,
@@ -44,6 +39,20 @@ CREATE TABLE IF NOT EXISTS event_bus.checkpoints (
 /** Adds a column that tables of older builds lack. It locks the table, so that it is not sent at every start. */
 const ADD_PREVIOUS_END = 'ALTER TABLE event_bus.topics ADD COLUMN previous_end bigint NOT NULL DEFAULT 0'
 
+/** Takes over the messages of an earlier build, which had a row each. */
+const TAKE_OVER = `
+INSERT INTO event_bus.batches (topic, last, published_at, messages)
+SELECT topic, max(position), max(published_at), convert_to('[' || string_agg(message, ',' ORDER BY position) || ']', 'UTF8')
+  FROM (
+    SELECT topic, position, published_at,
+           (row_number() OVER (PARTITION BY topic ORDER BY position) - 1) / 100 AS batch,
+           json_build_object('topic', topic, 'position', position, 'eventId', event_id, 'stream', stream,
+                             'version', version, 'type', type, 'data', data, 'meta', meta, 'at', at)::text AS message
+      FROM event_bus.messages
+  ) numbered
+ GROUP BY topic, batch;
+DROP TABLE event_bus.messages`
+
 /** Creates what is missing. Safe when several processes start at once. */
 export async function prepareSchema(url: string): Promise<void> {
   await inTransaction(url, async session => {
@@ -53,5 +62,9 @@ export async function prepareSchema(url: string): Promise<void> {
       "SELECT FROM pg_attribute WHERE attrelid = 'event_bus.topics'::regclass AND attname = 'previous_end'",
     )
     if (rowCount === 0) await session.query(ADD_PREVIOUS_END)
+    const { rows } = await session.query<{ earlier: boolean }>(
+      "SELECT to_regclass('event_bus.messages') IS NOT NULL AS earlier",
+    )
+    if (rows[0]?.earlier) await session.query(TAKE_OVER)
   })
 }

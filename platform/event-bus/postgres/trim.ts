@@ -2,25 +2,25 @@
 import type { Pool } from '#platform/postgres/pool.ts'
 import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 
-/** Messages per statement, and the pause after each. */
+/** Batches per statement, and the pause after each. */
 const CHUNK = 200
 const PAUSE_MS = 10
 
-/** Deletes old messages in order of position, except those that an active group has yet to get. */
+/** Deletes old batches in order of position, except those with messages that an active group has yet to get. */
 const TRIM = `
 WITH kept AS (
   SELECT trimmed_to FROM event_bus.topics WHERE topic = $1
 ), oldest AS (
-  SELECT position, published_at FROM event_bus.messages
-   WHERE topic = $1 AND position > (SELECT trimmed_to FROM kept) ORDER BY position LIMIT ${CHUNK}
+  SELECT last, published_at FROM event_bus.batches
+   WHERE topic = $1 AND last > (SELECT trimmed_to FROM kept) ORDER BY last LIMIT ${CHUNK}
 ), past AS (
-  SELECT max(position) AS position FROM oldest
+  SELECT max(last) AS position FROM oldest
    WHERE published_at < now() - $2 * interval '1 millisecond'
-     AND position <= coalesce((SELECT min(position) FROM event_bus.checkpoints
-                                WHERE topic = $1 AND seen_at >= now() - $2 * interval '1 millisecond'), position)
+     AND last <= coalesce((SELECT min(position) FROM event_bus.checkpoints
+                            WHERE topic = $1 AND seen_at >= now() - $2 * interval '1 millisecond'), last)
 ), gone AS (
-  DELETE FROM event_bus.messages
-   WHERE topic = $1 AND position > (SELECT trimmed_to FROM kept) AND position <= (SELECT position FROM past)
+  DELETE FROM event_bus.batches
+   WHERE topic = $1 AND last > (SELECT trimmed_to FROM kept) AND last <= (SELECT position FROM past)
   RETURNING 1
 ), noted AS (
   UPDATE event_bus.topics t SET trimmed_to = past.position FROM past

@@ -151,9 +151,7 @@ test('a cursor whose events are deleted on the bus is too old, and the change sa
   )
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  await client.query(
-    `UPDATE event_bus.messages SET published_at = now() - interval '2 minutes' WHERE position <= 10`,
-  )
+  await client.query(`UPDATE event_bus.batches SET published_at = now() - interval '2 minutes'`)
   await client.end()
   await expect.poll(() => bus.read('orders', 0, 1).catch(() => 'gone')).toBe('gone')
   await using second = await openProcess(url)

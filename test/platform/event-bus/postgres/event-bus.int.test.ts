@@ -21,13 +21,18 @@ test('old messages are deleted, and a read of them is refused with the oldest po
   await using bus = await openPostgresEventBus({ url, retentionMs: 60_000, trimEveryMs: 20 })
   const tailing = inbox()
   await using _tail = await bus.tail(['aged'], tailing.deliver)
-  await bus.publish('aged', events(1, 40))
+  for (const [first, last] of [
+    [1, 10],
+    [11, 30],
+    [31, 40],
+  ] as const)
+    await bus.publish('aged', events(first, last))
   await tailing.received(40)
-  await sql(`UPDATE event_bus.messages SET published_at = now() - interval '2 minutes'
-              WHERE topic = 'aged' AND position <= 30`)
+  await sql(`UPDATE event_bus.batches SET published_at = now() - interval '2 minutes'
+              WHERE topic = 'aged' AND last <= 30`)
   await expect
-    .poll(() => sql<{ count: string }>(`SELECT count(*) FROM event_bus.messages WHERE topic = 'aged'`))
-    .toEqual([{ count: '10' }])
+    .poll(() => sql<{ last: string }>(`SELECT last FROM event_bus.batches WHERE topic = 'aged'`))
+    .toEqual([{ last: '40' }])
   const refusal = { code: 'BAD_USER_INPUT', details: { oldest: 30 } }
   await expect(bus.read('aged', 29, 5)).rejects.toMatchObject(refusal)
   await expect(bus.tail(['aged'], tailing.deliver, { aged: 0 })).rejects.toMatchObject(refusal)
@@ -47,11 +52,11 @@ test('messages that an active group has yet to get are kept past the retention t
     await box.deliver(batch)
   })
   await bus.publish('kept', events(1, 10))
-  await sql(`UPDATE event_bus.messages SET published_at = now() - interval '2 minutes' WHERE topic = 'kept'`)
+  await sql(`UPDATE event_bus.batches SET published_at = now() - interval '2 minutes' WHERE topic = 'kept'`)
   await bus.publish('other', events(1, 10))
-  await sql(`UPDATE event_bus.messages SET published_at = now() - interval '2 minutes' WHERE topic = 'other'`)
+  await sql(`UPDATE event_bus.batches SET published_at = now() - interval '2 minutes' WHERE topic = 'other'`)
   await expect
-    .poll(() => sql<{ count: string }>(`SELECT count(*) FROM event_bus.messages WHERE topic = 'other'`))
+    .poll(() => sql<{ count: string }>(`SELECT count(*) FROM event_bus.batches WHERE topic = 'other'`))
     .toEqual([{ count: '0' }])
   expect((await bus.read('kept', 0, 100)).map(message => message.position)).toEqual(range(1, 10))
   gate.resolve()

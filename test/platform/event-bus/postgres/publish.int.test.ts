@@ -91,10 +91,11 @@ test('other processes are told by a soft statement itself, and apart from one th
 test('nothing is published in a topic that has lost a message before', async () => {
   await using publisher = publishing()
   const { publish, published } = publisher
-  expect(await publish('lost', events(1, 3), { after: 0 })).toBe(true)
+  expect(await publish('lost', events(1, 2), { after: 0 })).toBe(true)
+  expect(await publish('lost', events(3, 3), { after: 2 })).toBe(true)
   await queryDatabase(
     url,
-    `WITH gone AS (DELETE FROM event_bus.messages WHERE topic = 'lost' AND position = 3)
+    `WITH gone AS (DELETE FROM event_bus.batches WHERE topic = 'lost' AND last = 3)
      UPDATE event_bus.topics SET end_position = 2 WHERE topic = 'lost'`,
   )
   const outcomes = await Promise.all([
@@ -103,7 +104,7 @@ test('nothing is published in a topic that has lost a message before', async () 
     publish('never made', events(9, 9), { after: 8 }),
   ])
   expect(outcomes).toEqual([false, true, false])
-  expect(published.map(({ topic }) => topic)).toEqual(['lost', 'whole'])
+  expect(published.map(({ topic }) => topic)).toEqual(['lost', 'lost', 'whole'])
   expect(await publish('lost', events(3, 4), { after: 2 })).toBe(true)
   await using bus = await openPostgresEventBus({ url })
   expect((await bus.read('lost', 0, 10)).map(({ position }) => position)).toEqual([1, 2, 3, 4])
@@ -111,16 +112,69 @@ test('nothing is published in a topic that has lost a message before', async () 
 
 test('messages that were deleted are not published again', async () => {
   const bus = await openPostgresEventBus({ url, retentionMs: 0, trimEveryMs: 10 })
-  const stored = () =>
-    queryDatabase(
-      url,
-      "SELECT position::int FROM event_bus.messages WHERE topic = 'emptied' ORDER BY position",
-    )
+  const stored = () => queryDatabase(url, "SELECT last::int FROM event_bus.batches WHERE topic = 'emptied'")
   await bus.publish('emptied', events(1, 5))
   await expect.poll(stored).toEqual([])
   await bus[Symbol.asyncDispose]()
   await using publisher = publishing()
+  await publisher.publish('emptied', events(4, 5))
+  expect(await stored()).toEqual([])
   await publisher.publish('emptied', events(4, 6))
-  expect(await stored()).toEqual([{ position: 6 }])
-  expect(publisher.published.map(({ previousEnd }) => previousEnd)).toEqual([5])
+  expect(publisher.published.map(({ previousEnd }) => previousEnd)).toEqual([5, 5])
+  await using again = await openPostgresEventBus({ url })
+  expect((await again.read('emptied', 5, 10)).map(({ position }) => position)).toEqual([6])
+  await expect(again.read('emptied', 3, 10)).rejects.toMatchObject({ details: { oldest: 5 } })
+})
+
+test('a message that two batches have is read once, and a limit may end within a batch', async () => {
+  await using publisher = publishing()
+  await publisher.publish('twice', events(1, 3))
+  await publisher.publish('twice', events(2, 5))
+  await using bus = await openPostgresEventBus({ url })
+  const read = async (after: number, limit: number) =>
+    (await bus.read('twice', after, limit)).map(({ position }) => position)
+  expect(await read(0, 10)).toEqual([1, 2, 3, 4, 5])
+  expect(await read(1, 1)).toEqual([2])
+  expect(await read(2, 2)).toEqual([3, 4])
+  expect(await read(5, 10)).toEqual([])
+})
+
+test('a read goes on over any number of batches', async () => {
+  await using publisher = publishing()
+  for (let position = 1; position <= 205; position++)
+    await publisher.publish('many', events(position, position))
+  await using bus = await openPostgresEventBus({ url })
+  expect((await bus.read('many', 2, 1_000)).map(({ position }) => position)).toEqual(range(3, 205))
+  expect(await bus.read('many', 0, 150)).toHaveLength(150)
+})
+
+test('the messages of an earlier build are taken over', async () => {
+  const earlier = await freshDatabase()
+  await (await openPostgresEventBus({ url: earlier }))[Symbol.asyncDispose]()
+  await queryDatabase(
+    earlier,
+    `CREATE TABLE event_bus.messages (topic text, position bigint, event_id text, stream text, version int, type text,
+       at text, data json, meta json, published_at timestamptz DEFAULT now());
+     INSERT INTO event_bus.topics (topic, end_position, trimmed_to) VALUES ('old', 250, 1);
+     INSERT INTO event_bus.messages
+     SELECT 'old', n, 'event-' || n, 'order-1', n, 'Noted', '2026-01-01T00:00:00.000Z',
+            json_build_object('text', 'é "' || n), '{"requestId":"r"}'
+       FROM generate_series(2, 250) n`,
+  )
+  await using bus = await openPostgresEventBus({ url: earlier })
+  const read = await bus.read('old', 1, 1_000)
+  expect(read.map(({ position }) => position)).toEqual(range(2, 250))
+  expect(read[0]).toEqual({
+    topic: 'old',
+    position: 2,
+    eventId: 'event-2',
+    stream: 'order-1',
+    version: 2,
+    type: 'Noted',
+    at: '2026-01-01T00:00:00.000Z',
+    data: { text: 'é "2' },
+    meta: { requestId: 'r' },
+  })
+  await bus.publish('old', events(250, 251))
+  expect((await bus.read('old', 249, 10)).map(({ position }) => position)).toEqual([250, 251])
 })

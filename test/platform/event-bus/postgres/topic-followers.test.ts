@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
+import { toBatches } from '#platform/event-bus/postgres/batch-codec.ts'
 import { createTopicFollowers } from '#platform/event-bus/postgres/topic-followers.ts'
 import type { Pool, Sql } from '#platform/postgres/pool.ts'
 import { range } from '#test/platform/event-bus/messages.ts'
 
-type Row = { readonly trimmed_to: string; readonly position: string }
+type Row = { readonly trimmed_to: string; readonly messages: Buffer | null }
 
 const NOTIFICATIONS = { notify() {}, listen: () => () => {} }
 
@@ -22,6 +23,11 @@ function messages(from: number, to: number): BusMessage[] {
   }))
 }
 
+function rowsOf(page: readonly BusMessage[]): Row[] {
+  if (page.length === 0) return [{ trimmed_to: '0', messages: null }]
+  return toBatches(page).map(batch => ({ trimmed_to: '0', messages: batch.messages }))
+}
+
 /** Follows a topic in a database whose reads the test answers. */
 function following() {
   const reads: { readonly after: unknown; readonly answer: (positions: readonly number[]) => void }[] = []
@@ -33,7 +39,7 @@ function following() {
       reads.push({
         after: values?.[1],
         answer: positions =>
-          answered.resolve(positions.map(position => ({ trimmed_to: '0', position: `${position}` }))),
+          answered.resolve(rowsOf(positions.flatMap(position => messages(position, position)))),
       })
       return answered.promise as Promise<Result[]>
     },
