@@ -1,9 +1,11 @@
 // Resolves the query of those who keep a copy of the orders: what changed since a position.
 import type { RequestContext } from '#platform/graphql/context.ts'
+import type { Filter, Page } from '#platform/read-models/read-models.ts'
 import { checkInt, malformed } from '#platform/subgraph/input.ts'
 import type { OrderChanges, QueryOrderChangesArgs } from '#schema/generated/orders.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import { ownOrders, type QueryDependencies } from '#subgraphs/orders/queries/loaders.ts'
+import type { OrderDoc } from '#subgraphs/orders/queries/views.ts'
 
 type Changes = Omit<OrderChanges, 'nodes'> & { readonly nodes: readonly PlacedOrder[] }
 
@@ -12,6 +14,8 @@ type ChangesDependencies = Pick<QueryDependencies, 'shown' | 'head'> & {
 }
 
 const MAX_CHANGES = 500
+/** Staff's changes are looked for within so many positions at once, some thousand orders: all that are found are sorted. */
+const SPAN = 20_000
 const POSITION = /^\d{1,15}$/
 
 export function createChangeQueries(dependencies: ChangesDependencies) {
@@ -37,18 +41,33 @@ async function orderChanges(
   const shown = await dependencies.shown() // before the documents are read
   if (from > shown && from > (await dependencies.head()))
     malformed('after', 'a position that was reached already', after)
-  const { items, hasNext } = await dependencies.views.orders.find({
-    where: [...own, { path: 'changedAt', from: from + 1 }],
-    orderBy: { path: 'changedAt' },
-    limit,
-  })
+  const { items, hasNext, searchedTo } = await findChanges(dependencies, own, { from, shown, limit })
   const last = items.at(-1)?.doc.changedAt
-  const reached = hasNext && last !== undefined ? Math.min(last, shown) : shown
+  const reached = hasNext && last !== undefined ? Math.min(last, searchedTo) : searchedTo
   const position = Math.max(from, reached)
   return {
     nodes: items.map(({ doc }) => doc),
     position: String(position),
-    hasMore: hasNext && position > from, // while it cannot go on yet, asking at once again would not help
+    hasMore: (hasNext || searchedTo < shown) && position > from, // while it cannot go on yet, asking at once again would not help
+  }
+}
+
+type ChangedPage = Page<OrderDoc> & {
+  /** The page has every change up to here, unless it has a next one. */
+  readonly searchedTo: number
+}
+
+/** A customer's orders are found by their customer, and are few. Those of all are searched span by span while they are old. */
+async function findChanges(
+  { views }: ChangesDependencies,
+  own: readonly Filter[],
+  { from, shown, limit }: { readonly from: number; readonly shown: number; readonly limit: number },
+): Promise<ChangedPage> {
+  for (let after = from; ; after += SPAN) {
+    const isOld = own.length === 0 && shown - after > SPAN
+    const range = { path: 'changedAt', from: after + 1, ...(isOld && { to: after + SPAN + 1 }) }
+    const page = await views.orders.find({ where: [...own, range], orderBy: { path: 'changedAt' }, limit })
+    if (!isOld || page.items.length > 0) return { ...page, searchedTo: isOld ? after + SPAN : shown }
   }
 }
 

@@ -66,6 +66,22 @@ test('a later document that is visible before an earlier one does not move the p
   expect(await ask(seen.position)).toEqual({ ids: [early, late], position: '12', hasMore: false })
 })
 
+test('staff that are far behind get every change once, oldest first, page by page', async () => {
+  const positions = [10, 19_999, 20_000, 20_001, 90_000, 150_000]
+  const ids = positions.map(() => newId('order'))
+  for (const [index, at] of positions.entries()) await write(ids[index] ?? '', at)
+  state.shown = 150_000
+  const seen: string[] = []
+  let page = { ids: seen, position: '0', hasMore: true }
+  while (page.hasMore) {
+    page = await ask(page.position, 2, sam)
+    expect(page.ids).not.toEqual([])
+    seen.push(...page.ids)
+  }
+  expect(seen).toEqual(ids)
+  expect(page.position).toBe('150000')
+})
+
 test('a reader at the view’s position gets no further page', async () => {
   const [one, two] = [newId('order'), newId('order')]
   await write(one, 11)
