@@ -205,7 +205,10 @@ function knownState<State, Event extends DomainEvent>(
   return cached
 }
 
-/** Brings the cached state, or else the snapshot, up to date from the store. */
+/**
+ * Brings the cached state, or else the snapshot, up to date from the store. A stream whose snapshot is of an earlier schema
+ * is read as a whole, so that one that took many events is saved for the next load.
+ */
 async function refresh<State, Event extends DomainEvent>(
   repository: RepositoryContext<State, Event>,
   id: string,
@@ -217,7 +220,14 @@ async function refresh<State, Event extends DomainEvent>(
   const cached = repository.cache.peek(id)
   if (current.version > 0 && (!cached || cached.version <= current.version))
     repository.cache.set(id, { ...current, knownAt })
+  if (tail.length >= snapshotEvery(repository)) saveSnapshot(repository, id, current)
   return current
+}
+
+function snapshotEvery<State, Event extends DomainEvent>({
+  aggregate,
+}: RepositoryContext<State, Event>): number {
+  return aggregate.snapshot?.every ?? Number.POSITIVE_INFINITY
 }
 
 async function loadSnapshot<State, Event extends DomainEvent>(
@@ -377,7 +387,7 @@ function advance<State, Event extends DomainEvent>(
   { events, state }: Transition<StatesById<State>, AggregateEvent<Event>>,
   knownAt?: number,
 ): void {
-  const every = repository.aggregate.snapshot?.every ?? Number.POSITIVE_INFINITY
+  const every = snapshotEvery(repository)
   for (const [id, { version }] of read) {
     const count = events.filter(of => of.id === id).length
     if (count === 0) continue

@@ -475,6 +475,19 @@ describe('snapshots', () => {
     expect(await newer.load('1')).toEqual({ state: { balance: 7 }, version: 1 })
   })
 
+  test('a load that replays many events saves a snapshot, so that the next load does not', async () => {
+    const unsaved = createRepository(store, ACCOUNT)
+    for (const n of upTo(5)) await unsaved.handle('1', key(`k${n}`), deposit(1))
+    await createRepository(store, saving(2)).load('1')
+    await eventually(async () =>
+      expect(await store.loadSnapshot('account-1', 2)).toEqual({
+        version: 5,
+        schema: 2,
+        state: { balance: 5 },
+      }),
+    )
+  })
+
   test('a snapshot that cannot be saved is logged, and the command succeeds', async () => {
     const warned = Promise.withResolvers<unknown>()
     const failing: EventStore = { ...store, saveSnapshot: () => Promise.reject(new Error('disk full')) }
