@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { urlOf } from '#start/topology.ts'
 import type { StoreUrls } from '#testbed/fleet/engine-set.ts'
+import { randomFrom } from '#testbed/random.ts'
 import { createSender, type PlatformClient } from '#testbed/shop-client.ts'
 import {
   databaseOf,
@@ -137,16 +138,5 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) {
     late.throwIfAborted()
     await delay(20)
-  }
-}
-
-/** Returns a Mulberry32 generator: the same numbers for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

@@ -82,3 +82,24 @@ export async function startDurablePostgres(): Promise<DurablePostgres> {
     },
   }
 }
+
+/**
+ * Makes all calls at once, kills the server when a third of them have ended, and starts it again once all have. A call
+ * that the crash fails counts as ended: the caller repeats it.
+ */
+export async function killAmid(
+  { faults }: DurablePostgres,
+  calls: readonly (() => Promise<unknown>)[],
+): Promise<void> {
+  const killed = Promise.withResolvers<void>()
+  let ended = 0
+  const running = calls.map(async call => {
+    await call().catch(() => {}) // the caller repeats it
+    ended++
+    if (ended === Math.ceil(calls.length / 3)) killed.resolve()
+  })
+  await killed.promise
+  await faults.kill()
+  await Promise.all(running)
+  await faults.restart()
+}

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createConcurrencyLimit, type LimitBounds } from '#platform/resilience/concurrency-limit.ts'
+import { randomFrom } from '#testbed/random.ts'
 
 const STEP_MS = 5
 const BOUNDS: LimitBounds = { floor: 32, initial: 48, ceiling: 512 }
@@ -143,15 +144,4 @@ describe('a concurrency limit', () => {
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
-/** Returns a Mulberry32 generator: the same numbers for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { siblingId } from '#platform/domain/ids.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
-import { startDurablePostgres } from '#testbed/fleet/durable-postgres.ts'
+import { killAmid, startDurablePostgres } from '#testbed/fleet/durable-postgres.ts'
 import { commandWithKey, openPaymentsFixture, orderOf, type PaymentsFixture } from './payments-fixture.ts'
 
 const ORDERS = 60
@@ -29,17 +29,10 @@ test('a killed server takes no operation of the sandbox whose outcome is recorde
     await using before = await openPaymentsFixture(databaseUrl)
     const some = Array.from({ length: ORDERS }, () => orderOf())
     orders.push(...some)
-    const killed = Promise.withResolvers<void>()
-    let answers = 0
-    const calls = some.map(async order => {
-      await authorise(before, order).catch(() => {}) // it is repeated below
-      answers++
-      if (answers === ORDERS / 3) killed.resolve()
-    })
-    await killed.promise
-    server.faults.kill()
-    await Promise.all(calls)
-    await server.faults.restart()
+    await killAmid(
+      server,
+      some.map(order => () => authorise(before, order)),
+    )
   }
   await using after = await openPaymentsFixture(databaseUrl)
   const outcomes = await recorded(databaseUrl)

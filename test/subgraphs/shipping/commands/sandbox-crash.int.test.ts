@@ -6,7 +6,7 @@ import { createRepository } from '#platform/event-store/repository.ts'
 import { createShipment, type NewShipment } from '#subgraphs/shipping/commands/shipments.ts'
 import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
 import { queryDatabase } from '#test/fixtures/databases.ts'
-import { startDurablePostgres } from '#testbed/fleet/durable-postgres.ts'
+import { killAmid, startDurablePostgres } from '#testbed/fleet/durable-postgres.ts'
 import { openSandbox } from '../adapters/carrier.contract.ts'
 import { aRequest } from '../domain/shipment-fixture.ts'
 
@@ -44,17 +44,10 @@ test('a killed server takes no booking whose label is recorded, and repeats book
   const wishes = Array.from({ length: SHIPMENTS }, wish)
   {
     await using before = await openShipping(url)
-    const killed = Promise.withResolvers<void>()
-    let answers = 0
-    const calls = wishes.map(async wanted => {
-      await before.create(wanted).catch(() => {}) // it is repeated below
-      answers++
-      if (answers === SHIPMENTS / 3) killed.resolve()
-    })
-    await killed.promise
-    server.faults.kill()
-    await Promise.all(calls)
-    await server.faults.restart()
+    await killAmid(
+      server,
+      wishes.map(wanted => () => before.create(wanted)),
+    )
   }
   await using after = await openShipping(url)
   const { events } = await after.store.readLog({ after: 0, limit: 10_000 })
