@@ -16,6 +16,8 @@ export type CollectionDefinition<Doc extends Document> = {
   readonly indexes: readonly (readonly string[])[]
   /** Paths whose value changes with nearly every write: they can be filtered, and what is sorted by them is sorted anew. */
   readonly moving?: readonly string[]
+  /** Paths where most documents have no value: a range of those that have one is found in an index that has no others. */
+  readonly sparse?: readonly string[]
   /** Returns the words by which `matching` finds the document. They are folded by `foldWords`, and so is the query. */
   terms?(doc: Doc): readonly string[]
 }

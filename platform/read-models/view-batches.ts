@@ -8,7 +8,7 @@ import type { ViewUpdater } from '#platform/read-models/view-updater.ts'
 
 /** The batches of one owner of the views, from when it became the owner or since its last writer was lost. */
 export type ViewBatches = AsyncDisposable & {
-  /** Applies events in order, and saves how far the views have come with them. They may not be durable yet. */
+  /** Applies events in order, and saves how far the views that they change have come. They may not be durable yet. */
   apply(events: readonly RecordedEvent[]): Promise<void>
   /** Saves that the views stand at `position`, and makes all that was applied durable. */
   settle(position: number): Promise<void>
@@ -69,7 +69,7 @@ async function applyBatch(batches: Batches, events: readonly RecordedEvent[]): P
   const written = writes.filter(one => one.writes.length > 0)
   if (written.length === 0) return
   const saved = progress.writesOf(
-    updaters.map(({ name }) => name),
+    written.map(({ name }) => name),
     events.at(-1)?.position ?? 0,
   )
   const isComplete = await writer.write([...written, saved], { durable: false })

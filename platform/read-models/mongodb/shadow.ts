@@ -43,7 +43,8 @@ async function createMissing<Doc extends Document>(
 function indexesOf<Doc extends Document>(
   definition: CollectionDefinition<Doc>,
 ): { name: string; key: Record<string, 1> }[] {
-  const lists = [...definition.indexes, ...(definition.moving ?? []).map(path => [path])].map(paths => [
+  const { indexes, moving = [], sparse = [] } = definition
+  const lists = [...indexes, ...[...moving, ...sparse].map(path => [path])].map(paths => [
     ...paths.map(fieldOf),
     '_id',
   ])

@@ -2,14 +2,12 @@
 import { type Sql, storableJson, storableText } from '#platform/postgres/pool.ts'
 import type { PagePosition } from '#platform/read-models/page-cursor.ts'
 import { jsonAt, keyOf, type Table } from '#platform/read-models/postgres/schema.ts'
-import { KEYED_LENGTH, viewKey } from '#platform/read-models/postgres/view-key.ts'
+import { FIRST_KEYS, KEYED_LENGTH, viewKey } from '#platform/read-models/postgres/view-key.ts'
 import type { Filter, Query } from '#platform/read-models/read-models.ts'
 import { foldQuery } from '#platform/read-models/search-terms.ts'
 
 type Scalar = string | number | boolean
 
-/** The first characters of keys: a type's keys are between its own and the next type's. */
-const FIRST_OF = { number: "'1'", string: "'2'", boolean: "'3'", nothing: "'4'" } as const
 const NEXT = { number: 'string', string: 'boolean' } as const
 
 /**
@@ -113,10 +111,11 @@ function filterSql(table: Table, filter: Filter, values: Values): string[] {
   if ('in' in filter) return [inSql(table, filter.path, filter.in, values)]
   const type = typeof (filter.from ?? filter.to) === 'number' ? 'number' : 'string'
   if (filter.from === undefined && filter.to === undefined) return [`${key} IS NOT NULL`]
-  return [
-    `${key} >= ${filter.from === undefined ? FIRST_OF[type] : keySql(filter.from, values)}`,
-    `${key} < ${filter.to === undefined ? FIRST_OF[NEXT[type]] : keySql(filter.to, values)}`,
-  ]
+  // The bounds of the type show the planner, whatever the values, that an index of all documents with a value will do.
+  const range = [`${key} >= ${FIRST_KEYS[type]}`, `${key} < ${FIRST_KEYS[NEXT[type]]}`]
+  if (filter.from !== undefined) range.push(`${key} >= ${keySql(filter.from, values)}`)
+  if (filter.to !== undefined) range.push(`${key} < ${keySql(filter.to, values)}`)
+  return range
 }
 
 /** Long strings may share a key, so that the whole value is compared as well. */
@@ -127,7 +126,9 @@ function equalSql(table: Table, path: string, value: Scalar, values: Values): st
 }
 
 function inSql(table: Table, path: string, options: readonly Scalar[], values: Values): string {
-  if (options.length === 0) return 'false'
+  const [first, ...others] = options
+  if (first === undefined) return 'false'
+  if (others.length === 0) return equalSql(table, path, first, values)
   const long = (option: Scalar) => typeof option === 'string' && option.length >= KEYED_LENGTH
   if (options.some(long))
     return `(${options.map(option => equalSql(table, path, option, values)).join(' OR ')})`

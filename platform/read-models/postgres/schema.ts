@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { inTransaction, type Pool, sqlState, withSession } from '#platform/postgres/pool.ts'
 import { checkPath, isEarlierName, storedName } from '#platform/read-models/collection-names.ts'
-import { KEYED_LENGTH } from '#platform/read-models/postgres/view-key.ts'
+import { FIRST_KEYS, KEYED_LENGTH } from '#platform/read-models/postgres/view-key.ts'
 import type { CollectionDefinition, Document } from '#platform/read-models/read-models.ts'
 
 const SCHEMA = 'read_models'
@@ -63,7 +63,8 @@ export function shadowTable<Doc extends Document>(definition: CollectionDefiniti
 }
 
 function table<Doc extends Document>(definition: CollectionDefinition<Doc>, name: string): Table {
-  const paths = [...definition.indexes.flat(), ...(definition.moving ?? [])]
+  const { indexes, sparse = [], moving = [] } = definition
+  const paths = [...indexes.flat(), ...sparse, ...moving]
   return {
     name,
     sql: `${SCHEMA}.${name}`,
@@ -113,8 +114,8 @@ SELECT array_agg(name) AS parts FROM (
 ) AS named`
 
 /**
- * Adds the columns of keys that are missing, with the keys of the documents that are there. An earlier build kept its
- * documents as jsonb, and had PostgreSQL compute the keys at each write.
+ * Adds the columns of keys that are missing, with the keys of the documents that are there, and drops those that nobody
+ * writes any more. An earlier build kept its documents as jsonb, and had PostgreSQL compute the keys at each write.
  */
 async function migrateColumns(session: pg.Client, { sql, keys }: Table): Promise<void> {
   const { rows } = await session.query<{ name: string; type: string; generated: boolean }>(
@@ -124,8 +125,11 @@ async function migrateColumns(session: pg.Client, { sql, keys }: Table): Promise
   )
   const present = new Set(rows.map(({ name }) => name))
   const missing = [...keys].filter(([, column]) => !present.has(column))
-  const generated = rows.filter(row => row.generated).map(({ name }) => name)
+  const written = new Set(keys.values())
+  const generated = rows.filter(row => row.generated && written.has(row.name)).map(({ name }) => name)
+  const dropped = rows.filter(({ name }) => name.startsWith('k_') && !written.has(name))
   const steps = [
+    dropped.map(({ name }) => `DROP ${name}`),
     missing.map(
       ([path, column]) => `ADD ${columnSql(column)} GENERATED ALWAYS AS (${keyExpression(path)}) STORED`,
     ),
@@ -238,6 +242,7 @@ type Part = { readonly kind: 'INDEX' | 'TABLE'; readonly name: string; readonly 
 function partsOf<Doc extends Document>(definition: CollectionDefinition<Doc>, target: Table): Part[] {
   return [
     ...definition.indexes.map(paths => indexOf(target, paths)),
+    ...(definition.sparse ?? []).map(path => sparseIndexOf(target, path)),
     ...(definition.moving ?? []).map(path => movingIndexOf(target, path)),
     ...(target.terms === undefined ? [] : termsOf(target, target.terms)),
   ]
@@ -247,6 +252,13 @@ function indexOf(target: Table, paths: readonly string[]): Part {
   const name = `${target.name}_i_${digest(paths.join())}`
   const columns = [...paths.map(path => keyOf(target, path)), 'id'].join(', ')
   return { kind: 'INDEX', name, sql: `CREATE INDEX ${name} ON ${target.sql} (${columns})` }
+}
+
+function sparseIndexOf(target: Table, path: string): Part {
+  const name = `${target.name}_s_${digest(path)}`
+  const key = keyOf(target, path)
+  const sql = `CREATE INDEX ${name} ON ${target.sql} (${key}, id) WHERE ${key} >= ${FIRST_KEYS.number}`
+  return { kind: 'INDEX', name, sql }
 }
 
 /** A BRIN index has an entry for a range of pages: most updates change none of them, and it does not keep them from staying in their page. */

@@ -5,6 +5,9 @@ import { storableText } from '#platform/postgres/pool.ts'
 /** A string shorter than this, in UTF-16 units, is identified by its key alone. */
 export const KEYED_LENGTH = 200
 
+/** The first characters of keys: a type's keys are between its own and the next type's. */
+export const FIRST_KEYS = { number: "'1'", string: "'2'", boolean: "'3'", nothing: "'4'" } as const
+
 const bits = new DataView(new ArrayBuffer(8))
 
 /**

@@ -46,8 +46,8 @@ export async function sweepExpired({
 }: SweepDependencies): Promise<string | undefined> {
   const at = now().toISOString()
   const held = findAll(reservations, {
-    where: [{ path: 'status', equals: 'HELD' }],
-    orderBy: { path: 'expiresAt' },
+    where: [{ path: 'heldUntil', from: '' }],
+    orderBy: { path: 'heldUntil' },
     limit: PAGE,
   })
   const ends: string[] = []

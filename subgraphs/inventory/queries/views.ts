@@ -48,11 +48,13 @@ function productAfter(doc: ProductDoc | undefined, event: StockEvent): ProductDo
   if (event.type === 'PriceChanged') return { ...doc, price: event.data.price }
   if (event.type === 'LowStockThresholdSet')
     return withStock({ ...doc, lowStockThreshold: event.data.threshold }, doc.stock)
-  return withStock(doc, moves(event).reduce(moved, doc.stock))
+  const changes = moves(event)
+  return changes.length > 0 ? withStock(doc, changes.reduce(moved, doc.stock)) : doc
 }
 
+/** What later events change comes first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
 function added(data: ProductFacts & { sku: string }): ProductDoc {
-  return { ...data, sortTitle: foldText(data.title), stock: [], available: 0, inStock: false, low: true }
+  return { available: 0, inStock: false, low: true, stock: [], sortTitle: foldText(data.title), ...data }
 }
 
 function withStock(doc: ProductDoc, stock: readonly WarehouseUnits[]): ProductDoc {
@@ -103,17 +105,18 @@ export type ReservedUnits = Units & {
   readonly shipped: number
   readonly status: ReservationStatus
 }
-/** `status` is that of the units which still wait for something, if any do. Sorted by SKU, then warehouse. */
+/** `status` is that of the units which still wait for something, if any do. `heldUntil` is there while it is HELD. Sorted by SKU, then warehouse. */
 export type ReservationDoc = {
   readonly orderId: string
   readonly customerId: string
   readonly status: ReservationStatus
+  readonly heldUntil?: string
   readonly expiresAt: string
   readonly allocations: readonly ReservedUnits[]
 }
 
 export const reservationsView: View<ReservationDoc> = {
-  collection: { name: 'reservations', version: 1, indexes: [['status', 'expiresAt']] },
+  collection: { name: 'reservations', version: 2, indexes: [], sparse: ['heldUntil'] },
   categories,
   project: projectEvents(stockAggregate, event => {
     switch (event.type) {
@@ -153,7 +156,7 @@ function reserved(
   const allocations = [...others, ...held].sort(
     (a, b) => compare(a.sku, b.sku) || compare(a.warehouse, b.warehouse),
   )
-  return { orderId, customerId, expiresAt, allocations, status: statusOf(allocations) }
+  return withAllocations({ orderId, customerId, expiresAt }, allocations)
 }
 
 function changed(
@@ -163,9 +166,19 @@ function changed(
   const update = (doc: ReservationDoc | undefined) => {
     if (!doc) return undefined
     const allocations = doc.allocations.map(units => (units.sku === sku ? change(units) : units))
-    return { ...doc, allocations, status: statusOf(allocations) }
+    return withAllocations(doc, allocations)
   }
   return [{ id: orderId, update }]
+}
+
+/** What changes comes first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
+function withAllocations(
+  { orderId, customerId, expiresAt }: Pick<ReservationDoc, 'orderId' | 'customerId' | 'expiresAt'>,
+  allocations: readonly ReservedUnits[],
+): ReservationDoc {
+  const status = statusOf(allocations)
+  const held = status === 'HELD' && { heldUntil: expiresAt }
+  return { status, ...held, allocations, orderId, customerId, expiresAt }
 }
 
 function endedAs(units: ReservedUnits, status: 'RELEASED' | 'EXPIRED'): ReservedUnits {

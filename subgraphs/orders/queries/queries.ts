@@ -21,7 +21,7 @@ import {
   type QueryDependencies,
   visibleOrder,
 } from '#subgraphs/orders/queries/loaders.ts'
-import { noTotals, TOTALS_ID } from '#subgraphs/orders/queries/views.ts'
+import { noTotals, stages, TOTALS_ID } from '#subgraphs/orders/queries/views.ts'
 
 /** Orders of one `ordersById`. */
 const MAX_IDS = 100
@@ -76,7 +76,7 @@ function filters({ text, status, customerId, placedFrom, placedTo }: OrderFilter
   const found: Filter[] = []
   if (customerId)
     found.push({ path: 'customer.id', equals: checkId('filter.customerId', 'customer', customerId) })
-  if (status) found.push({ path: 'status', in: status })
+  if (status) found.push(...stages.filters(status))
   if (placedFrom || placedTo)
     found.push({
       path: 'placedAt',

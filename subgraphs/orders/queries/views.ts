@@ -1,6 +1,7 @@
 // Defines the read models of orders: which events change which documents.
 import type { View } from '#platform/read-models/projection.ts'
 import { projectEvents } from '#platform/subgraph/project-events.ts'
+import { createStages, type Stage } from '#platform/subgraph/stages.ts'
 import { customerAggregate, orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 import {
   type CustomerEvent,
@@ -11,16 +12,18 @@ import {
 import type { OrderEvent, OrderStatus } from '#subgraphs/orders/domain/events.ts'
 import { evolve as evolveOrder, absent as noOrder, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 
+export const stages = createStages<OrderStatus>(['COMPLETED', 'CANCELLED', 'RETURNED'])
+
 /** An order's state, and the position of the event that changed it last. */
-export type OrderDoc = PlacedOrder & { readonly changedAt: number }
+export type OrderDoc = PlacedOrder & { readonly changedAt: number; readonly stage: Stage<OrderStatus> }
 
 /** One document per order, by order id: its state, folded by the domain's own `evolve`. */
 export const ordersView: View<OrderDoc> = {
   collection: {
     name: 'orders',
-    version: 4,
-    indexes: [['placedAt'], ['customer.id', 'placedAt'], ['status', 'placedAt']],
-    moving: ['changedAt'],
+    version: 5,
+    indexes: [['placedAt'], ['customer.id', 'placedAt'], ['stage', 'placedAt']],
+    moving: ['status', 'changedAt'],
     terms: ({ id, number, reference, customer, deliveryAddress, lines }) => [
       id,
       number,
@@ -39,9 +42,14 @@ export const ordersView: View<OrderDoc> = {
 }
 
 function orderAfter(doc: OrderDoc | undefined, event: OrderEvent, changedAt: number): OrderDoc | undefined {
-  const order = evolveOrder(doc ?? noOrder, event)
-  if (order === doc || order.status === 'ABSENT') return doc
-  return { ...order, changedAt }
+  const before = doc ? orderOf(doc) : noOrder
+  const order = evolveOrder(before, event)
+  if (order === before || order.status === 'ABSENT') return doc
+  return { changedAt, stage: stages.of(order.status), ...order }
+}
+
+function orderOf({ changedAt: _at, stage: _stage, ...order }: OrderDoc): PlacedOrder {
+  return order
 }
 
 /** One document per customer, by customer id: its profile. */

@@ -100,21 +100,22 @@ export function evolve(payment: Payment, event: PaymentEvent): Payment {
 type Opening = Extract<PaymentEvent, { type: 'PaymentRequested' | 'PaymentForestalled' }>
 export type LaterEvent = Exclude<PaymentEvent, Opening>
 
+/** What later events change comes first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
 function requested({ data }: Extract<PaymentEvent, { type: 'PaymentRequested' }>): StandingPayment {
   return {
+    updatedAt: data.at,
     phase: 'requested',
-    orderId: data.orderId,
-    customerId: data.customerId,
-    currency: data.amount.currency,
-    amount: data.amount.minor,
-    tenders: data.tenders.map(newTender),
     captures: [],
+    tenders: data.tenders.map(newTender),
     refunds: [],
     declinedMoves: {},
     refused: [],
     released: 0,
+    orderId: data.orderId,
+    customerId: data.customerId,
+    currency: data.amount.currency,
+    amount: data.amount.minor,
     createdAt: data.at,
-    updatedAt: data.at,
   }
 }
 

@@ -19,7 +19,7 @@ export type PaymentDoc = StandingPayment & { readonly unfinishedSince?: string }
 
 /** The payment as its aggregate has it, without the tokens. An order's payment has an id made of the order's. */
 export const paymentsView: View<PaymentDoc> = {
-  collection: { name: 'payments', version: 2, indexes: [['orderId'], ['unfinishedSince']] },
+  collection: { name: 'payments', version: 2, indexes: [], sparse: ['unfinishedSince'] },
   categories,
   ownStream: true,
   project: projectEvents(paymentAggregate, (event, { id }) => [
@@ -31,7 +31,7 @@ function paymentAfter(doc: PaymentDoc | undefined, event: PaymentEvent): Payment
   const { unfinishedSince: _, ...before } = doc ?? { phase: 'absent' as const, unfinishedSince: undefined }
   const payment = evolve(before, event)
   if (!isStanding(payment)) return undefined
-  return outstanding(payment).length > 0 ? { ...payment, unfinishedSince: event.data.at } : payment
+  return outstanding(payment).length > 0 ? { unfinishedSince: event.data.at, ...payment } : payment
 }
 
 function withoutTokens(event: PaymentEvent): PaymentEvent {

@@ -65,7 +65,7 @@ type TrackingEvent = {
   readonly text: string
 }
 
-/** A shipment that exists. It is also the document of the `shipments` view. */
+/** A shipment that exists. It is also the document of the `shipments` view, but for the stage. */
 export type ExistingShipment = {
   readonly id: string
   readonly orderId: string
@@ -131,12 +131,13 @@ export function evolve(state: Shipment, event: ShipmentEvent): Shipment {
   }
 }
 
+/** What later events change comes first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
 function requested(data: ShipmentRequest): ExistingShipment {
   const { shipmentId, orderId, customerId, warehouse, option, lines, weightGrams, at } = data
   return {
+    ...{ updatedAt: at, status: 'REQUESTED', tracking: [], trackingNumber: null, estimatedDelivery: null },
+    ...{ refusal: null, createdAt: at },
     ...{ id: shipmentId, orderId, customerId, warehouse, option, lines, weightGrams },
-    ...{ status: 'REQUESTED', trackingNumber: null, estimatedDelivery: null, refusal: null, tracking: [] },
-    ...{ createdAt: at, updatedAt: at },
   }
 }
 

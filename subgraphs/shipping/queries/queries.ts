@@ -12,6 +12,7 @@ import type {
 import { QUOTE_VALID_MS, quoteGoods } from '#subgraphs/shipping/domain/tariff.ts'
 import { readQuote } from '#subgraphs/shipping/queries/input.ts'
 import { type QueryDependencies, visibleShipment } from '#subgraphs/shipping/queries/loaders.ts'
+import { stages } from '#subgraphs/shipping/queries/views.ts'
 
 export function createQueries({ shipments, now }: QueryDependencies) {
   return {
@@ -32,7 +33,7 @@ export function createQueries({ shipments, now }: QueryDependencies) {
       if (status) checkCount('status', status, { min: 0, max: 20 })
       if (after) checkText('after', after, 500)
       const page = await shipments.find({
-        ...(status && { where: [{ path: 'status', in: status }] }),
+        ...(status && { where: stages.filters(status) }),
         orderBy: { path: 'createdAt' },
         limit: checkPageSize(first),
         ...(after && { after }),

@@ -8,7 +8,7 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import type { OrderCard, OrdersChange } from '#schema/generated/bff-mobile.ts'
 import type { OrderStatus } from '#subgraphs/orders/domain/events.ts'
 import { absent, evolve } from '#subgraphs/orders/domain/order.ts'
-import { ordersView } from '#subgraphs/orders/queries/views.ts'
+import { ordersView, stages } from '#subgraphs/orders/queries/views.ts'
 import { openSyncClient, type SyncClient } from '#test/bff-mobile/sync/sync-client.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { subscribe } from '#test/fixtures/subscription-client.ts'
@@ -181,7 +181,7 @@ describe('a local copy of 10,000 orders', () => {
       ...Array.from({ length: ANCIENT }, () => order('COMPLETED', 430)),
       ...Array.from({ length: AGED }, () => order('CANCELLED', 405)),
       ...Array.from({ length: LATE }, () => order('SHIPPED', 401)),
-    ].map((doc, index) => ({ ...doc, changedAt: start + 1 + index }))
+    ].map((doc, index) => ({ ...doc, stage: stages.of(doc.status), changedAt: start + 1 + index }))
     await view.write(docs.map(doc => ({ id: doc.id, doc, position: doc.changedAt })))
     await place(phone) // what the bus tells is past them all
   })

@@ -196,6 +196,23 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       expect(await ids(collection, { path: 'total', to: 'é' })).toEqual(['d'])
     })
 
+    test('a range of a sparse path finds the documents that have a value there', async () => {
+      const collection = await models.collection({ ...orders(), indexes: [], sparse: ['status'] })
+      const write = (id: string, doc: Order | null, position: number) =>
+        collection.write([{ id, doc, position }])
+      await write('a', { status: 'x' }, 1)
+      await write('b', { total: 1 }, 2)
+      await write('c', { status: 'y' }, 3)
+      await write('d', { status: 'w' }, 4)
+      const query = { where: [{ path: 'status', from: '' }], orderBy: { path: 'status' }, limit: 2 }
+      expect(await walk(collection, query)).toEqual(['d', 'a', 'c'])
+      await write('a', { total: 2 }, 5)
+      await write('b', { status: 'z' }, 6)
+      await write('d', null, 7)
+      expect(await walk(collection, query)).toEqual(['c', 'b'])
+      expect(await ids(collection)).toEqual(['a', 'b', 'c'])
+    })
+
     test('filters are joined by and', async () => {
       const collection = await filled({
         a: { status: 'open', total: 1 },

@@ -28,7 +28,7 @@ beforeEach(async () => {
 
 /** The order's last change is at `changedAt`, and its document is written. */
 async function write(id: string, changedAt: number): Promise<void> {
-  const doc = { ...must(evolve(absent, placedEvent({ orderId: id }))), changedAt }
+  const doc = { ...must(evolve(absent, placedEvent({ orderId: id }))), stage: 'OPEN' as const, changedAt }
   await orders.write([{ id, doc, position: changedAt }])
   state.head = Math.max(state.head, changedAt)
 }

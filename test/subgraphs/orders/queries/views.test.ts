@@ -70,11 +70,11 @@ const history: OrderEvent[] = [
   },
 ]
 
-test('the document of an order is its state, with the position of its last change', () => {
+test('the document of an order is its state, with its stage and the position of its last change', () => {
   const docs = project(ordersView, record(history))
   const own = history.filter(event => event.data.orderId === ORDER_ID)
-  expect(docs.get(ORDER_ID)).toEqual({ ...own.reduce(evolve, absent), changedAt: 6 })
-  expect(docs.get(OTHER_ID)).toMatchObject({ status: 'CANCELLED', changedAt: 4 })
+  expect(docs.get(ORDER_ID)).toEqual({ ...own.reduce(evolve, absent), changedAt: 6, stage: 'OPEN' })
+  expect(docs.get(OTHER_ID)).toMatchObject({ status: 'CANCELLED', stage: 'CANCELLED', changedAt: 4 })
 })
 
 test('an order is found by the words of its id, number, reference, customer, recipient and SKUs', () => {

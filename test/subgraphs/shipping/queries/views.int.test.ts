@@ -6,8 +6,8 @@ import { createRepository } from '#platform/event-store/repository.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { startProjections } from '#platform/read-models/run-projections.ts'
 import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
-import { dispatch, label, note, request } from '#subgraphs/shipping/domain/shipment.ts'
-import { shipmentsView } from '#subgraphs/shipping/queries/views.ts'
+import { dispatch, label, note, request, type ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
+import { shipmentsView, stages } from '#subgraphs/shipping/queries/views.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aRequest, LABEL, minute, notice } from '../domain/shipment-fixture.ts'
 
@@ -47,6 +47,12 @@ test('the view is the same after a replay of the log, and finds shipments by ord
     limit: 10,
   })
   expect(ofOrder.items.map(({ id }) => id)).toEqual(ids)
-  const labelled = await collection.find({ where: [{ path: 'status', in: ['LABELLED'] }], limit: 10 })
-  expect(labelled.items.map(({ id }) => id)).toEqual([ids[1]])
+  const having = async (...statuses: ShipmentStatus[]) => {
+    const query = { where: stages.filters(statuses), orderBy: { path: 'createdAt' }, limit: 10 }
+    return (await collection.find(query)).items.map(({ id }) => id)
+  }
+  expect(await having('LABELLED')).toEqual([ids[1]])
+  expect(await having('DELIVERED')).toEqual([ids[3]])
+  expect(await having('DELIVERED', 'DISPATCHED', 'LOST')).toEqual([ids[2], ids[3]])
+  expect(await having()).toEqual([])
 })
