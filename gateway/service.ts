@@ -37,9 +37,6 @@ export type RunningGateway = RunningService & {
   reload(): Promise<void>
 }
 
-/** Wider than those of a BFF, so that an operation which a BFF has begun is seldom refused here. */
-const OVERLOAD_BOUNDS = { floor: 48, initial: 96, ceiling: 1024 }
-
 /** Throws OperatorError SUPERGRAPH_INVALID when the supergraph cannot be read or served. */
 export function startGateway(config: GatewayConfig): Promise<RunningGateway> {
   return inService('gateway', () => start(config))
@@ -105,7 +102,7 @@ async function mount(
   }
   const persisted = await openPersistedOperations(settings.persisted)
   const limit = open.use(await openRateLimit({ settings: settings.rateLimit, live, url, logger }))
-  const guard = createOverloadGuard('gateway', { bounds: OVERLOAD_BOUNDS })
+  const guard = createOverloadGuard('gateway')
   const admission = createAdmission({ cost: settings.cost, rateLimit: limit.current, guard })
   const { serveMultipart } = open.use(
     mountSubscriptions(http, {

@@ -93,7 +93,10 @@ function isQuery(document: string): boolean {
   return document.startsWith('query')
 }
 
-/** Clients without a token are told apart by their address, which the gateway accepts from a service that shows its token. */
+/**
+ * Shows the service's token beside the caller's: the gateway does not limit again what the BFF has begun. Clients without a
+ * token are told apart by their address, which the gateway accepts from a service.
+ */
 async function headersFor(
   { token, client, requestId, consistency }: RequestContext,
   serviceToken: () => Promise<string>,
@@ -101,9 +104,9 @@ async function headersFor(
   const required = formatToken(consistency.required)
   return {
     'x-request-id': requestId,
+    [FORWARDER_HEADER]: await serviceToken(),
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
-    ...(token === undefined &&
-      client && { [END_CLIENT_HEADER]: formatEndClient(client), [FORWARDER_HEADER]: await serviceToken() }),
+    ...(token === undefined && client && { [END_CLIENT_HEADER]: formatEndClient(client) }),
     ...(required !== '' && { [CONSISTENCY_HEADER]: required }),
   }
 }

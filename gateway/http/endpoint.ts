@@ -99,38 +99,46 @@ async function handle(endpoint: Endpoint, request: FastifyRequest, reply: Fastif
     request,
     reply,
     ...caller,
-    isService: caller.verified?.viewer.role === 'service',
-    endClient: await endClientOf(verifier, request, caller.verified),
+    ...(await forwardingOf(verifier, request, caller.verified)),
     type,
     format,
     graph: lease.graph,
   })
 }
 
-/** Only a service may name an end client: by the request's own token, or by one in a header of its own. */
-async function endClientOf(
+type Forwarding = {
+  /** The request is a service's own, by its token. */
+  readonly isService: boolean
+  /** A service sent the request, in its own name or in another's: it may name an end client, and has limited its load. */
+  readonly isForwarded: boolean
+  readonly endClient: EndClient | undefined
+}
+
+/** A service shows itself by the request's own token, or by one in a header of its own. */
+async function forwardingOf(
   verifier: Verifier | undefined,
   { headers }: FastifyRequest,
   verified: VerifiedToken | undefined,
-): Promise<EndClient | undefined> {
-  const named = verifier && parseEndClient(headers)
-  if (!named) return undefined
-  if (verified?.viewer.role === 'service') return named
-  const token = headerText(headers[FORWARDER_HEADER])
-  if (token === undefined) return undefined
-  const forwarder = await verifier.verify(token).catch(() => undefined) // an invalid token vouches for nobody
-  return forwarder?.role === 'service' ? named : undefined
+): Promise<Forwarding> {
+  const isService = verified?.viewer.role === 'service'
+  const isForwarded = isService || (await isByService(verifier, headerText(headers[FORWARDER_HEADER])))
+  return { isService, isForwarded, endClient: isForwarded ? parseEndClient(headers) : undefined }
 }
 
-type HttpRequestContext = Caller & {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly isService: boolean
-  readonly endClient: EndClient | undefined
-  readonly type: string
-  readonly format: FormatError
-  readonly graph: Graph
+async function isByService(verifier: Verifier | undefined, token: string | undefined): Promise<boolean> {
+  if (verifier === undefined || token === undefined) return false
+  const forwarder = await verifier.verify(token).catch(() => undefined) // an invalid token vouches for nobody
+  return forwarder?.role === 'service'
 }
+
+type HttpRequestContext = Caller &
+  Forwarding & {
+    readonly request: FastifyRequest
+    readonly reply: FastifyReply
+    readonly type: string
+    readonly format: FormatError
+    readonly graph: Graph
+  }
 
 async function run(endpoint: Endpoint, context: HttpRequestContext): Promise<unknown> {
   const { request, reply, type } = context
@@ -179,7 +187,7 @@ type Member = {
 
 async function executeMember(
   endpoint: Endpoint,
-  { request, reply, token, verified, endClient, format, graph }: HttpRequestContext,
+  { request, reply, token, verified, endClient, isForwarded, format, graph }: HttpRequestContext,
   { member, required, metadata, budget }: Member,
 ): Promise<GatewayResponse> {
   const resolved = resolvePersistedOperation(endpoint.persisted, member, format)
@@ -202,7 +210,8 @@ async function executeMember(
   const { headers, ip: address } = request
   const claims = verified?.claims
   const isAbandoned = () => reply.raw.destroyed
-  const sentBy = { headers, address, requestId: request.id, token, claims, endClient, required, isAbandoned }
+  const requestId = request.id
+  const sentBy = { headers, address, requestId, token, claims, endClient, isForwarded, required, isAbandoned }
   const { observer, admission, deduplication } = endpoint
   return runOperation({ graph, format, metadata, observer, admission, deduplication }, operation, sentBy)
 }

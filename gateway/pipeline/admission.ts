@@ -39,7 +39,7 @@ type Decision = Promise<AdmissionDecision | undefined> | AdmissionDecision | und
 export type Admit = (request: AdmissionRequest) => Decision
 
 export type Admission = {
-  /** All operations pass it, before they are read. */
+  /** Operations of the gateway's own clients pass it, before they are read. */
   readonly guard: OverloadGuard
   admit(request: AdmissionRequest, client: RateLimitedClient): Decision
   /** Refuses a client that has nothing left, before its operation is read. */
@@ -84,6 +84,8 @@ export function createAdmission({ cost, rateLimit, guard }: AdmissionOptions): A
 
 type AdmissionCaller = {
   readonly client: RateLimitedClient
+  /** A service that forwards an operation has a guard of its own: to refuse here what it has begun would waste its work. */
+  readonly isForwarded: boolean
   readonly kind: WorkKind
   readonly format: FormatError
   readonly isAbandoned?: () => boolean
@@ -93,14 +95,16 @@ type RunAdmitted = (admit: Admit) => Promise<GatewayResponse>
 /** Runs an operation under `admission`: `run` calls the function that it is given before it executes anything. */
 export async function underAdmission(
   admission: Admission,
-  { client, kind, format, isAbandoned }: AdmissionCaller,
+  { client, isForwarded, kind, format, isAbandoned }: AdmissionCaller,
   run: RunAdmitted,
 ): Promise<GatewayResponse> {
   const exhausted = admission.refuseExhausted(client)
   if (exhausted?.refusal) return refuse([exhausted.refusal], format, exhausted)
+  const runOnce = () => runCharged(admission, { client }, run)
+  if (isForwarded) return runOnce()
   try {
     return await admission.guard.run(kind, {
-      run: () => runCharged(admission, { client }, run),
+      run: runOnce,
       isServed: ({ outcome }) => outcome !== 'refused',
       ...(isAbandoned && { isAbandoned }),
     })

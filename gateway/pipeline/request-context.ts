@@ -19,6 +19,8 @@ export type RequestContext = {
   readonly claims?: Claims | undefined
   /** The end client that a service named; the gateway ignores such a name from anybody else. */
   readonly endClient?: EndClient | undefined
+  /** True when a service sent it, which limits the load of its own clients. */
+  readonly isForwarded?: boolean
   /** The positions that responses must have seen, as the consistency header writes them. */
   readonly required: string
   /** Returns true once nobody waits for the response any more. */

@@ -53,9 +53,9 @@ export function runOperation(
       }),
   }
   const run = (admit: Admit) => executeOperation(graph.operations, { ...request, admit }, format)
-  const { isAbandoned } = sender
+  const { isAbandoned, isForwarded = false } = sender
   const kind = kindOfText(asked.query)
-  const caller = { client: clientOf(sender), kind, format, ...(isAbandoned && { isAbandoned }) }
+  const caller = { client: clientOf(sender), isForwarded, kind, format, ...(isAbandoned && { isAbandoned }) }
   const execute = () => underAdmission(admission, caller, run)
   return observer.run(execute, validTraceparent(traceparent))
 }

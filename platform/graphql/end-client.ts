@@ -7,7 +7,7 @@ export type EndClient = { readonly subject: string } | { readonly address: strin
 
 /** The header that names the end client; believed of services alone. */
 export const END_CLIENT_HEADER = 'waybill-client'
-/** The header with the service's own token, where the request is sent with another one. */
+/** The header with the token of the service that sends a request with its caller's token, or with none. */
 export const FORWARDER_HEADER = 'waybill-forwarder'
 
 const MAX_LENGTH = 1000

@@ -13,6 +13,7 @@ const SERVED: GatewayResponse = {
   kind: OperationTypeNode.QUERY,
 }
 const CLIENT = { headers: {}, address: undefined, subject: 'ann' }
+const COMMAND = { client: CLIENT, isForwarded: false, kind: 'mutation', format } as const
 
 /** Creates an admission with room for one operation of each kind, and for none once a queue has lasted. */
 function narrowAdmission() {
@@ -25,11 +26,10 @@ function narrowAdmission() {
 test('refuses an operation before it is read when too many run, with 503 and Retry-After', async () => {
   const { clock, admission } = narrowAdmission()
   const { promise, resolve } = Promise.withResolvers<GatewayResponse>()
-  const caller = { client: CLIENT, kind: 'mutation', format } as const
-  const begun = [0, 1, 2, 3].map(() => underAdmission(admission, caller, () => promise))
+  const begun = [0, 1, 2, 3].map(() => underAdmission(admission, COMMAND, () => promise))
   clock.now = 600
   let isRead = false
-  const refused = await underAdmission(admission, caller, async () => {
+  const refused = await underAdmission(admission, COMMAND, async () => {
     isRead = true
     return SERVED
   })
@@ -39,19 +39,35 @@ test('refuses an operation before it is read when too many run, with 503 and Ret
   const retryAfterSeconds = Number(refused.headers?.['retry-after'])
   expect(errors[0].extensions).toEqual({ code: 'UNAVAILABLE', reason: 'OVERLOADED', retryAfterSeconds })
 
-  const query = await underAdmission(admission, { ...caller, kind: 'query' }, async () => SERVED)
+  const query = await underAdmission(admission, { ...COMMAND, kind: 'query' }, async () => SERVED)
   expect(query).toEqual(SERVED)
   resolve(SERVED)
   expect(await Promise.all(begun)).toEqual([SERVED, SERVED, SERVED, SERVED])
 })
 
+test('runs what a service forwards, however many run: the service has a limit of its own', async () => {
+  const { admission } = narrowAdmission()
+  const { promise, resolve } = Promise.withResolvers<GatewayResponse>()
+  let begun = 0
+  const responses = [0, 1, 2, 3].map(() =>
+    underAdmission(admission, { ...COMMAND, isForwarded: true }, () => {
+      begun += 1
+      return promise
+    }),
+  )
+  expect(begun).toBe(4)
+  const own = await underAdmission(admission, COMMAND, async () => SERVED)
+  expect(own).toEqual(SERVED)
+  resolve(SERVED)
+  expect(await Promise.all(responses)).toEqual([SERVED, SERVED, SERVED, SERVED])
+})
+
 test('does not begin an operation whose client has gone while it waited', async () => {
   const { admission } = narrowAdmission()
   const { promise, resolve } = Promise.withResolvers<GatewayResponse>()
-  const caller = { client: CLIENT, kind: 'mutation', format } as const
-  const running = underAdmission(admission, caller, () => promise)
+  const running = underAdmission(admission, COMMAND, () => promise)
   let isBegun = false
-  const waiting = underAdmission(admission, { ...caller, isAbandoned: () => true }, async () => {
+  const waiting = underAdmission(admission, { ...COMMAND, isAbandoned: () => true }, async () => {
     isBegun = true
     return SERVED
   })
@@ -63,7 +79,8 @@ test('does not begin an operation whose client has gone while it waited', async 
 
 test('passes on what an operation throws', async () => {
   const { admission } = narrowAdmission()
-  const caller = { client: CLIENT, kind: 'query', format } as const
-  const failing = underAdmission(admission, caller, () => Promise.reject(new Error('fault')))
+  const failing = underAdmission(admission, { ...COMMAND, kind: 'query' }, () =>
+    Promise.reject(new Error('fault')),
+  )
   await expect(failing).rejects.toThrow('fault')
 })
