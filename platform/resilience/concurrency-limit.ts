@@ -55,7 +55,8 @@ type State = {
   /** The slope of throughput over concurrency, both as logarithms: 1 while idle capacity is left, 0 when there is none. */
   slope: number
   latency: number
-  usualLatency: number
+  /** The latency while the limit binds; undefined until a window has shown it. With little demand it says nothing. */
+  usualLatency: number | undefined
   running: number
   isReached: boolean
   /** The window before; undefined when the limit did not bind in it. */
@@ -70,7 +71,7 @@ export function createConcurrencyLimit(bounds: LimitBounds, now: number): Concur
     isHigh: true,
     slope: WORTHWHILE,
     latency: SHORTEST_MS,
-    usualLatency: SHORTEST_MS,
+    usualLatency: undefined,
     running: 0,
     isReached: false,
     before: undefined,
@@ -121,9 +122,12 @@ function close(state: State, now: number): void {
   const ms = now - window.from
   // One more than were served keeps the logarithm finite, and matters little otherwise.
   const sample = { concurrency: window.area / ms, throughput: (window.served + 1) / ms }
-  if (state.isReached && state.latency > MUCH_SLOWER * state.usualLatency) setBase(state, state.base * CUT)
-  else if (state.isReached && before) learn(state, before, sample)
-  state.usualLatency += USUAL_WEIGHT * (state.latency - state.usualLatency)
+  if (state.isReached) {
+    const usual = state.usualLatency ?? state.latency
+    if (state.latency > MUCH_SLOWER * usual) setBase(state, state.base * CUT)
+    else if (before) learn(state, before, sample)
+    state.usualLatency = usual + USUAL_WEIGHT * (state.latency - usual)
+  }
   state.before = state.isReached ? sample : undefined
   state.isHigh = !(state.isReached && state.isHigh)
   state.isReached = false

@@ -27,10 +27,13 @@ export type OverloadGuard = {
 }
 
 const BOUNDS: LimitBounds = { floor: 24, initial: 48, ceiling: 512 }
-/** A queue that lasts longer is no burst: from then on as many may wait as start within this time. */
+/** Nothing waits longer. A queue that lasts longer is no burst. */
 const BURST_MS = 500
 const MOST_WAITING_IN_BURST = 1000
-const LONGEST_WAIT_MS = 1000
+/** As many may wait in a queue that lasts as start within this time: enough to have one ready whenever one ends. */
+const LASTING_QUEUE_MS = 200
+/** A queue that is empty for a shorter time goes on. */
+const QUEUE_GAP_MS = 1000
 const RETRY_AFTER_SECONDS = { least: 1, most: 4 }
 
 type Waiter = { start(): void; refuse(): void; readonly isAbandoned: () => boolean }
@@ -38,8 +41,8 @@ type Gate = {
   readonly limit: ConcurrencyLimit
   readonly now: () => number
   readonly waiting: Set<Waiter>
-  /** When the first of those that wait came, or others before it without a gap. */
-  waitingSince: number
+  /** When the queue began, and when it was last joined. */
+  queue: { readonly since: number; readonly joinedAt: number }
   /** Makes the error for work that is refused, and counts it. */
   readonly refuse: () => CallerError
   readonly show: (limit: number) => void
@@ -75,7 +78,7 @@ function openGate(
     limit: createConcurrencyLimit(bounds, now()),
     now,
     waiting: new Set(),
-    waitingSince: 0,
+    queue: { since: Number.NEGATIVE_INFINITY, joinedAt: Number.NEGATIVE_INFINITY },
     refuse() {
       refused.inc(labels)
       return refusal(service)
@@ -106,7 +109,6 @@ async function pass<T>(gate: Gate, { run, isServed, isAbandoned = () => false }:
 function waitForRoom(gate: Gate, isAbandoned: () => boolean): Promise<void> {
   const { limit, waiting, refuse } = gate
   limit.reached()
-  if (waiting.size === 0) gate.waitingSince = gate.now()
   if (waiting.size >= mostWaiting(gate)) return Promise.reject(refuse())
   return new Promise((resolve, reject) => {
     const leave = () => {
@@ -125,14 +127,18 @@ function waitForRoom(gate: Gate, isAbandoned: () => boolean): Promise<void> {
         reject(refuse())
       },
     }
-    const timer = setTimeout(waiter.refuse, LONGEST_WAIT_MS)
+    const timer = setTimeout(waiter.refuse, BURST_MS)
     waiting.add(waiter)
   })
 }
 
-function mostWaiting({ limit, now, waitingSince }: Gate): number {
-  if (now() - waitingSince < BURST_MS) return MOST_WAITING_IN_BURST
-  return (limit.current() * BURST_MS) / limit.latency()
+function mostWaiting(gate: Gate): number {
+  const { limit, queue } = gate
+  const now = gate.now()
+  const since = now - queue.joinedAt < QUEUE_GAP_MS ? queue.since : now
+  gate.queue = { since, joinedAt: now }
+  if (now - since < BURST_MS) return MOST_WAITING_IN_BURST
+  return (limit.current() * LASTING_QUEUE_MS) / limit.latency()
 }
 
 /** Starts those that have waited longest, as far as there is room. */

@@ -11,19 +11,21 @@ type Service = {
   readonly perSecond: number
   /** How long one request takes alone. */
   readonly aloneMs: number
+  /** How long each request waits first, for somebody else, which costs nothing. */
+  readonly elsewhereMs?: number
 }
 
 /** Simulates a service that shares its capacity among the requests under way, by a clock of its own. */
 function simulate(bounds: LimitBounds, seed: number) {
   const limit = createConcurrencyLimit(bounds, 0)
   const random = randomFrom(seed)
-  const running: { readonly startedAt: number; work: number }[] = []
+  const running: { readonly startedAt: number; readonly backAt: number; work: number }[] = []
   let now = 0
   let due = 0
   let unevenness = 1
 
   /** Offers requests for `ms`, and returns what was served a second, how long that took, and the limits meanwhile. */
-  function run(ms: number, arrivalsPerSecond: number, { perSecond, aloneMs }: Service) {
+  function run(ms: number, arrivalsPerSecond: number, { perSecond, aloneMs, elsewhereMs = 0 }: Service) {
     const limits: number[] = []
     const latencies: number[] = []
     for (const until = now + ms; now < until; now += STEP_MS) {
@@ -31,14 +33,15 @@ function simulate(bounds: LimitBounds, seed: number) {
       for (; due >= 1; due--) {
         if (running.length >= limit.current()) limit.reached()
         else {
-          running.push({ startedAt: now, work: -Math.log(1 - random()) })
+          running.push({ startedAt: now, backAt: now + elsewhereMs, work: -Math.log(1 - random()) })
           limit.started(now)
         }
       }
       if (now % 100 === 0) unevenness = 0.7 * unevenness + 0.3 * (0.6 + 0.8 * random())
       const knee = (perSecond * aloneMs) / 1000
-      const each = (perSecond * unevenness * STEP_MS) / 1000 / (running.length + knee)
-      for (const request of [...running]) {
+      const here = running.filter(({ backAt }) => backAt <= now)
+      const each = (perSecond * unevenness * STEP_MS) / 1000 / (here.length + knee)
+      for (const request of here) {
         request.work -= each
         if (request.work > 0) continue
         running.splice(running.indexOf(request), 1)
@@ -69,6 +72,18 @@ describe('a concurrency limit', () => {
       }),
       { numRuns: 30 },
     )
+  })
+
+  it('rises from the start for requests that take long because they wait for somebody else', () => {
+    const elsewhereMs = 2000
+    const service = { perSecond: 90, aloneMs: 30, elsewhereMs }
+    const atFirst = (BOUNDS.initial * 1000) / elsewhereMs
+    const served = Array.from({ length: 20 }, (_, seed) => {
+      const { run } = simulate(BOUNDS, seed)
+      run(20_000, 270, service)
+      return run(20_000, 270, service).served
+    })
+    expect(mean(served)).toBeGreaterThan(1.2 * atFirst)
   })
 
   it('does not grow without end under an overload that lasts', () => {
