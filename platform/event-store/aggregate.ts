@@ -33,17 +33,20 @@ export type Aggregate<State, Event extends DomainEvent> = {
 }
 
 /**
- * Identifies a command. `key` is unique within the store for as long as commands are kept; `body` is fingerprinted to
- * catch its reuse. `creates` says that the aggregate's id was made for this command, so nothing is read before the append.
- * `append` makes the append in place of the store, perhaps with writes to other streams.
+ * Says how a decision is appended. `creates` says that the aggregate's id was made for it, so nothing is read before the
+ * append. `append` makes the append in place of the store, perhaps with writes to other streams.
  */
-export type CommandContext = {
-  readonly key: string
-  readonly body: Json
+export type DecisionContext = {
   readonly meta?: EventMeta
   readonly creates?: boolean
   readonly append?: (append: Append) => Promise<AppendResult>
 }
+
+/**
+ * Identifies a command. `key` is unique within the store for as long as commands are kept; `body` is fingerprinted to
+ * catch its reuse.
+ */
+export type CommandContext = DecisionContext & { readonly key: string; readonly body: Json }
 
 export type VersionedState<State> = { readonly state: State; readonly version: number }
 
@@ -107,10 +110,13 @@ export interface Repository<State, Event extends DomainEvent> {
    * is decided in its place. `decide` may be called again when another writer came first. What it throws is thrown, and
    * nothing is recorded. Throws CallerError CONFLICT when the key was used with another body that was accepted,
    * UNAVAILABLE when conflicts outlast the retries.
+   *
+   * Without a key nothing is kept of the command beside its events, and nothing is appended without any: for what changes
+   * nothing when it is decided again on the state that it led to, such as a response that is known already.
    */
   handle<R extends Refusal>(
     id: string,
-    command: CommandContext,
+    command: CommandContext | DecisionContext,
     decide: (state: State) => Decision<Event, R>,
     outcome?: CommandOutcome<State, Event>,
   ): Promise<HandledCommand<R, State, Event>>

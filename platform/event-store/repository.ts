@@ -10,6 +10,7 @@ import type {
   AggregateEvent,
   CommandContext,
   CommandOutcome,
+  DecisionContext,
   DomainEvent,
   HandledCommand,
   Repository,
@@ -45,7 +46,7 @@ type StatesById<State> = ReadonlyMap<string, State>
 
 type Command<State, Event extends DomainEvent, R extends Refusal> = {
   readonly ids: readonly string[]
-  readonly context: CommandContext
+  readonly context: CommandContext | DecisionContext
   readonly decide: (states: StatesById<State>) => Decision<AggregateEvent<Event>, R>
   readonly outcome: CommandOutcome<StatesById<State>, AggregateEvent<Event>>
 }
@@ -246,6 +247,7 @@ async function handle<State, Event extends DomainEvent, R extends Refusal>(
 ): Promise<HandledCommand<R, StatesById<State>, AggregateEvent<Event>>> {
   const { ids, context } = command
   const { append = repository.store.append } = context
+  const named = 'key' in context ? context : undefined
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const decided =
       attempt === 0 && context.creates
@@ -253,18 +255,20 @@ async function handle<State, Event extends DomainEvent, R extends Refusal>(
         : await decideOnCurrent(repository, command)
     const transition = transitionOf(repository, decided)
     const answer = answerOf(command, decided.decision, transition)
+    if (!named && transition.events.length === 0)
+      return { ...answer, position: await repository.store.head(), repeated: false, ...transition }
     const result = await append({
       writes: writesOf(repository, decided.read, transition.events),
-      command: toCommandRecord(context, answer),
+      ...(named && { command: toCommandRecord(named, answer) }),
       ...(context.meta && { meta: context.meta }),
     })
     if (result.status === 'appended') {
       advance(repository, decided.read, transition, result.position)
       return { ...answer, position: result.position, repeated: false, ...transition }
     }
-    if (result.status === 'repeated') {
-      if (!isReplaceable(context, result)) return repeatedResult(context, result)
-      await repository.store.forgetCommand(context.key, result.fingerprint)
+    if (named && result.status === 'repeated') {
+      if (!isReplaceable(named, result)) return repeatedResult(named, result)
+      await repository.store.forgetCommand(named.key, result.fingerprint)
       continue
     }
     for (const id of ids) repository.cache.delete(id)

@@ -1,11 +1,9 @@
 // Executes commands on payments: records the intent, calls the provider, and records its responses.
-import { createHash } from 'node:crypto'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isId, newId, siblingId } from '#platform/domain/ids.ts'
-import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
-import type { CommandContext, CommandResult } from '#platform/event-store/aggregate.ts'
+import type { CommandContext, CommandResult, DecisionContext } from '#platform/event-store/aggregate.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import type { PaymentProvider, ProviderNotice } from '#subgraphs/payment/adapters/payment-provider.ts'
 import { callProvider } from '#subgraphs/payment/adapters/provider-call.ts'
@@ -184,8 +182,11 @@ function responseIn(notice: ProviderNotice): ProviderResponse {
 /** The payment so far. `failure` is set when the provider did not respond to every call. */
 type Progress = { readonly payment: Payment; readonly position: number; readonly failure?: unknown }
 
-/** The payment that a command is for, and what a repeat of the command gets back. */
-type Target = CommandContext & { readonly paymentId: string; readonly outcome?: string | null }
+/** The payment that a decision is about, and what a repeat of its command gets back. */
+type Target = (CommandContext | DecisionContext) & {
+  readonly paymentId: string
+  readonly outcome?: string | null
+}
 
 /** Decides and appends. Returns the new state without reading it again, unless the command was a repeat. */
 async function handle<R extends Refusal>(
@@ -225,16 +226,14 @@ async function finish(
   return { ...progress, failure: new Error(`${paymentId} is not settled after ${MAX_ROUNDS} rounds`) }
 }
 
-/** The key is made of the responses: whoever gets the same ones, now or after a crash, records them once. */
+/** Whoever gets the same responses, now or after a crash, records them once: a response that is known records nothing. */
 function record(
   dependencies: CommandDependencies,
   { paymentId, meta }: Recording,
   answers: readonly ProviderResponse[],
 ): Promise<Progress> {
   const at = dependencies.now().toISOString()
-  const digest = createHash('sha256').update(JSON.stringify(answers)).digest('base64url').slice(0, 22)
-  const body: JsonObject = { answers }
-  const target = { paymentId, key: `${paymentId}:answers:${digest}`, body, ...(meta && { meta }) }
+  const target = { paymentId, ...(meta && { meta }) }
   return handle(dependencies, target, payment => recordResponses(payment, answers, at))
 }
 

@@ -4,7 +4,7 @@ import type { Decision } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import { isObject, type Json } from '#platform/domain/json.ts'
-import type { CommandContext } from '#platform/event-store/aggregate.ts'
+import type { CommandContext, DecisionContext } from '#platform/event-store/aggregate.ts'
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
 import type { ShipmentRepository } from '#subgraphs/shipping/domain/aggregate.ts'
 import {
@@ -79,8 +79,8 @@ async function book(
   const { option, weightGrams, address, instructions } = wanted
   const response = await carrier.book({ reference: id, option, weightGrams, address, instructions })
   const at = now().toISOString()
-  const context = { ...command, key: `carrier:book:${id}`, body: id }
-  const result = await handle(dependencies, context, state =>
+  const context = command.meta ? { meta: command.meta } : {}
+  const result = await handle(dependencies, { id, context }, state =>
     response.status === 'booked' ? label(state, response, at) : refuseBooking(state, response, at),
   )
   const cancelled = result.status === 'accepted' && result.shipment.status === 'CANCELLED'
@@ -98,7 +98,8 @@ export async function cancelShipment(
   const isOpen = status === 'REQUESTED' || status === 'LABELLED'
   const response = isOpen ? await dependencies.carrier.cancel(id) : 'cancelled'
   const at = dependencies.now().toISOString()
-  return handle(dependencies, { ...command, body: id }, state => cancel(state, response, at))
+  const context = { ...command, body: id }
+  return handle(dependencies, { id, context }, state => cancel(state, response, at))
 }
 
 /** Has the carrier collect a labelled shipment now. */
@@ -110,7 +111,8 @@ export async function dispatchShipment(
   const { status } = await claimKey(dependencies, id, command)
   const response = status === 'LABELLED' ? await dependencies.carrier.collect(id) : 'unknown'
   const at = dependencies.now().toISOString()
-  return handle(dependencies, { ...command, body: id }, state => dispatch(state, response, at))
+  const context = { ...command, body: id }
+  return handle(dependencies, { id, context }, state => dispatch(state, response, at))
 }
 
 /** Records a notice of the carrier. One about another parcel changes nothing. */
@@ -137,13 +139,12 @@ async function claimKey(
   return requireShipment(handled.repeated ? (await shipments.load(id)).state : handled.state)
 }
 
-/** Decides on the shipment that is the body of the command, appends, and returns the state after it. */
+/** Decides on the shipment, appends, and returns the state after it. */
 async function handle(
   { shipments }: CommandDependencies,
-  context: CommandContext & { readonly body: string },
+  { id, context }: { readonly id: string; readonly context: CommandContext | DecisionContext },
   decide: (state: Shipment) => Decision<ShipmentEvent, ShipmentRefusal>,
 ): Promise<ShipmentResult> {
-  const id = context.body
   const handled = await shipments.handle(id, context, decide)
   if (handled.status === 'refused') return handled
   const state = handled.repeated ? (await shipments.load(id)).state : handled.state

@@ -216,6 +216,26 @@ describe('commands', () => {
   })
 })
 
+test('a decision without a key is appended once, since it changes nothing when it is decided again', async () => {
+  const open = ({ owner }: Account): Decision<AccountEvent, Refused> => ({
+    accepted: owner === undefined ? [{ type: 'Opened', data: { owner: 'Ada' } }] : [],
+  })
+  const elsewhere = createRepository(store, ACCOUNT)
+  const meta = { actor: 'customer:cus_1' }
+  const all = await Promise.all([accounts, elsewhere].map(each => each.handle('a1', { meta }, open)))
+  const again = await accounts.handle('a1', { meta }, open)
+
+  expect(again).toMatchObject({ status: 'accepted', repeated: false, events: [], state: { owner: 'Ada' } })
+  expect(all.flatMap(({ repeated, ...rest }) => ('events' in rest ? rest.events : []))).toHaveLength(1)
+  expect(again.position).toBe(await store.head())
+  expect(await store.readStream('account-a1')).toMatchObject([{ type: 'Opened', meta }])
+})
+
+test('a refusal without a key is answered, and nothing is recorded', async () => {
+  expect(await accounts.handle('a1', {}, withdraw(1))).toMatchObject({ status: 'refused', position: 0 })
+  expect(await store.head()).toBe(0)
+})
+
 describe('concurrency', () => {
   test('commands on one aggregate from two processes all take effect, each once', async () => {
     const elsewhere = await openElsewhere()
