@@ -58,7 +58,7 @@ SELECT $4::bigint + (copy - $1::int)::bigint * $5::int + t.place,
        pg_temp.fill(t.stream, copy),
        t.version + CASE WHEN t.shared THEN s.version + (copy - $1::int) * s.per_copy ELSE 0 END,
        t.schema, pg_temp.fill(t.id, copy)::uuid, t.type,
-       pg_temp.fill(t.data, copy)::jsonb, pg_temp.fill(t.meta, copy)::jsonb,
+       pg_temp.fill(t.data, copy)::json, pg_temp.fill(t.meta, copy)::json,
        timestamptz '2026-01-01Z' + copy * interval '1 minute' + t.seconds * interval '1 second'
   FROM generate_series($2::int, $3::int) copy
  CROSS JOIN template_events t LEFT JOIN shared_streams s ON s.stream = t.stream

@@ -1,10 +1,11 @@
-// Appends to the log: encodes the events, groups concurrent appends, and decodes the results of append_batch.
+// Appends to the log: encodes the events, groups concurrent appends, and decodes the results of append_events.
 
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import { newUuid } from '#platform/domain/uuid.ts'
 import type {
   Append,
   AppendResult,
+  CommandRecord,
   EventMeta,
   RecordedEvent,
   StreamId,
@@ -49,7 +50,8 @@ type EncodedValue<Value> = EncodedJson & { readonly value: Value }
 type EncodedAppend = {
   readonly append: Append
   readonly events: readonly EncodedEvent[]
-  readonly outcome: string | null
+  /** The append's command, its outcome as text. */
+  readonly command: (Omit<CommandRecord, 'outcome'> & { readonly outcome: string }) | undefined
   readonly bytes: number
 }
 
@@ -60,7 +62,7 @@ type GroupRow = {
 }
 
 const APPEND_GROUP =
-  'SELECT * FROM event_store.append_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)'
+  'SELECT * FROM event_store.append_events($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)'
 
 const MAX_GROUP = 256
 const MAX_GROUP_BYTES = 2 * 1024 * 1024
@@ -76,7 +78,7 @@ export function createAppender({ sessions, now, onCommitted, onUncertain }: Appe
         if (!isDataError(error)) onUncertain()
         throw error
       })
-    if (!row) throw new Error('append_batch answered without a row')
+    if (!row) throw new Error('append_events answered without a row')
     const results = toResults(group, row, recordedAt)
     const recorded = toRecorded(group, results, recordedAt)
     if (recorded.length > 0) onCommitted(recorded)
@@ -130,14 +132,17 @@ function encode(append: Append): EncodedAppend {
       meta: meta ? encodeValue(meta, `${type}.meta`) : shared,
     })),
   )
-  const outcome = append.command ? encodeJson(append.command.outcome, 'outcome').text : null
+  const command = append.command && {
+    ...append.command,
+    outcome: encodeJson(append.command.outcome, 'outcome').text,
+  }
   const bytes = events.reduce(
     (sum, { data, meta }) => sum + data.text.length + meta.text.length,
-    outcome?.length ?? 0,
+    command?.outcome.length ?? 0,
   )
   if (bytes > MAX_APPEND)
     throw invalidInput(`an append holds at most ${MAX_APPEND} characters of JSON, not ${bytes}`)
-  return { append, events, outcome, bytes }
+  return { append, events, command, bytes }
 }
 
 function encodeValue<Value extends JsonObject | EventMeta>(value: Value, what: string): EncodedValue<Value> {
@@ -149,20 +154,21 @@ function decode<Value>({ isExact, value, text }: EncodedValue<Value>): Value {
   return isExact ? value : JSON.parse(text)
 }
 
-/** Returns the group as append_batch's arguments: one array per column, appends and writes numbered from 1. */
+/** Returns the group as append_events' arguments: one list per column, appends and writes numbered from 1. */
 function toColumns(group: readonly EncodedAppend[], recordedAt: string): unknown[] {
   const writes = group.flatMap(({ append }, index) =>
     append.writes.map(write => ({ append: index + 1, write })),
   )
   const events = group.flatMap(({ events }) => events)
   const eventWrites = writes.flatMap(({ write }, index) => write.events.map(() => index + 1))
-  const commands = group.some(({ append }) => append.command)
+  const commands = commandsOf(group)
   return [
     recordedAt,
-    plainArray(group.map(({ events }) => events.length)),
-    commands ? group.map(({ append }) => append.command?.id ?? null) : null,
-    commands ? group.map(({ append }) => append.command?.fingerprint ?? null) : null,
-    commands ? jsonArray(group.map(({ outcome }) => outcome ?? 'null')) : null,
+    plainArray(commands.map(({ append }) => append)),
+    plainArray(commands.map(({ end }) => end)),
+    commands.map(({ id }) => id),
+    commands.map(({ fingerprint }) => fingerprint),
+    jsonLines(commands.map(({ outcome }) => outcome)),
     plainArray(writes.map(({ append }) => append)),
     writes.map(({ write }) => write.stream),
     plainArray(writes.map(({ write }) => write.expected)),
@@ -171,9 +177,18 @@ function toColumns(group: readonly EncodedAppend[], recordedAt: string): unknown
     plainArray(events.map(({ id }) => id)),
     events.map(({ type }) => type),
     plainArray(events.map(({ schema }) => schema)),
-    jsonArray(events.map(({ data }) => data.text)),
-    jsonArray(events.map(({ meta }) => meta.text)),
+    jsonLines(events.map(({ data }) => data.text)),
+    jsonLines(events.map(({ meta }) => meta.text)),
   ]
+}
+
+/** Returns the commands of the group, each with the number of its append and of the events up to the end of that. */
+function commandsOf(group: readonly EncodedAppend[]) {
+  let end = 0
+  return group.flatMap(({ command, events }, index) => {
+    end += events.length
+    return command ? [{ ...command, append: index + 1, end }] : []
+  })
 }
 
 /** Returns an array literal of values that need no quotes. */
@@ -181,8 +196,9 @@ function plainArray(values: readonly (number | string)[]): string {
   return `{${values.join(',')}}`
 }
 
-function jsonArray(texts: readonly string[]): string {
-  return `[${texts.join(',')}]`
+/** JSON as JSON.stringify writes it has no line breaks. */
+function jsonLines(texts: readonly string[]): string {
+  return texts.join('\n')
 }
 
 /** Accepted appends have the positions after the head, in the group's order. */

@@ -351,6 +351,28 @@ describe('the database', () => {
     await expect(openPostgresEventStore({ url })).rejects.toMatchObject({ code: 'EVENT_STORE_TOO_NEW' })
   })
 
+  test('a store of 0.2.0 is migrated, with its events and commands', async context => {
+    const url = await freshDatabase()
+    const command = { id: 'c1', fingerprint: 'f', outcome: { accepted: null } }
+    {
+      await using store = await openPostgresEventStore({ url })
+      await store.append({ ...write('order-1', 0), command })
+    }
+    const client = await openClient(context, url)
+    await client.query(`
+      ALTER TABLE event_store.events ALTER COLUMN data TYPE jsonb, ALTER COLUMN meta TYPE jsonb;
+      ALTER TABLE event_store.commands ALTER COLUMN outcome TYPE jsonb;
+      DROP FUNCTION event_store.append_events;
+      DELETE FROM event_store.migrations WHERE version > 2`)
+    const { rows } = await client.query('SELECT data, meta FROM event_store.events')
+
+    const store = await openStore(context, url)
+    const again = await store.append({ ...write('order-1', 0), command })
+    expect(again).toEqual({ status: 'repeated', position: 1, fingerprint: 'f', outcome: { accepted: null } })
+    expect(await store.append(write('order-1', 1))).toMatchObject({ status: 'appended', position: 2 })
+    expect(await store.readStream('order-1')).toMatchObject([rows[0], { version: 2 }])
+  })
+
   test('a store that is closed says so', async () => {
     const store = await openPostgresEventStore({ url: await freshDatabase() })
     await store[Symbol.asyncDispose]()
