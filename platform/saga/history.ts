@@ -35,6 +35,8 @@ const STEP_TYPES = ['StepSucceeded', 'StepRefused', 'StepFailed', 'TimerFired', 
 
 export type HistoryReducer<State> = {
   readonly initial: SagaProgress<State>
+  /** Returns what of an event's meta must be stored: `apply` knows the rest from what asked for the event. */
+  ownMeta(progress: SagaProgress<State>, event: NewEvent): EventMeta
   /**
    * False for an event that has no effect: an input that is repeated, a response to a call that is not pending, or a timer
    * that does not run.
@@ -80,11 +82,13 @@ export function createHistoryReducer<State, Event extends SagaEvent>(
     const state = definition.evolve(progress.state, typed)
     const effects = definition.react(state, typed)
     const noted = noteInput({ ...now, state }, recorded)
-    return addEffects(settle(noted, event), effects, causedBy(definition.name, recorded))
+    const meta = { ...askedMeta(progress, recorded), ...recorded.meta }
+    return addEffects(settle(noted, event), effects, causedBy(definition.name, { ...recorded, meta }))
   }
 
   return {
     initial,
+    ownMeta,
     isNew,
     apply,
     replay: events => events.reduce(apply, initial),
@@ -112,12 +116,35 @@ function isNew(
   }
 }
 
+/** Returns the meta of the call or the timer that the event answers; nothing for an input. */
+function askedMeta(
+  { pending, timers }: SagaProgress<unknown>,
+  { type, data }: NewEvent,
+): EventMeta | undefined {
+  if (type === 'TimerFired') return timers.get(String(data.timer))?.meta
+  return isStepType(type) ? pending.get(String(data.step))?.meta : undefined
+}
+
+function ownMeta(progress: SagaProgress<unknown>, event: NewEvent): EventMeta {
+  const { actor, correlationId, causationId, traceparent } = event.meta ?? {}
+  const asked = askedMeta(progress, event)
+  return {
+    ...(actor !== undefined && actor !== asked?.actor && { actor }),
+    ...(correlationId !== undefined && correlationId !== asked?.correlationId && { correlationId }),
+    ...(causationId !== undefined && causationId !== asked?.causationId && { causationId }),
+    ...(traceparent !== undefined && traceparent !== asked?.traceparent && { traceparent }),
+  }
+}
+
+function isStepType(type: string): boolean {
+  return STEP_TYPES.some(stepType => stepType === type)
+}
+
 function noteInput<State>(
   progress: SagaProgress<State>,
   { type, meta: { causationId } }: RecordedEvent,
 ): SagaProgress<State> {
-  const isInput = !STEP_TYPES.some(stepType => stepType === type)
-  if (!isInput || causationId === undefined) return progress
+  if (isStepType(type) || causationId === undefined) return progress
   return { ...progress, inputs: new Set([...progress.inputs, causationId]) }
 }
 

@@ -79,7 +79,7 @@ export async function draftAppend<State>(
 async function add<State>(draft: OpenDraft<State>, entry: NewEvent): Promise<void> {
   const { reducer, local, saga, sagaId, progress: before } = draft
   if (!reducer.isNew(before, entry)) return
-  const event = { schema: 1, meta: {}, ...entry, id: newUuid() }
+  const event = { schema: 1, ...entry, meta: reducer.ownMeta(before, entry), id: newUuid() }
   const place = { stream: streamOf(saga, sagaId), version: before.version + 1, position: 0, recordedAt: '' }
   draft.progress = reducer.apply(before, { ...event, ...place })
   draft.events.push(event)

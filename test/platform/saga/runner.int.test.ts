@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import type { Call } from '#platform/saga/saga.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import {
@@ -16,16 +17,21 @@ sagaContract('the event store', async () => {
   return { run: (perform, policy) => runTrips(url, perform, policy), async [Symbol.asyncDispose]() {} }
 })
 
-test("a saga's history is a stream whose events name their causes", async () => {
-  await using running = await runTrips(await freshDatabase(), async () => SUCCESS)
+test("a saga's history is a stream: its inputs name their causes, and what follows goes on in their names", async () => {
+  const calls: Call[] = []
+  await using running = await runTrips(await freshDatabase(), async call => {
+    calls.push(call)
+    return SUCCESS
+  })
   const meta = { correlationId: 'req_1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }
   await running.runner.deliver('t1', 'in1', { ...tripOf('book', 'pay'), meta })
   await untilHistory(running, 't1', 'StepSucceeded pay')
   const events = await running.store.readStream('trip-t1')
-  expect(events.map(event => event.meta)).toEqual([
-    { ...meta, causationId: 'in1' },
-    expect.objectContaining(meta),
-    expect.objectContaining(meta),
+  expect(events.map(event => event.meta)).toEqual([{ ...meta, causationId: 'in1' }, {}, {}])
+  const named = { ...meta, actor: 'service:trip' }
+  expect(calls.map(call => call.meta)).toEqual([
+    { ...named, causationId: events[0]?.id },
+    { ...named, causationId: events[1]?.id },
   ])
 })
 
