@@ -8,6 +8,8 @@ import {
   type Template,
   type TemplateTimes,
 } from '#bench/growth/template.ts'
+import type { StreamId } from '#platform/event-store/event-store.ts'
+import { findAll } from '#platform/read-models/find-all.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document, GuardedWrite, ReadModels } from '#platform/read-models/read-models.ts'
 
@@ -17,8 +19,15 @@ export type Copies = { readonly from: number; readonly to: number }
 const COPIES_AT_ONCE = 100
 const WRITES_AT_ONCE = 1_000
 
+/** A stream that takes part in every copy: with `perCopy` events each, past version `base`. */
+export type SharedStream = { readonly stream: StreamId; readonly base: number; readonly perCopy: number }
+
 /** Where the copies of a log are: after `base`, each with `size` positions. */
-type Placement = { readonly base: number; readonly size: number }
+type Placement = {
+  readonly base: number
+  readonly size: number
+  readonly shared: readonly SharedStream[]
+}
 
 /** Writes the copies of one database, in a session of its own. */
 export async function copyHistories(
@@ -34,6 +43,9 @@ export async function copyHistories(
     SELECT t.stream, count(*)::int AS per_copy,
            (SELECT coalesce(max(e.version), 0) FROM event_store.events e WHERE e.stream = t.stream) AS version
       FROM template_events t WHERE t.shared GROUP BY t.stream`)
+  const { rows: shared } = await session.query<SharedStream>(
+    'SELECT stream, version AS base, per_copy AS "perCopy" FROM shared_streams ORDER BY stream',
+  )
   const sources = new Set(template.rows.map(({ source }) => source))
   for (let copy = from; copy < to; copy += COPIES_AT_ONCE) {
     const range = [from, copy, Math.min(copy + COPIES_AT_ONCE, to) - 1, base, size]
@@ -41,7 +53,7 @@ export async function copyHistories(
     for (const source of sources) await session.query(copyRows(source), range)
   }
   await session.query('UPDATE event_store.consumers SET checkpoint = $1', [base + (to - from) * size])
-  return { base, size }
+  return { base, size, shared }
 }
 
 async function headOf(session: Session): Promise<number> {
@@ -95,8 +107,9 @@ export async function templateDocuments(
   { after, times }: { readonly after: number; readonly times: TemplateTimes },
 ): Promise<readonly TemplateDocument[]> {
   const collection = await readModels.collection(view.collection)
-  const { items } = await collection.find({ limit: 10_000 })
-  const stored = await collection.load(items.map(({ id }) => id))
+  const ids: string[] = []
+  for await (const { id } of findAll(collection, { limit: 1_000 })) ids.push(id)
+  const stored = await collection.load(ids)
   return [...stored].flatMap(([id, { doc, position }]) => {
     const marked = markText(id, times)
     if (doc === null || position <= after || !isMarked(marked)) return []

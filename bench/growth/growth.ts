@@ -23,11 +23,11 @@ import { databaseOf, freePortBase, openDataDir, startWaybill } from '#testbed/wa
 
 const ORDERS_IN_TEMPLATE = 50
 const CALLERS = 5
-/** An order of the first start goes on to its end by itself, and must not become part of the template. */
-const SEED_ORDERS_COMPLETED = 1
+/** Orders of the first start that go on to their end by themselves: delivered, declined and cancelled. */
+const SEED_ORDERS_ENDED = 3
 const CONNECTIONS = 96
 const LOOK_MS = 100
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 300_000
 const TABLES_SHOWN = 15
 
 type Grown = {
@@ -79,7 +79,7 @@ async function makeTemplate(options: Growing['options'], open: AsyncDisposableSt
   const pool = new Pool(instance.url('bff-web'), { connections: CONNECTIONS })
   open.defer(() => pool.close())
   const urls = await databaseUrls(options.dataDir)
-  await allShown(urls, 0, SEED_ORDERS_COMPLETED)
+  await allEnded(urls, 0, SEED_ORDERS_ENDED) // they must not become part of the template
   const { orders } = await headsOf(urls) // customers belong to the template, products do not
   const shop = await openCheckoutLoad(pool, client)
   const after = { ...(await headsOf(urls)), orders }
@@ -89,7 +89,7 @@ async function makeTemplate(options: Growing['options'], open: AsyncDisposableSt
     while (sent++ < ORDERS_IN_TEMPLATE) await shop.confirm()
   }
   await Promise.all(Array.from({ length: CALLERS }, caller))
-  await allShown(urls, after.orders, ORDERS_IN_TEMPLATE)
+  await allEnded(urls, after.orders, ORDERS_IN_TEMPLATE)
   const template = await readShopTemplate(urls, after, { from, to: new Date().toISOString() })
   return { options, client, shop, template }
 }
@@ -99,13 +99,17 @@ async function databaseUrls(dataDir: string): Promise<ShopUrls> {
   return { ...(await eachService(of)), bus: await of('bus') }
 }
 
-/** Resolves once `orders` orders were completed since `after`, and every view and the bus have followed. */
-async function allShown(urls: ShopUrls, after: number, orders: number): Promise<void> {
+/**
+ * Resolves once `orders` orders have ended since `after`, every view and the bus have followed, and the sandbox carrier has
+ * noted that its notices were heard.
+ */
+async function allEnded(urls: ShopUrls, after: number, orders: number): Promise<void> {
   const late = AbortSignal.timeout(PATIENCE_MS)
   for (;;) {
     const { rows } = await withSession(urls.orders, session =>
-      session.query<{ done: number }>(
-        `SELECT count(*)::int AS done FROM event_store.events WHERE position > $1 AND type = 'OrderCompleted'`,
+      session.query<{ ended: number }>(
+        `SELECT count(*)::int AS ended FROM event_store.events
+          WHERE position > $1 AND type IN ('OrderCompleted', 'OrderCancelled')`,
         [after],
       ),
     )
@@ -116,11 +120,25 @@ async function allShown(urls: ShopUrls, after: number, orders: number): Promise<
         ),
       ),
     )
-    const done = (rows[0]?.done ?? 0) >= orders
-    if (done && Object.values(behind).every(({ rowCount }) => rowCount === 0)) return
-    if (late.aborted) throw new Error('the template orders are not completed')
+    const due = await withSession(urls.shipping, session =>
+      session.query('SELECT FROM sandbox_carrier.parcels WHERE due_at IS NOT NULL LIMIT 1'),
+    )
+    const isDone = (rows[0]?.ended ?? 0) >= orders && due.rowCount === 0
+    if (isDone && Object.values(behind).every(({ rowCount }) => rowCount === 0)) return
+    if (late.aborted)
+      throw new Error(`of ${orders} orders, ${rows[0]?.ended} have ended in time, or parcels are still due`)
     await delay(LOOK_MS)
   }
+}
+
+async function placedSince(urls: ShopUrls, after: number): Promise<number> {
+  const { rows } = await withSession(urls.orders, session =>
+    session.query<{ placed: number }>(
+      `SELECT count(*)::int AS placed FROM event_store.events WHERE position > $1 AND type = 'OrderPlaced'`,
+      [after],
+    ),
+  )
+  return rows[0]?.placed ?? 0
 }
 
 /** Adds the copies to the stopped instance, starts it, and measures. */
@@ -135,7 +153,10 @@ async function measureAt(
   await using instance = await startWaybill(options)
   const startMs = performance.now() - began
   const sample = sampleOf(template, copies.to)
+  const urls = await databaseUrls(options.dataDir)
+  const before = await headsOf(urls)
   const figures = await measureShop(instance, { client, shop, sample, quick })
+  await allEnded(urls, before.orders, await placedSince(urls, before.orders)) // the next start has none to take up
   const orders = copies.to * ORDERS_IN_TEMPLATE
   return { orders, stored: orders + checkedOut, startMs, figures, ...grown }
 }

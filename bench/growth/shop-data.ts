@@ -9,6 +9,7 @@ import {
   type TemplateDocument,
   templateDocuments,
 } from '#bench/growth/copy-histories.ts'
+import { saveStockSnapshots } from '#bench/growth/stock-snapshots.ts'
 import { fillMarks, readTemplate, type Template, type TemplateTimes } from '#bench/growth/template.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { withSession } from '#platform/postgres/pool.ts'
@@ -25,10 +26,17 @@ import * as orders from '#subgraphs/orders/queries/views.ts'
 import * as payment from '#subgraphs/payment/queries/views.ts'
 import * as shipping from '#subgraphs/shipping/queries/views.ts'
 
+/** All views of the services: one that is left out would be filled from the whole log at the next start. */
 const VIEWS: Readonly<Record<SubgraphName, readonly View<Document>[]>> = {
   orders: [orders.ordersView, orders.customersView, orders.totalsView],
-  inventory: [inventory.productsView, inventory.reservationsView, inventory.totalsView],
-  payment: [payment.paymentsView, payment.totalsView],
+  inventory: [
+    inventory.productsView,
+    inventory.reservationsView,
+    inventory.totalsView,
+    inventory.categoriesView,
+    inventory.warehousesView,
+  ],
+  payment: [payment.paymentsView, payment.totalsView, payment.movementsView, payment.movementTotalsView],
   shipping: [shipping.shipmentsView],
 }
 /** Views that are not written in bulk: each has one document for all orders, or for all orders of a product. */
@@ -110,6 +118,7 @@ async function copyService(url: string, template: ServiceTemplate, copies: Copie
   const placement = await withSession(url, session => copyHistories(session, template, copies))
   await using readModels = await openReadModels(url)
   await using store = await openPostgresEventStore({ url })
+  await saveStockSnapshots(store, placement.shared, copies.to - copies.from)
   const progress = await openViewProgress(readModels)
   for (const { view, all } of template.documents) {
     await copyDocuments(readModels, view, all, { ...copies, ...placement, after: template.after })
