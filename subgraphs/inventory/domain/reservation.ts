@@ -17,7 +17,6 @@ import {
 import {
   available,
   ended,
-  evolve,
   evolveAll,
   expiries,
   holdOf,
@@ -266,13 +265,6 @@ export function restock(
 /** True when any of `stocks` still holds units for the order. */
 export function isHeld(stocks: Stocks, orderId: string): boolean {
   return holdsOf(stocks, orderId).length > 0
-}
-
-/** Returns `stocks` with the changes of `decided` applied. */
-export function after(stocks: Stocks, decided: readonly Change[]): Stocks {
-  const result = new Map(stocks)
-  for (const { id, event } of decided) result.set(id, evolve(stockOf(result, id), event))
-  return result
 }
 
 function holdsOf(stocks: Stocks, orderId: string): { sku: string; hold: Hold }[] {

@@ -1,7 +1,6 @@
 // Tests the commands on the stocks of an order by given/when/then.
 import { describe, expect, it } from 'vitest'
 import {
-  after,
   allocationsOf,
   commit,
   expire,
@@ -11,7 +10,7 @@ import {
   type Stocks,
   ship,
 } from '#subgraphs/inventory/domain/reservation.ts'
-import { noStock, type Stock } from '#subgraphs/inventory/domain/stock.ts'
+import { evolve, noStock, type Stock, type StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import { AT, BEFORE, CUSTOMER, committed, holding, LATER, ORDER, OTHER, stockWith } from './stock-fixture.ts'
 
 const command = (...lines: [string, number][]) => ({
@@ -28,6 +27,16 @@ function stocks(given: Record<string, Stock>): Stocks {
 
 function given(units: Record<string, Record<string, number>>): Stocks {
   return new Map(Object.entries(units).map(([sku, by]) => [sku, stockWith(sku, by)]))
+}
+
+/** Returns `stocks` with the accepted changes applied. */
+function after(
+  stocks: Stocks,
+  changes: readonly { readonly id: string; readonly event: StockEvent }[],
+): Stocks {
+  const result = new Map(stocks)
+  for (const { id, event } of changes) result.set(id, evolve(result.get(id) ?? noStock, event))
+  return result
 }
 
 /** Returns the allocations of an order over `lines`, as `sku@warehouse: quantity`. */
