@@ -74,7 +74,11 @@ function definitionOf(name: string): CollectionDefinition<StatusDocument> {
   return {
     name: `sagas_${name.toLowerCase().replaceAll(/[^a-z0-9]/g, '_')}`,
     version: 1,
-    indexes: [['phase', 'stuck', 'id'], ['busy', 'id'], ['nextTimerAt']],
+    indexes: [
+      ['phase', 'stuck', 'id'],
+      ['busy', 'id'],
+    ],
+    sparse: ['nextTimerAt'],
   }
 }
 

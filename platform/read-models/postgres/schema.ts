@@ -13,7 +13,7 @@ const LOCK_NOT_AVAILABLE = '55P03'
 const SWAP_LOCK_MS = 250
 const SWAP_TIMEOUT_MS = 60_000
 /** The share of a page in percent that inserts fill; the rest is for new versions of the documents in it. */
-const FILL_FACTOR = 60
+const FILL_FACTOR = 50
 
 /** Returns what `viewKey` returns, for paths that are not indexed and for documents that an earlier build wrote. */
 const VIEW_KEY = `

@@ -152,7 +152,7 @@ function reserved(
 ): ReservationDoc {
   const { sku, orderId, customerId, expiresAt } = data
   const others = (doc?.allocations ?? []).filter(units => units.sku !== sku)
-  const held = data.allocations.map((units): ReservedUnits => ({ ...units, sku, shipped: 0, status: 'HELD' }))
+  const held = data.allocations.map((units): ReservedUnits => ({ status: 'HELD', shipped: 0, sku, ...units }))
   const allocations = [...others, ...held].sort(
     (a, b) => compare(a.sku, b.sku) || compare(a.warehouse, b.warehouse),
   )

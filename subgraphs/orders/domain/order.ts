@@ -103,7 +103,7 @@ function placed({ orderId, tenders: _, ampleStock: _stock, lines, ...order }: Or
     debts: [],
     returns: [],
     shipments: [],
-    lines: lines.map(line => ({ ...line, shipped: 0, delivered: 0, lost: 0, returned: 0 })),
+    lines: lines.map(line => ({ shipped: 0, delivered: 0, lost: 0, returned: 0, ...line })),
     id: orderId,
     ...order,
   }

@@ -121,16 +121,16 @@ function requested({ data }: Extract<PaymentEvent, { type: 'PaymentRequested' }>
 
 function newTender({ tenderId, kind, token, amount }: RequestedTender): Tender {
   return {
+    status: 'REQUESTED',
+    held: 0,
+    captured: 0,
+    refunded: 0,
+    awaited: false,
+    late: [],
     tenderId,
     kind,
     token,
     amount: amount.minor,
-    status: 'REQUESTED',
-    awaited: false,
-    held: 0,
-    captured: 0,
-    refunded: 0,
-    late: [],
   }
 }
 
