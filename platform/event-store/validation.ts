@@ -64,7 +64,7 @@ export type EncodedJson = { readonly text: string; readonly isExact: boolean }
  * U+0000 or half a surrogate pair, for NaN and infinities, and for what is too deep or too large.
  */
 export function encodeJson(value: Json | JsonObject | EventMeta, what: string): EncodedJson {
-  const isExact = checkJson(value, what, 0)
+  const isExact = checkJson(value, [what])
   const text = JSON.stringify(value)
   if (text.length > MAX_JSON / 4 && Buffer.byteLength(text) > MAX_JSON)
     throw invalidInput(`${what} is more than ${MAX_JSON} bytes of JSON`)
@@ -72,33 +72,37 @@ export function encodeJson(value: Json | JsonObject | EventMeta, what: string): 
 }
 
 /** Returns whether JSON keeps the value as it is: no member is left out or replaced. */
-function checkJson(value: unknown, path: string, depth: number): boolean {
+function checkJson(value: unknown, path: string[]): boolean {
   switch (typeof value) {
     case 'string':
       if (!isText(value))
-        throw invalidInput(`${path} holds U+0000 or half a surrogate pair, which cannot be stored`)
+        throw invalidInput(`${path.join('.')} holds U+0000 or half a surrogate pair, which cannot be stored`)
       return true
     case 'number':
-      if (!Number.isFinite(value)) throw invalidInput(`${path} is ${value}, which JSON cannot hold`)
+      if (!Number.isFinite(value)) throw invalidInput(`${path.join('.')} is ${value}, which JSON cannot hold`)
       return !Object.is(value, -0)
     case 'boolean':
       return true
     case 'object':
-      return value === null || checkMembers(value, path, depth)
+      return value === null || checkMembers(value, path)
     default:
       return false
   }
 }
 
-function checkMembers(value: object, path: string, depth: number): boolean {
-  if (depth === MAX_DEPTH) throw invalidInput(`${path.slice(0, 80)}… is nested more than ${MAX_DEPTH} deep`)
-  const members = Object.entries(value)
+/** `path` leads to the value; it is changed on the way and restored. */
+function checkMembers(value: object, path: string[]): boolean {
+  if (path.length > MAX_DEPTH)
+    throw invalidInput(`${path.join('.').slice(0, 80)}… is nested more than ${MAX_DEPTH} deep`)
+  const keys = Object.keys(value)
   let isExact = Array.isArray(value)
-    ? value.length === members.length
+    ? value.length === keys.length
     : Object.getPrototypeOf(value) === Object.prototype
-  for (const [key, member] of members) {
-    if (!isText(key)) throw invalidInput(`a key in ${path} holds U+0000 or half a surrogate pair`)
-    if (!checkJson(member, `${path}.${key}`, depth + 1)) isExact = false
+  for (const key of keys) {
+    if (!isText(key)) throw invalidInput(`a key in ${path.join('.')} holds U+0000 or half a surrogate pair`)
+    path.push(key)
+    if (!checkJson(Reflect.get(value, key), path)) isExact = false
+    path.pop()
   }
   return isExact
 }

@@ -38,3 +38,8 @@ test('other bodies have other fingerprints', () => {
   ]
   expect(new Set(bodies.map(fingerprint)).size).toBe(bodies.length)
 })
+
+test('a body has the fingerprint that earlier builds have stored of it', () => {
+  const body = { mutation: 'x', body: { b: [1, { d: null, c: 'é' }], a: undefined, 10: true, 9: false } }
+  expect(fingerprint(body)).toBe('c29762e7ef3cc4ff15728200c04cceb2b8ac7ff4fd0bb0eda70d6106bcd2d4db')
+})
