@@ -1,6 +1,5 @@
 // Keeps the documents that the views' owner updated last, so that their next event needs no read.
 import { LRUCache } from 'lru-cache'
-import type { Json } from '#platform/domain/json.ts'
 import type { Document, StoredDocument } from '#platform/read-models/read-models.ts'
 
 export type DocumentCache = LRUCache<string, StoredDocument<Document>>
@@ -18,10 +17,10 @@ export function createDocumentCache(): DocumentCache {
   })
 }
 
-function roughSize(value: Json | undefined): number {
+function roughSize(value: unknown): number {
   if (typeof value === 'string') return value.length + 3
   if (typeof value !== 'object' || value === null) return 6
   let size = 2
-  for (const [key, member] of Object.entries(value)) size += key.length + 4 + roughSize(member)
+  for (const key of Object.keys(value)) size += key.length + 4 + roughSize(Reflect.get(value, key))
   return size
 }
