@@ -15,7 +15,8 @@ export function refund(state: Fulfilment): Fulfilment {
   const settled = [...parcelsDue(state), ...returnsDue(state)]
     .filter(id => state.refunds[id] === undefined)
     .reduce(setRefund, state)
-  if (!state.order?.goodsTotal || isCapturing(state)) return settled
+  const hasRefunds = Object.keys(settled.refunds).length > 0
+  if (!state.order?.goodsTotal || !hasRefunds || isCapturing(state)) return settled
   const late = lateRefund(settled)
   return refundFor(settled, late) > 0 ? setRefund(settled, late) : settled
 }
