@@ -1,6 +1,7 @@
 // Prints what an order costs: counts, CPU time by process, and the statements that run most often.
 import { atMost, type Goal, printTable, rounded } from '#bench/harness/benchmark.ts'
-import type { Counts, Measured } from '#testbed/counts/measured.ts'
+import type { Measured } from '#testbed/counts/measured.ts'
+import type { AnswerCounts } from '#testbed/counts/order-counts.ts'
 
 const STATEMENTS_SHOWN = 25
 const TEXT_SHOWN = 110
@@ -13,7 +14,7 @@ export type CheckoutCounts = {
   readonly idle: Measured
   /** With one order under way. */
   readonly oneByOne: Measured
-  readonly beforeAnswer: Counts
+  readonly beforeAnswer: AnswerCounts
   /** At 10 callers. */
   readonly together: Measured
   /** At as many callers as it takes for the highest rate. */
@@ -27,6 +28,7 @@ const ROWS = {
   transactions: 'transactions, reads included',
   commits: 'commits that changed something',
   appends: 'of these, appends of events',
+  appendsToConfirmation: 'of these, until the confirmation is durable',
   fsyncs: 'fsyncs of the WAL',
   walBytes: 'WAL bytes without page images',
   fullPageBytes: 'WAL bytes of page images',
@@ -101,7 +103,7 @@ export function countGoals({ unused, beforeAnswer, oneByOne, together }: Checkou
     atMost('fsyncs of an order at 10 callers', together.late.fsyncs, '', 14),
     atMost('WAL of an order at 10 callers', together.counts.walBytes / 1000, 'KB', 50),
     atMost('statements before the answer', beforeAnswer.statements, '', 30),
-    atMost('appends before the answer', beforeAnswer.appends, '', 6),
+    atMost('appends until the confirmation', beforeAnswer.appendsToConfirmation, '', 6),
     atMost('statements of an unused second', unused.counts.statements, '', 2),
   ]
 }

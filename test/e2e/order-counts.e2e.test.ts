@@ -47,7 +47,7 @@ test.each([
   ['statements', 120],
   ['commits', 110],
   ['appends', 23],
-  ['walBytes', 140_000],
+  ['walBytes', 90_000],
   ['httpExchanges', 3],
 ])('an order alone costs at most so many %s until it is completed: %d', (name, most) => {
   expect(measured.alone[name]).toBeLessThanOrEqual(most)
@@ -56,6 +56,7 @@ test.each([
 test.each([
   ['statements', 36],
   ['appends', 8],
+  ['appendsToConfirmation', 6],
   ['httpExchanges', 2],
 ])('an order alone costs at most so many %s until its answer: %d', (name, most) => {
   expect(measured.before[name]).toBeLessThanOrEqual(most)
@@ -65,7 +66,7 @@ test.each([
   ['statements', 70],
   ['commits', 20],
   ['fsyncs', 14],
-  ['walBytes', 100_000],
+  ['walBytes', 68_000],
 ])('an order of ten callers costs at most so many %s: %d', (name, most) => {
   expect(measured.together[name]).toBeLessThanOrEqual(most)
 })

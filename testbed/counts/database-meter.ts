@@ -34,6 +34,11 @@ export type DatabaseMeter = AsyncDisposable & {
   /** Returns what ran since the server started, by text. */
   statements(): Promise<ReadonlyMap<string, StatementCount>>
   wal(from: Mark, to: Mark): Promise<WalCounts>
+  /**
+   * Returns how many appends of all stores were durable when the order's confirmation was, that one included: all between
+   * the marks when it is not confirmed. No more can be in line before an answer that waits for the confirmation.
+   */
+  appendsToConfirmation(from: Mark, to: Mark, order: string): Promise<number>
   late(): Promise<LateCounts>
   /** Resolves once all these orders are completed, and throws after `patienceMs`. */
   completed(orders: readonly string[], patienceMs: number): Promise<void>
@@ -74,6 +79,7 @@ export async function openDatabaseMeter(dataDir: string): Promise<DatabaseMeter>
     mark: () => mark(sessions),
     statements: () => statementCounts(sessions),
     wal: (from, to) => walCounts(sessions, from, to),
+    appendsToConfirmation: (from, to, order) => appendsToConfirmation(sessions, { from, to }, order),
     late: () => lateCounts(sessions),
     completed: (ids, patienceMs) => completed(sessions, ids, patienceMs),
     quiet: () => quiet(sessions),
@@ -157,10 +163,40 @@ async function statementCounts({ server }: Sessions): Promise<ReadonlyMap<string
   return new Map(found.map(({ text, ...count }) => [text, count]))
 }
 
+async function appendsToConfirmation(
+  sessions: Sessions,
+  { from, to }: { readonly from: Mark; readonly to: Mark },
+  order: string,
+): Promise<number> {
+  const { server, orders, logs } = sessions
+  sessions.ownTransactions += 1
+  const [confirmation] = await rows<{ xid: string }>(
+    orders,
+    `SELECT xmin::text AS xid FROM event_store.events WHERE stream = $1 AND type = 'OrderConfirmed'`,
+    [`order-${order}`],
+  )
+  await flush(server)
+  const [row] = await rows<{ count: number }>(
+    server,
+    `WITH records AS (SELECT * FROM pg_get_wal_records_info($1, $2)),
+       commits AS (SELECT xid, start_lsn FROM records WHERE resource_manager = 'Transaction' AND record_type = 'COMMIT'),
+       appends AS (SELECT DISTINCT xid::text FROM records
+                    WHERE resource_manager = 'Heap' AND record_type LIKE 'INSERT%' AND block_ref LIKE ANY ($3))
+     SELECT count(*)::int AS count FROM commits WHERE xid::text IN (SELECT xid FROM appends)
+        AND start_lsn <= coalesce((SELECT start_lsn FROM commits WHERE xid::text = $4), $2)`,
+    [from.lsn, to.lsn, logs.map(file => `%${file}%`), confirmation?.xid ?? null],
+  )
+  return row?.count ?? 0
+}
+
+/** Soft commits may not be on disk yet, and only what is can be inspected. */
+async function flush(server: pg.Client): Promise<void> {
+  await server.query(`SELECT pg_logical_emit_message(false, 'meter', '', true)`)
+}
+
 async function walCounts({ server, logs }: Sessions, from: Mark, to: Mark): Promise<WalCounts> {
   if (from.lsn === to.lsn) return { commits: 0, appends: 0, walBytes: 0, fullPageBytes: 0 }
-  // Soft commits may not be on disk yet, and only what is can be inspected.
-  await server.query(`SELECT pg_logical_emit_message(false, 'meter', '', true)`)
+  await flush(server)
   const [row] = await rows<WalCounts>(
     server,
     `SELECT count(*) FILTER (WHERE resource_manager = 'Transaction' AND record_type = 'COMMIT')::float8 AS commits,

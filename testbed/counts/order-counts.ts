@@ -26,6 +26,12 @@ export type Meters = {
 /** Sends a load through `send`, which resolves to false when the order was not confirmed within its wait. */
 type SendLoad<Result> = (send: () => Promise<boolean>) => Promise<Result>
 
+/** What an order costs until its answer. */
+export type AnswerCounts = Counts & {
+  /** The appends that were durable when the confirmation was, which the answer waits for; the rest ran beside the answer. */
+  readonly appendsToConfirmation: number
+}
+
 const COMPLETION_PATIENCE_MS = 120_000
 
 /** Counts what an instance does in a second when nothing is asked of it. It must be quiet. */
@@ -42,9 +48,9 @@ export async function countOneByOne(
   meters: Meters,
   checkout: Checkout,
   orders: number,
-): Promise<CountedOrders & { readonly beforeAnswer: Counts }> {
+): Promise<CountedOrders & { readonly beforeAnswer: AnswerCounts }> {
   const { database, urls } = meters
-  const answers: Counts[] = []
+  const answers: AnswerCounts[] = []
   const observed = await observe(meters, async () => {
     for (let sent = 0; sent < orders; sent++) {
       const [httpFrom, from] = [await httpExchanges(urls), await database.mark()]
@@ -52,7 +58,9 @@ export async function countOneByOne(
       const [to, httpTo] = [await database.mark(), await httpExchanges(urls)]
       await drain(database, order === undefined ? [] : [order])
       const counted = { statements: to.statements - from.statements, httpExchanges: httpTo - httpFrom }
-      answers.push({ ...(await database.wal(from, to)), ...counted })
+      const appendsToConfirmation =
+        order === undefined ? 0 : await database.appendsToConfirmation(from, to, order)
+      answers.push({ ...(await database.wal(from, to)), ...counted, appendsToConfirmation })
     }
   })
   return { ...observed, orders, beforeAnswer: meanOf(answers) }
@@ -125,7 +133,7 @@ async function observe(
   }
 }
 
-function meanOf(all: readonly Counts[]): Counts {
+function meanOf(all: readonly AnswerCounts[]): AnswerCounts {
   const sum = all.reduce((one, other) => zip(one, other, (a, b) => a + b))
   return zip(sum, sum, value => value / all.length)
 }
