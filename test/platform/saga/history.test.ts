@@ -49,6 +49,23 @@ test('a call names the event that requested it as its cause, or the saga when th
   expect(call?.meta).toEqual({ actor: 'service:trip', correlationId: 't1', causationId: 'evt_2' })
 })
 
+test('what follows a response goes on in the name of its call, which the response need not repeat', () => {
+  const reducer = createHistoryReducer(tripSaga)
+  const [started, booked] = recorded(tripOf('book', 'pay'), succeeded('book'))
+  if (!started || !booked) throw new Error('two events were recorded')
+  const meta = { correlationId: 'req_1', traceparent: '00-a-b-01' }
+  const before = reducer.apply(reducer.initial, { ...started, meta })
+  const whole = { ...booked, meta: before.pending.get('book')?.meta ?? {} }
+  const own = reducer.ownMeta(before, whole)
+  expect(own).toEqual({})
+  expect(reducer.apply(before, { ...booked, meta: own })).toEqual(reducer.apply(before, whole))
+  expect(reducer.apply(before, booked).pending.get('pay')?.meta).toMatchObject(meta)
+
+  const traced = { ...whole, meta: { ...whole.meta, traceparent: '00-a-c-01' } }
+  expect(reducer.ownMeta(before, traced)).toEqual({ traceparent: '00-a-c-01' })
+  expect(reducer.ownMeta(before, { ...started, meta })).toEqual(meta)
+})
+
 describe('timers', () => {
   const dueAt = '2026-01-01T01:00:00.000Z'
 
