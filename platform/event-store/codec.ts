@@ -40,10 +40,8 @@ export function createCodec<State, Event extends DomainEvent>(
           'EVENT_FROM_NEWER_BUILD',
           `${type} at version ${version} of ${stream} has schema ${schema}, and this build knows ${newest}: run the newer build`,
         )
-      const data = range(schema, newest).reduce(
-        (older, from) => upcasters[`${type}@${from}`]?.(older) ?? older,
-        recorded.data,
-      )
+      let { data } = recorded
+      for (let from = schema; from < newest; from++) data = upcasters[`${type}@${from}`]?.(data) ?? data
       // The type is one of the aggregate's, and the data is of its newest schema: that is the domain's event.
       return { type, data } as Event
     },
