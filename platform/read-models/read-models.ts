@@ -70,6 +70,8 @@ export interface ReadModels extends AsyncDisposable {
   collection<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Collection<Doc>>
   /** Creates an empty collection beside the live one. `swap` replaces the live one with it, `drop` deletes it. */
   shadow<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Shadow<Doc>>
+  /** Brings what the engine knows of a collection for its queries up to date, after many writes. */
+  analyze<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<void>
   /** Drops the collections of earlier versions, each after a call of `before` with its stored name. */
   dropEarlier<Doc extends Document>(
     definition: CollectionDefinition<Doc>,

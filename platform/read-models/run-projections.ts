@@ -54,7 +54,7 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
   const updaters = await Promise.all(
     options.views.map(async view => {
       const collection = await readModels.collection(view.collection)
-      return createViewUpdater({ store, progress, view, collection, logger })
+      return createViewUpdater({ readModels, store, progress, view, collection, logger })
     }),
   )
   const furthest = await progress.furthest()

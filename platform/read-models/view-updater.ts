@@ -3,7 +3,7 @@ import type { EventStore } from '#platform/event-store/event-store.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { storedName } from '#platform/read-models/collection-names.ts'
 import { applyEvents, type View } from '#platform/read-models/projection.ts'
-import type { Collection, Document } from '#platform/read-models/read-models.ts'
+import type { Collection, Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { readEventPages } from '#platform/read-models/rebuild.ts'
 import type { ViewProgress } from '#platform/read-models/view-progress.ts'
 
@@ -18,7 +18,11 @@ export type ViewUpdater = {
   catchUp(position: number): Promise<void>
 }
 
+/** A fill of so many changes a collection so much that its engine must look at it anew. */
+const MANY_EVENTS = 10_000
+
 type ViewUpdaterOptions = {
+  readonly readModels: Pick<ReadModels, 'analyze'>
   readonly store: EventStore
   readonly progress: ViewProgress
   readonly view: View<Document>
@@ -27,7 +31,7 @@ type ViewUpdaterOptions = {
 }
 
 export function createViewUpdater(options: ViewUpdaterOptions): ViewUpdater {
-  const { store, progress, view, collection, logger } = options
+  const { readModels, store, progress, view, collection, logger } = options
   const name = storedName(view.collection)
   let last: Promise<void> = Promise.resolve()
 
@@ -43,6 +47,7 @@ export function createViewUpdater(options: ViewUpdaterOptions): ViewUpdater {
       await progress.save([name], events.at(-1)?.position ?? 0)
     })
     await progress.save([name], position)
+    if (position - from >= MANY_EVENTS) await readModels.analyze(view.collection)
     logger?.info({ view: name, from, to: position }, 'view filled from the log')
   }
 

@@ -57,6 +57,7 @@ export async function openMongodbReadModels({ url, logger }: MongodbOptions): Pr
       const { name, ...rest } = await createShadow(server, definition)
       return { ...rest, collection: open(definition, name) }
     },
+    analyze: async () => {}, // it plans by trying
     async dropEarlier(definition, before) {
       for (const { name } of await server.db.listCollections({}, { nameOnly: true }).toArray()) {
         if (!isEarlierName(definition, name)) continue

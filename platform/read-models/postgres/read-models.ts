@@ -18,6 +18,7 @@ import {
   searchInOrderSql,
 } from '#platform/read-models/postgres/query.ts'
 import {
+  analyzeTable,
   createTable,
   dropEarlierTable,
   dropTable,
@@ -90,6 +91,7 @@ export async function openPostgresReadModels(options: PostgresReadModelsOptions)
       const { table, ...rest } = await openShadow(url, definition)
       return { ...rest, collection: open(definition, table) }
     },
+    analyze: definition => analyzeTable(url, definition, liveTable(definition)),
     async dropEarlier(definition, before) {
       for (const name of await earlierTables(pool, definition)) {
         await before(name)

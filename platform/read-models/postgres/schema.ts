@@ -176,6 +176,24 @@ export async function dropTable(url: string, target: Table): Promise<void> {
 }
 
 /**
+ * Takes the planner's statistics of a table, and summarises the ranges that its BRIN indexes lack: each of these is read by
+ * every query until the next vacuum, since PostgreSQL puts few of them down when rows come fast.
+ */
+export async function analyzeTable<Doc extends Document>(
+  url: string,
+  definition: CollectionDefinition<Doc>,
+  target: Table,
+): Promise<void> {
+  await withSession(url, async session => {
+    await session.query(`ANALYZE ${[target.sql, target.terms].filter(Boolean).join(', ')}`)
+    for (const path of definition.moving ?? [])
+      await session.query('SELECT brin_summarize_new_values($1)', [
+        `${SCHEMA}.${movingIndexOf(target, path).name}`,
+      ])
+  })
+}
+
+/**
  * Replaces the live table with the shadow's, with all its parts, in one transaction. It waits for the table's lock in
  * short attempts, because every statement on the table queues behind a waiting lock. The shadow is analyzed first, so
  * that the first queries on it are planned well.
@@ -184,8 +202,7 @@ export async function swapTables<Doc extends Document>(
   url: string,
   definition: CollectionDefinition<Doc>,
 ): Promise<void> {
-  const { sql, terms } = shadowTable(definition)
-  await withSession(url, session => session.query(`ANALYZE ${[sql, terms].filter(Boolean).join(', ')}`))
+  await analyzeTable(url, definition, shadowTable(definition))
   const deadline = Date.now() + SWAP_TIMEOUT_MS
   for (;;) {
     try {

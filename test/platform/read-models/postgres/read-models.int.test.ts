@@ -89,6 +89,19 @@ test('the planner estimates how common a value is, at once after a swap', async 
   expect(await rows('rare')).toMatch(/rows=100 /)
 })
 
+test('a collection that was filled at once has its statistics, and no range of a moving path is left to be read', async () => {
+  await using models = await openReadModels(url)
+  const definition = { name: 'filled', version: 1, indexes: [], moving: ['changedAt'] }
+  const collection = await models.collection<{ changedAt: number; text: string }>(definition)
+  const docs = Array.from({ length: 2_000 }, (_, index) => ({ changedAt: index, text: 'long '.repeat(100) }))
+  await collection.write(docs.map((doc, index) => ({ id: `f${index}`, doc, position: 1 })))
+  await models.analyze(definition)
+  const text = `SELECT (SELECT reltuples::int FROM pg_class WHERE oid = 'read_models.filled_v1'::regclass) AS estimate,
+    brin_summarize_new_values(indexrelid) AS left FROM pg_index JOIN pg_class i ON i.oid = indexrelid
+    WHERE indrelid = 'read_models.filled_v1'::regclass AND relam = (SELECT oid FROM pg_am WHERE amname = 'brin')`
+  expect(await queryDatabase(url, text)).toEqual([{ estimate: 2_000, left: 0 }])
+})
+
 test('an update that changes no key and no term leaves the indexes alone', async () => {
   await using models = await openReadModels(url)
   type Doc = { readonly status: string; readonly note: string; readonly changedAt: number }
