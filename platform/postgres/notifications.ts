@@ -27,6 +27,12 @@ export type Notifications<Topic extends string = string> = AsyncDisposable & {
   isAlone(): boolean
   /** Says that another process was noticed: this one is not alone until the next look finds so. */
   doubt(): void
+  /**
+   * Says that something was learned which a notification should have told before. Finds out whether the listening session
+   * still answers, unless it did in the last seconds: one whose connection was dropped silently hears nothing, and is
+   * replaced.
+   */
+  check(): void
 }
 
 type NotificationsOptions = {
@@ -112,6 +118,9 @@ export function openNotifications<Topic extends string>(options: NotificationsOp
     payloadOf: topic => (state.isAlone || isLookDue(state) ? undefined : `${state.self} ${topic}`),
     isAlone: () => state.isAlone,
     doubt: () => noteOthers(state),
+    check() {
+      if (!state.isClosed && performance.now() - state.lookedAt > LOOK_MS) void lookForOthers(state)
+    },
     async [Symbol.asyncDispose]() {
       state.isClosed = true
       // Somebody may have come a moment ago, and the last topics of a process are the ones that leases are released by.

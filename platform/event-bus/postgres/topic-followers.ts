@@ -9,7 +9,7 @@ import { createWakeSignal, jittered } from '#platform/resilience/backoff.ts'
 
 type FollowersOptions = {
   readonly pool: Pool
-  readonly notifications: Pick<Notifications, 'notify' | 'listen'>
+  readonly notifications: Pick<Notifications, 'notify' | 'listen' | 'check'>
   readonly logger: StoreLogger | undefined
 }
 
@@ -109,7 +109,9 @@ function followTopic(options: FollowersOptions, topic: string, feed: FeedInput):
       else wakeSignal.notify()
     },
     hearEnd(end) {
-      if (end > position) wakeSignal.notify()
+      if (end <= position) return
+      wakeSignal.notify()
+      notifications.check()
     },
     async [Symbol.asyncDispose]() {
       isClosed = true

@@ -74,6 +74,7 @@ export function createLogCache(log: LogReader, notifications: StoreNotifications
       const end = cache.tail.end()
       if (end === undefined || position <= end) return
       doubt()
+      notifications.check()
     },
     onAppended(listener) {
       cache.listeners.add(listener)

@@ -2,6 +2,7 @@ import pg from 'pg'
 import { expect, type TestContext, test, vi } from 'vitest'
 import { type Notifications, openNotifications } from '#platform/postgres/notifications.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
+import { createTcpProxy } from '#test/fixtures/tcp-proxy.ts'
 
 type Opened = { readonly notifications: Notifications; readonly sent: string[] }
 
@@ -103,4 +104,26 @@ test('a process whose listening session is lost is not alone until it listens ag
   await until(() => expect(one.sent).toEqual(['news']))
   await warned
   await whenAlone(one)
+})
+
+test('a check replaces a listening session whose connection was dropped silently', async context => {
+  const url = await freshDatabase()
+  await using proxy = await createTcpProxy(url)
+  await proxy.open()
+  const [one, two] = [open(context, proxy.url), open(context, url)]
+  const hearing = heard(one, 'news')
+  await until(() => {
+    two.notifications.notify('news')
+    expect(two.sent).toContain('news')
+  })
+  await hearing
+  proxy.silence()
+  const listening = heard(one, 'unheard')
+  const checking = setInterval(one.notifications.check, 10)
+  context.onTestFinished(() => clearInterval(checking))
+  await listening
+  clearInterval(checking)
+  const hearingAgain = heard(one, 'other news')
+  two.notifications.notify('other news')
+  await hearingAgain
 })

@@ -7,8 +7,6 @@ import { range } from '#test/platform/event-bus/messages.ts'
 
 type Row = { readonly trimmed_to: string; readonly messages: Buffer | null }
 
-const NOTIFICATIONS = { notify() {}, listen: () => () => {} }
-
 function messages(from: number, to: number): BusMessage[] {
   return range(from, to).map(position => ({
     topic: 'orders',
@@ -45,7 +43,9 @@ function following() {
     },
     async [Symbol.asyncDispose]() {},
   }
-  const followers = createTopicFollowers({ pool, notifications: NOTIFICATIONS, logger: undefined })
+  const checks: number[] = []
+  const notifications = { notify() {}, listen: () => () => {}, check: () => checks.push(added.length) }
+  const followers = createTopicFollowers({ pool, notifications, logger: undefined })
   const follower = followers.follow('orders', {
     end: 10,
     add: page => added.push(...page.map(({ position }) => position)),
@@ -53,7 +53,7 @@ function following() {
   })
   const publish = (from: number, to: number, previousEnd: number) =>
     followers.takeOver({ topic: 'orders', messages: messages(from, to), previousEnd, isAnnounced: false })
-  return { reads, added, followers, publish, follower }
+  return { reads, added, checks, followers, publish, follower }
 }
 
 /** Lets a follower go on that waits for nothing but resolved promises. */
@@ -96,14 +96,17 @@ test('messages that are handed over during a read are added once', async () => {
   await follower[Symbol.asyncDispose]()
 })
 
-test('an end that this process has not reached is read up to', async () => {
-  const { reads, added, followers, follower } = following()
+test('an end that this process has not reached is read up to, and its notifications are checked', async () => {
+  const { reads, added, checks, followers, follower } = following()
   reads[0]?.answer([])
   await nextTurn()
+  followers.hearEnd('orders', 10)
+  expect(checks).toEqual([])
   followers.hearEnd('orders', 12)
   await nextTurn()
   reads[1]?.answer([11, 12])
   await nextTurn()
   expect(added).toEqual([11, 12])
+  expect(checks).toEqual([0])
   await follower[Symbol.asyncDispose]()
 })
