@@ -94,7 +94,7 @@ function isQuery(document: string): boolean {
 }
 
 /**
- * Shows the service's token beside the caller's: the gateway does not limit again what the BFF has begun. Clients without a
+ * Shows the service's token beside the caller's, when there is one: the gateway does not limit again what the BFF has begun. Clients without a
  * token are told apart by their address, which the gateway accepts from a service.
  */
 async function headersFor(
@@ -102,9 +102,11 @@ async function headersFor(
   serviceToken: () => Promise<string>,
 ): Promise<Record<string, string>> {
   const required = formatToken(consistency.required)
+  // The caller's own token is enough: without the service's, the gateway counts the call among those of its own clients.
+  const forwarder = token === undefined ? await serviceToken() : await serviceToken().catch(() => undefined)
   return {
     'x-request-id': requestId,
-    [FORWARDER_HEADER]: await serviceToken(),
+    ...(forwarder !== undefined && { [FORWARDER_HEADER]: forwarder }),
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
     ...(token === undefined && client && { [END_CLIENT_HEADER]: formatEndClient(client) }),
     ...(required !== '' && { [CONSISTENCY_HEADER]: required }),

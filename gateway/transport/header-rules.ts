@@ -1,6 +1,7 @@
 // Compiles the rules that say which headers of a client's request go on to a subgraph, and which are set or removed.
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
+import { END_CLIENT_HEADER, FORWARDER_HEADER } from '#platform/graphql/end-client.ts'
 
 /** Headers while rules are applied to them; see ForwardedHeaders. */
 type Draft = {
@@ -11,7 +12,7 @@ type Draft = {
 
 type Apply = (draft: Draft) => void
 
-/** Headers about this connection, or written by the gateway itself: no rule may touch them. */
+/** Headers about this connection, for the gateway alone, or written by it: no rule may touch them. */
 const RESERVED: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
@@ -29,6 +30,8 @@ const RESERVED: ReadonlySet<string> = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  END_CLIENT_HEADER,
+  FORWARDER_HEADER, // it holds a service's token
 ])
 
 /** No response depends on these, so equal queries that differ in nothing else are still sent once. */

@@ -146,7 +146,7 @@ export function storableText(text: string): string {
   return text.includes('\0') || !text.isWellFormed() ? text.replaceAll('\0', '\ufffd').toWellFormed() : text
 }
 
-/** Returns JSON that a jsonb column can hold, with U+FFFD for each NUL and each half of a surrogate pair. */
+/** Returns JSON that PostgreSQL can hold, as text and as jsonb, with U+FFFD for each NUL and each half of a surrogate pair. */
 export function storableJson(value: unknown): string {
   const text = JSON.stringify(value)
   if (!/\\u(0000|d[89a-f])/.test(text)) return text

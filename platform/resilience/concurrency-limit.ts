@@ -29,9 +29,9 @@ const STEP = 1.4
 /** The share of a rise in concurrency that has to come back as throughput. */
 const WORTHWHILE = 0.3
 /** The weight of one comparison beside those before. */
-const WEIGHT = 0.3
+const WEIGHT = 0.5
 /** How far the base follows what was learned, as an exponent. */
-const GAIN = 0.5
+const GAIN = 0.8
 /** One comparison counts for no more than this, so that a hiccup does not. */
 const LARGEST_SLOPE = 1.5
 const LATENCY_WEIGHT = 0.1
@@ -42,6 +42,8 @@ const USUAL_WEIGHT = 0.1
 const SHORTEST_MS = 300
 /** Long enough for commands that wait some seconds for their outcome: slower ones never count as worthwhile. */
 const LONGEST_MS = 6000
+/** A window begins so many latencies after a change of the limit, and lasts as many. */
+const WINDOW_LATENCIES = 3
 /** A window lasts up to twice as long until it has seen so many requests. */
 const FEWEST_SERVED = 10
 
@@ -100,9 +102,13 @@ function limitOf({ bounds, base, isHigh }: State): number {
   return clamp(Math.round(isHigh ? base * STEP : base / STEP), bounds.floor, bounds.ceiling)
 }
 
-/** Requests from before a change of the limit end for another latency: what a window counts begins only then. */
+/**
+ * What a window counts begins only some latencies after the change of the limit: requests from before it end for another
+ * latency, and work that requests leave behind them, such as the delivery of an order that was accepted, shows later still. More
+ * of that is left behind while the limit is high, and done while it is low, which would make the higher limit look better.
+ */
 function openWindow(now: number, latency: number): Window {
-  const length = clamp(latency, SHORTEST_MS, LONGEST_MS)
+  const length = WINDOW_LATENCIES * clamp(latency, SHORTEST_MS, LONGEST_MS)
   const from = now + length
   return { from, until: from + length, at: from, area: 0, served: 0 }
 }

@@ -1,4 +1,4 @@
-// Opens the event bus on PostgreSQL: a table of messages, LISTEN and NOTIFY, and leases for groups.
+// Opens the event bus on PostgreSQL: a table of batches of messages, LISTEN and NOTIFY, and leases for groups.
 import DataLoader from 'dataloader'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { joinGroup, runMembership } from '#platform/event-bus/postgres/group.ts'

@@ -4,8 +4,8 @@ import { fromBatch } from '#platform/event-bus/postgres/batch-codec.ts'
 import { checkRead, retentionError } from '#platform/event-bus/validation.ts'
 import type { Pool } from '#platform/postgres/pool.ts'
 
-/** Batches per statement. */
-const PAGE = 100
+/** Batches per statement: each may hold 100 messages, so that few are read in vain. */
+const PAGE = 10
 
 const READ = `
 SELECT t.trimmed_to, b.messages FROM event_bus.topics t
@@ -29,10 +29,11 @@ export async function readMessages(
     rows = page.length
     const trimmedTo = Number(page[0]?.trimmed_to ?? 0)
     if (position < trimmedTo) throw retentionError(topic, position, trimmedTo)
-    for (const message of page.flatMap(({ messages }) => (messages ? fromBatch(messages) : []))) {
-      if (message.position <= position) continue // two batches may both have it
-      found.push(message)
-      position = message.position
+    for (const { messages } of page) {
+      if (messages === null || found.length >= limit) break
+      const news = fromBatch(messages).filter(message => message.position > position) // two batches may both have one
+      found.push(...news)
+      position = news.at(-1)?.position ?? position
     }
   }
   return found.slice(0, limit)

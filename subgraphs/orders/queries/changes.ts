@@ -16,6 +16,8 @@ type ChangesDependencies = Pick<QueryDependencies, 'shown' | 'head'> & {
 const MAX_CHANGES = 500
 /** Staff's changes are looked for within so many positions at once, some thousand orders: all that are found are sorted. */
 const SPAN = 20_000
+/** After so many spans without an order, such as an import of customers leaves, the page is empty, and the caller goes on from there. */
+const MOST_EMPTY_SPANS = 20
 const POSITION = /^\d{1,15}$/
 
 export function createChangeQueries(dependencies: ChangesDependencies) {
@@ -67,7 +69,9 @@ async function findChanges(
     const isOld = own.length === 0 && shown - after > SPAN
     const range = { path: 'changedAt', from: after + 1, ...(isOld && { to: after + SPAN + 1 }) }
     const page = await views.orders.find({ where: [...own, range], orderBy: { path: 'changedAt' }, limit })
-    if (!isOld || page.items.length > 0) return { ...page, searchedTo: isOld ? after + SPAN : shown }
+    const searchedTo = isOld ? after + SPAN : shown
+    const isEnough = !isOld || page.items.length > 0 || after - from >= MOST_EMPTY_SPANS * SPAN
+    if (isEnough) return { ...page, searchedTo }
   }
 }
 

@@ -8,14 +8,17 @@ import { serveHttp } from '#test/fixtures/http-server.ts'
 const QUERY = 'query { motto }' as TypedDocument<{ motto: string }, Record<string, never>>
 
 /** Returns the headers that a gateway gets for a caller with `token`, or with none. */
-async function headersSent(token: string | undefined): Promise<IncomingHttpHeaders> {
+async function headersSent(
+  token: string | undefined,
+  serviceToken: () => Promise<string> = async () => 'of-the-bff',
+): Promise<IncomingHttpHeaders> {
   const sent: IncomingHttpHeaders[] = []
   await using server = await serveHttp((request, response) => {
     sent.push(request.headers)
     request.resume()
     response.setHeader('content-type', 'application/json').end('{"data":{"motto":"on"}}')
   })
-  await using gateway = createGatewayClient({ url: server.url, serviceToken: async () => 'of-the-bff' })
+  await using gateway = createGatewayClient({ url: server.url, serviceToken })
   const viewer = token === undefined ? undefined : ({ subject: 'cus_1', role: 'customer' } as const)
   const context = createRequestContext({
     viewer,
@@ -33,6 +36,14 @@ test('shows the service token beside that of the caller, so that the gateway doe
   const headers = await headersSent('of-ann')
   expect(headers).toMatchObject({ authorization: 'Bearer of-ann', 'waybill-forwarder': 'of-the-bff' })
   expect(headers['waybill-client']).toBeUndefined()
+})
+
+test('sends the call of a caller with a token while the service token cannot be read', async () => {
+  const headers = await headersSent('of-ann', async () => {
+    throw new Error('SERVICE_TOKEN_UNUSABLE')
+  })
+  expect(headers.authorization).toBe('Bearer of-ann')
+  expect(headers['waybill-forwarder']).toBeUndefined()
 })
 
 test('names a caller without a token by its address', async () => {

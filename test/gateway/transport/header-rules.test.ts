@@ -36,7 +36,7 @@ describe('a rule', () => {
     expect(applied([{ propagate: 'x-a' }], { 'x-a': ['1', '2'] }).shared).toMatchObject({ 'x-a': '1, 2' })
   })
 
-  test('propagates by pattern, except headers of the connection and the body', () => {
+  test('propagates by pattern, except headers that are for the gateway alone', () => {
     const sent = {
       'x-app-a': '1',
       'x-other': '2',
@@ -44,6 +44,8 @@ describe('a rule', () => {
       'content-length': '5',
       host: 'h',
       te: 't',
+      'waybill-client': 'address 10.0.0.1',
+      'waybill-forwarder': 'token of a BFF',
     }
     expect(applied([{ propagateMatching: '^x-app-' }], sent).shared).toEqual({
       ...BASE.shared,

@@ -82,6 +82,20 @@ test('staff that are far behind get every change once, oldest first, page by pag
   expect(page.position).toBe('150000')
 })
 
+test('a page that finds no order for long is empty, and the next one goes on after it', async () => {
+  const id = newId('order')
+  await write(id, 990_000)
+  state.shown = 990_000
+  const positions: number[] = []
+  let page = await ask('0', 2, sam)
+  for (; page.ids.length === 0; page = await ask(page.position, 2, sam)) {
+    expect(page.hasMore).toBe(true)
+    positions.push(Number(page.position))
+  }
+  expect(positions).toEqual([420_000, 840_000])
+  expect(page).toEqual({ ids: [id], position: '990000', hasMore: false })
+})
+
 test('a reader at the view’s position gets no further page', async () => {
   const [one, two] = [newId('order'), newId('order')]
   await write(one, 11)
