@@ -146,7 +146,7 @@ type Serving = {
   readonly config: BffConfig
   readonly schema: GraphQLSchema
   readonly verifier: Verifier
-  /** All requests of the BFF pass it, however they come. */
+  /** All queries and mutations of the BFF pass it, however they come. */
   readonly guard: OverloadGuard
 }
 
