@@ -94,8 +94,8 @@ function isQuery(document: string): boolean {
 }
 
 /**
- * Shows the service's token beside the caller's, when there is one: the gateway does not limit again what the BFF has begun. Clients without a
- * token are told apart by their address, which the gateway accepts from a service.
+ * Shows the service's token beside the caller's, when there is one: the gateway does not limit again what the BFF has begun.
+ * Clients without a token are told apart by their address, which the gateway accepts from a service.
  */
 async function headersFor(
   { token, client, requestId, consistency }: RequestContext,

@@ -16,7 +16,7 @@ type ChangesDependencies = Pick<QueryDependencies, 'shown' | 'head'> & {
 const MAX_CHANGES = 500
 /** Staff's changes are looked for within so many positions at once, some thousand orders: all that are found are sorted. */
 const SPAN = 20_000
-/** After so many spans without an order, such as an import of customers leaves, the page is empty, and the caller goes on from there. */
+/** After so many spans without an order, such as an import of customers leaves, the page is empty, and the next one goes on. */
 const MOST_EMPTY_SPANS = 20
 const POSITION = /^\d{1,15}$/
 

@@ -9,7 +9,10 @@ export const stages = createStages<ShipmentStatus>(['REFUSED', 'CANCELLED', 'DEL
 
 export type ShipmentDoc = ExistingShipment & { readonly stage: Stage<ShipmentStatus> }
 
-/** Found by id, by order, by status; each oldest first. The statuses of one stage share a range of the index. No address: what is sent where stays in the events. */
+/**
+ * Found by id, by order, by status; each oldest first. The statuses of one stage share a range of the index. No address:
+ * what is sent where stays in the events.
+ */
 export const shipmentsView: View<ShipmentDoc> = {
   collection: {
     name: 'shipments',
