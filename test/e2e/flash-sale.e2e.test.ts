@@ -36,7 +36,7 @@ async function checkOut(token: string | undefined, idempotencyKey: string): Prom
   }
 }
 
-/** On a busy machine a service may not respond in time, and an order be pending when its answer is due. */
+/** A busy service may not respond in time, and an order may still be pending when its answer is due. */
 function isDecided({ data, errors }: Reply): boolean {
   if (errors) return errors[0]?.extensions.code !== 'UNAVAILABLE'
   return data.checkout.__typename !== 'OrderPending'

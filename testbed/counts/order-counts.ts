@@ -26,7 +26,7 @@ export type Meters = {
 /** Sends a load through `send`, which resolves to false when the order was not confirmed within its wait. */
 type SendLoad<Result> = (send: () => Promise<boolean>) => Promise<Result>
 
-/** What an order costs until its answer. */
+/** Counts what an order costs until its answer. */
 export type AnswerCounts = Counts & {
   /** The appends that were durable when the confirmation was, which the answer waits for; the rest ran beside the answer. */
   readonly appendsToConfirmation: number

@@ -105,7 +105,10 @@ export type ReservedUnits = Units & {
   readonly shipped: number
   readonly status: ReservationStatus
 }
-/** `status` is that of the units which still wait for something, if any do. `heldUntil` is there while it is HELD. Sorted by SKU, then warehouse. */
+/**
+ * `status` is that of the units which still wait for something, if any do. `heldUntil` is there while it is HELD. The
+ * allocations are sorted by SKU, then warehouse.
+ */
 export type ReservationDoc = {
   readonly orderId: string
   readonly customerId: string
