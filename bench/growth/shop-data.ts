@@ -31,6 +31,7 @@ const VIEWS: Readonly<Record<SubgraphName, readonly View<Document>[]>> = {
   orders: [orders.ordersView, orders.customersView, orders.totalsView],
   inventory: [
     inventory.productsView,
+    inventory.contentsView,
     inventory.reservationsView,
     inventory.totalsView,
     inventory.categoriesView,

@@ -20,8 +20,8 @@ const MINUTE_MS = 60_000
 const LIFETIME = { ttlMs: 10 * MINUTE_MS, staleMs: 20 * MINUTE_MS } as const
 
 /**
- * Which products are listed depends on which products exist and on facts that a product never changes; each card changes
- * with its product. Only a list of products in stock changes with every product.
+ * Which products are listed depends on which products there are and on how they are described; each card changes with its
+ * product. Only a list of products in stock changes with every product.
  */
 export const catalogue = definePage({
   name: 'catalogue',

@@ -16,7 +16,7 @@ export const tag = {
   product: (sku: string) => `product:${sku}`,
   /** Changes with any product and its stock. */
   catalogue: 'catalogue',
-  /** Changes with every new product. */
+  /** Changes with every new product, and with every change of what lists are sorted and filtered by, except stock. */
   assortment: 'assortment',
   /** Changes with every event. */
   operations: 'operations',
@@ -24,6 +24,8 @@ export const tag = {
 
 const CUSTOMER = 'customer-'
 const STOCK = 'stock-'
+/** The events of inventory that change which products a list has, or their order, whatever is in stock. */
+const LISTED_FACTS: ReadonlySet<string> = new Set(['ProductAdded', 'ProductDescribed', 'PriceChanged'])
 
 export function tagsOf(message: BusMessage): readonly string[] {
   const { topic, stream, data } = message
@@ -38,7 +40,7 @@ export function tagsOf(message: BusMessage): readonly string[] {
   }
   if (topic === 'inventory') {
     tags.push(tag.catalogue)
-    if (message.type === 'ProductAdded') tags.push(tag.assortment)
+    if (LISTED_FACTS.has(message.type)) tags.push(tag.assortment)
     if (stream.startsWith(STOCK)) tags.push(tag.product(stream.slice(STOCK.length)))
   }
   return tags

@@ -50,6 +50,25 @@ export type AddProductInput = {
   readonly lowStockThreshold?: number | null | undefined;
   /** Stock on hand to begin with. */
   readonly stock?: ReadonlyArray<StockInput> | null | undefined;
+  /** Plain text of at most 5000 characters, perhaps of several lines. */
+  readonly description?: string | null | undefined;
+  /** The pictures, at most 20, the main one first. */
+  readonly images?: ReadonlyArray<ProductImageInput> | null | undefined;
+};
+
+/** A picture of a product. */
+export type ProductImageInput = {
+  /**
+   * An http or https URL without a user name, or a path that the shop serves, such as /images/mug.svg: steps of letters,
+   * digits, dots, dashes and underscores that do not begin with a dot. At most 2000 characters.
+   */
+  readonly url: string;
+  /** The width in pixels, 1 to 20000. */
+  readonly width: number;
+  /** The height in pixels, 1 to 20000. */
+  readonly height: number;
+  /** What the picture shows, in one line of 1 to 300 characters. */
+  readonly altText: string;
 };
 
 /** Whole centimetres, 1 to 1000 each. */

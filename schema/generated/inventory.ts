@@ -84,6 +84,8 @@ export type QueryLowStockArgs = {
 export type Mutation = {
   /** Ops only. */
   readonly addProduct: AddProductResult;
+  /** Ops only: changes what a shop shows of a product. What the input leaves out stays as it is. */
+  readonly describeProduct: ProductResult;
   /** Ops only. */
   readonly changePrice: ProductResult;
   /** Ops only: goods that arrive (positive) or a correction (either sign). Never below what is reserved. */
@@ -105,6 +107,11 @@ export type Mutation = {
 
 export type MutationAddProductArgs = {
   input: AddProductInput;
+};
+
+
+export type MutationDescribeProductArgs = {
+  input: DescribeProductInput;
 };
 
 
@@ -147,12 +154,25 @@ export type MutationRestockArgs = {
   input: RestockInput;
 };
 
+/** A thing that can be ordered, with a stock keeping unit, a price and stock of its own. */
 export type Product = {
+  /** The stock keeping unit, which identifies the product and never changes. */
   readonly sku: Scalars['ID']['output'];
+  /** The name of the product, in one line of at most 200 characters. */
   readonly title: Scalars['String']['output'];
+  /** The category that the product is listed in, in one line of at most 100 characters; null when it is in none. */
   readonly category?: Maybe<Scalars['String']['output']>;
+  /** What the product is, in plain text of at most 5000 characters, perhaps of several lines; null when nobody has described it. */
+  readonly description?: Maybe<Scalars['String']['output']>;
+  /** The pictures of the product, at most 20, the main one first; empty when there is none. */
+  readonly images: ReadonlyArray<ProductImage>;
+  /** When the product came into the catalogue. Lists of what is new are sorted by it. */
+  readonly addedAt: Scalars['DateTime']['output'];
+  /** What one unit costs. */
   readonly price: Money;
+  /** The weight of one packed unit in grams. */
   readonly weightGrams: Scalars['Int']['output'];
+  /** The size of one packed unit. */
   readonly dimensions: Dimensions;
   /** Units that can be ordered now, over all warehouses. */
   readonly available: Scalars['Int']['output'];
@@ -161,6 +181,22 @@ export type Product = {
   readonly stock?: Maybe<ReadonlyArray<WarehouseStock>>;
 };
 
+/** A picture of a product. Its size is known before it is loaded, so that a page can keep the place for it. */
+export type ProductImage = {
+  /**
+   * Where the picture is: an http or https URL, or a path that begins with /images/, which the web BFF serves. At most 2000
+   * characters.
+   */
+  readonly url: Scalars['String']['output'];
+  /** The width of the picture in pixels, 1 to 20000. Of a drawing without pixels it says the proportion. */
+  readonly width: Scalars['Int']['output'];
+  /** The height of the picture in pixels, 1 to 20000. */
+  readonly height: Scalars['Int']['output'];
+  /** What the picture shows, for whoever cannot see it: one line of at most 300 characters. */
+  readonly altText: Scalars['String']['output'];
+};
+
+/** The size of a packed unit; each side is a whole number of centimetres. */
 export type Dimensions = {
   readonly lengthCm: Scalars['Int']['output'];
   readonly widthCm: Scalars['Int']['output'];
@@ -261,6 +297,45 @@ export type AddProductInput = {
   readonly lowStockThreshold?: InputMaybe<Scalars['Int']['input']>;
   /** Stock on hand to begin with. */
   readonly stock?: InputMaybe<ReadonlyArray<StockInput>>;
+  /** Plain text of at most 5000 characters, perhaps of several lines. */
+  readonly description?: InputMaybe<Scalars['String']['input']>;
+  /** The pictures, at most 20, the main one first. */
+  readonly images?: InputMaybe<ReadonlyArray<ProductImageInput>>;
+};
+
+/** A picture of a product. */
+export type ProductImageInput = {
+  /**
+   * An http or https URL without a user name, or a path that the shop serves, such as /images/mug.svg: steps of letters,
+   * digits, dots, dashes and underscores that do not begin with a dot. At most 2000 characters.
+   */
+  readonly url: Scalars['String']['input'];
+  /** The width in pixels, 1 to 20000. */
+  readonly width: Scalars['Int']['input'];
+  /** The height in pixels, 1 to 20000. */
+  readonly height: Scalars['Int']['input'];
+  /** What the picture shows, in one line of 1 to 300 characters. */
+  readonly altText: Scalars['String']['input'];
+};
+
+/** What a shop shows of a product. At least one field beside the key and the SKU is given. */
+export type DescribeProductInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
+  readonly idempotencyKey: Scalars['String']['input'];
+  /** The product that is described. */
+  readonly sku: Scalars['ID']['input'];
+  /** The new title, 1 to 200 characters. Left out or null, it stays. */
+  readonly title?: InputMaybe<Scalars['String']['input']>;
+  /** The new category, 1 to 100 characters. Null takes the product out of its category; left out, it stays. */
+  readonly category?: InputMaybe<Scalars['String']['input']>;
+  /** The new description, at most 5000 characters. Null or blank removes it; left out, it stays. */
+  readonly description?: InputMaybe<Scalars['String']['input']>;
+  /** All pictures from now on, at most 20, the main one first; an empty list removes them. Left out or null, they stay. */
+  readonly images?: InputMaybe<ReadonlyArray<ProductImageInput>>;
 };
 
 export type DimensionsInput = {
@@ -550,6 +625,7 @@ export type ResolversTypes = {
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Product: ResolverTypeWrapper<ProductSource>;
+  ProductImage: ResolverTypeWrapper<ProductImage>;
   Dimensions: ResolverTypeWrapper<Dimensions>;
   Availability: Availability;
   WarehouseStock: ResolverTypeWrapper<WarehouseStock>;
@@ -563,6 +639,8 @@ export type ResolversTypes = {
   Allocation: ResolverTypeWrapper<Allocation>;
   ProductFilter: ProductFilter;
   AddProductInput: AddProductInput;
+  ProductImageInput: ProductImageInput;
+  DescribeProductInput: DescribeProductInput;
   DimensionsInput: DimensionsInput;
   StockInput: StockInput;
   ChangePriceInput: ChangePriceInput;
@@ -605,6 +683,7 @@ export type ResolversParentTypes = {
   Int: Scalars['Int']['output'];
   Mutation: Record<PropertyKey, never>;
   Product: ProductSource;
+  ProductImage: ProductImage;
   Dimensions: Dimensions;
   WarehouseStock: WarehouseStock;
   Warehouse: Warehouse;
@@ -616,6 +695,8 @@ export type ResolversParentTypes = {
   Allocation: Allocation;
   ProductFilter: ProductFilter;
   AddProductInput: AddProductInput;
+  ProductImageInput: ProductImageInput;
+  DescribeProductInput: DescribeProductInput;
   DimensionsInput: DimensionsInput;
   StockInput: StockInput;
   ChangePriceInput: ChangePriceInput;
@@ -680,6 +761,7 @@ export type QueryResolvers<ContextType = RequestContext, ParentType extends Reso
 
 export type MutationResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   addProduct?: Resolver<ResolversTypes['AddProductResult'], ParentType, ContextType, RequireFields<MutationAddProductArgs, 'input'>>;
+  describeProduct?: Resolver<ResolversTypes['ProductResult'], ParentType, ContextType, RequireFields<MutationDescribeProductArgs, 'input'>>;
   changePrice?: Resolver<ResolversTypes['ProductResult'], ParentType, ContextType, RequireFields<MutationChangePriceArgs, 'input'>>;
   adjustStock?: Resolver<ResolversTypes['AdjustStockResult'], ParentType, ContextType, RequireFields<MutationAdjustStockArgs, 'input'>>;
   setLowStockThreshold?: Resolver<ResolversTypes['ProductResult'], ParentType, ContextType, RequireFields<MutationSetLowStockThresholdArgs, 'input'>>;
@@ -695,12 +777,22 @@ export type ProductResolvers<ContextType = RequestContext, ParentType extends Re
   sku?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   title?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   category?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  description?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  images?: Resolver<ReadonlyArray<ResolversTypes['ProductImage']>, ParentType, ContextType>;
+  addedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   price?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
   weightGrams?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   dimensions?: Resolver<ResolversTypes['Dimensions'], ParentType, ContextType>;
   available?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   availability?: Resolver<ResolversTypes['Availability'], ParentType, ContextType>;
   stock?: Resolver<Maybe<ReadonlyArray<ResolversTypes['WarehouseStock']>>, ParentType, ContextType>;
+};
+
+export type ProductImageResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['ProductImage'] = ResolversParentTypes['ProductImage']> = {
+  url?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  width?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  height?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  altText?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 
 export type DimensionsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Dimensions'] = ResolversParentTypes['Dimensions']> = {
@@ -847,6 +939,7 @@ export type Resolvers<ContextType = RequestContext> = {
   Query?: QueryResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   Product?: ProductResolvers<ContextType>;
+  ProductImage?: ProductImageResolvers<ContextType>;
   Dimensions?: DimensionsResolvers<ContextType>;
   WarehouseStock?: WarehouseStockResolvers<ContextType>;
   Warehouse?: WarehouseResolvers<ContextType>;

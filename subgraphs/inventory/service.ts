@@ -6,6 +6,7 @@ import { stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
 import type { HoldQuota } from '#subgraphs/inventory/domain/holds.ts'
 import {
   categoriesView,
+  contentsView,
   productsView,
   reservationsView,
   totalsView,
@@ -24,12 +25,13 @@ export type InventoryConfig = SubgraphConfig & {
 /** Resolves once it listens. Disposing drains requests, awaits a sweep under way, and closes. */
 export function startInventory(config: InventoryConfig): Promise<RunningService> {
   return startSubgraph(config, {
-    views: [productsView, reservationsView, totalsView, categoriesView, warehousesView],
+    views: [productsView, contentsView, reservationsView, totalsView, categoriesView, warehousesView],
     async build({ store, projections, open }) {
       const { logger, now, expirySweepMs, holdQuota } = config
       const dependencies = {
         stocks: createRepository(store, stockAggregate, { logger }),
         products: projections.collection(productsView),
+        contents: projections.collection(contentsView),
         reservations: projections.collection(reservationsView),
         totals: projections.collection(totalsView),
         categories: projections.collection(categoriesView),

@@ -1,5 +1,5 @@
 // Compares the services order by order and SKU by SKU, and checks each difference again before it reports it.
-import type { ProductDoc } from '#subgraphs/inventory/queries/views.ts'
+import type { ProductDoc } from '#subgraphs/inventory/queries/product-documents.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import { compare, type Difference, type OrderRecords } from '#tools/reconcile/compare.ts'
 import type { Sources } from '#tools/reconcile/sources.ts'

@@ -7,12 +7,8 @@ import { findAll } from '#platform/read-models/find-all.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { Collection, Document, Query } from '#platform/read-models/read-models.ts'
 import type { SubgraphName } from '#platform/subgraph/names.ts'
-import {
-  type ProductDoc,
-  productsView,
-  type ReservationDoc,
-  reservationsView,
-} from '#subgraphs/inventory/queries/views.ts'
+import type { ProductDoc } from '#subgraphs/inventory/queries/product-documents.ts'
+import { productsView, type ReservationDoc, reservationsView } from '#subgraphs/inventory/queries/views.ts'
 import { orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 import { type OrderDoc, ordersView } from '#subgraphs/orders/queries/views.ts'
 import { paymentAggregate } from '#subgraphs/payment/domain/aggregate.ts'

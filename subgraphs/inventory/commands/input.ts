@@ -7,6 +7,7 @@ import {
   checkInt,
   checkLine,
   checkMoney,
+  checkOptionalText,
   checkSku,
   malformed,
 } from '#platform/subgraph/input.ts'
@@ -14,6 +15,8 @@ import type {
   AddProductInput,
   AdjustStockInput,
   ChangePriceInput,
+  DescribeProductInput,
+  ProductImageInput,
   ReservationInput,
   ReserveStockInput,
   RestockInput,
@@ -22,13 +25,16 @@ import type {
 } from '#schema/generated/inventory.ts'
 import type { Line } from '#subgraphs/inventory/domain/allocation.ts'
 import type { Units } from '#subgraphs/inventory/domain/holds.ts'
-import type { ProductFacts } from '#subgraphs/inventory/domain/stock.ts'
+import type { Description, ProductFacts, ProductImage } from '#subgraphs/inventory/domain/product.ts'
 
 const MAX_SKUS = 500
 const MAX_WAREHOUSES = 100
 const MAX_UNITS = 1_000_000
 const MAX_LINE_QUANTITY = 10_000
 const MAX_HOLD_MS = 366 * 24 * 3600 * 1000
+const MAX_DESCRIPTION = 5000
+const MAX_IMAGES = 20
+const MAX_PIXELS = 20_000
 
 const WAREHOUSE = /^[A-Z0-9][A-Z0-9-]{0,31}$/
 
@@ -38,7 +44,7 @@ export function readAddProduct(input: AddProductInput): { sku: string; facts: Pr
     sku: checkSku('sku', input.sku),
     facts: {
       title: checkLine('title', input.title, 200),
-      category: input.category == null ? null : checkLine('category', input.category, 100),
+      category: input.category == null ? null : checkCategory(input.category),
       price: checkPrice(input.price),
       weightGrams: checkInt('weightGrams', input.weightGrams, { min: 1, max: 1_000_000 }),
       dimensions: {
@@ -47,6 +53,8 @@ export function readAddProduct(input: AddProductInput): { sku: string; facts: Pr
         heightCm: checkInt('dimensions.heightCm', heightCm, { min: 1, max: 1000 }),
       },
       lowStockThreshold: checkThreshold('lowStockThreshold', input.lowStockThreshold ?? 0),
+      ...(input.description != null && { description: readDescription(input.description) }),
+      ...(input.images != null && { images: readImages(input.images) }),
     },
     units: readUnits(input.stock ?? []),
   }
@@ -62,6 +70,56 @@ function readUnits(stock: readonly Units[]): Units[] {
       quantity: checkInt(`stock[${index}].quantity`, quantity, { min: 0, max: MAX_UNITS }),
     }
   })
+}
+
+/** Null removes the category or the description; of the title and the images it is the same as leaving them out. */
+export function readDescribe(input: DescribeProductInput): { sku: string; given: Description } {
+  const { sku, title, category, description, images } = input
+  const given: Description = {
+    ...(title != null && { title: checkLine('title', title, 200) }),
+    ...(category !== undefined && { category: category === null ? null : checkCategory(category) }),
+    ...(description !== undefined && { description: readDescription(description) }),
+    ...(images != null && { images: readImages(images) }),
+  }
+  if (Object.keys(given).length === 0)
+    malformed('input', 'at least one of title, category, description and images')
+  return { sku: checkSku('sku', sku), given }
+}
+
+function checkCategory(category: string): string {
+  return checkLine('category', category, 100)
+}
+
+/** Blank text is no description. */
+function readDescription(description: string | null): string | null {
+  return checkOptionalText('description', description, MAX_DESCRIPTION) ?? null
+}
+
+function readImages(images: readonly ProductImageInput[]): ProductImage[] {
+  return checkCount('images', images, { min: 0, max: MAX_IMAGES }).map((image, index) => {
+    const field = `images[${index}]`
+    return {
+      url: checkImageUrl(`${field}.url`, image.url),
+      width: checkInt(`${field}.width`, image.width, { min: 1, max: MAX_PIXELS }),
+      height: checkInt(`${field}.height`, image.height, { min: 1, max: MAX_PIXELS }),
+      altText: checkLine(`${field}.altText`, image.altText, 300),
+    }
+  })
+}
+
+/** The characters of a path that the shop serves itself; each step begins with one that is no dot. */
+const IMAGE_PATH = /^\/images(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/
+const MAX_URL = 2000
+
+function checkImageUrl(field: string, url: string): string {
+  const parsed = url.length <= MAX_URL && !/\s/.test(url) && URL.parse(url)
+  const isWeb = parsed && /^https?:$/.test(parsed.protocol) && !parsed.username && !parsed.password
+  if (isWeb || (url.length <= MAX_URL && IMAGE_PATH.test(url))) return url
+  return malformed(
+    field,
+    `an http or https URL without a user name, or a path such as /images/mug.svg, of at most ${MAX_URL} characters`,
+    url,
+  )
 }
 
 export function readChangePrice({ sku, price }: ChangePriceInput): { sku: string; price: Money } {

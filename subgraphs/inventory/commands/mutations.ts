@@ -11,6 +11,7 @@ import {
   readAddProduct,
   readAdjustment,
   readChangePrice,
+  readDescribe,
   readReservation,
   readReserve,
   readRestock,
@@ -18,6 +19,7 @@ import {
   readThreshold,
 } from '#subgraphs/inventory/commands/input.ts'
 import type { Allocation, Line } from '#subgraphs/inventory/domain/allocation.ts'
+import { describeProduct, type ProductNotFound } from '#subgraphs/inventory/domain/product.ts'
 import {
   allocationsOf,
   commit,
@@ -34,7 +36,6 @@ import {
   addProduct,
   adjustStock,
   changePrice,
-  type ProductNotFound,
   type Stock,
   type StockEvent,
   setLowStockThreshold,
@@ -56,6 +57,11 @@ function productMutations(dependencies: CommandDependencies) {
       read: readAddProduct,
       decide: addProduct,
       refused: refusal => ({ __typename: 'ProductExists' as const, ...refusal }),
+    }),
+    describeProduct: productMutation(dependencies, 'describeProduct', {
+      read: readDescribe,
+      decide: describeProduct,
+      refused: noSuchProduct,
     }),
     changePrice: productMutation(dependencies, 'changePrice', {
       read: readChangePrice,

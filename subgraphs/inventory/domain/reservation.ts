@@ -14,6 +14,7 @@ import {
   isDue,
   UNLIMITED_HOLDS,
 } from '#subgraphs/inventory/domain/holds.ts'
+import { type ProductNotFound, productNotFound } from '#subgraphs/inventory/domain/product.ts'
 import {
   available,
   ended,
@@ -21,8 +22,6 @@ import {
   expiries,
   holdOf,
   noStock,
-  type ProductNotFound,
-  productNotFound,
   type Stock,
   type StockEvent,
   signalled,

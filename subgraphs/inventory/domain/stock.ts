@@ -16,21 +16,20 @@ import {
   type Units,
   unshipped,
 } from '#subgraphs/inventory/domain/holds.ts'
+import {
+  describedAs,
+  type ProductDescribed,
+  type ProductFacts,
+  type ProductNotFound,
+  productNotFound,
+} from '#subgraphs/inventory/domain/product.ts'
 
-type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
-export type ProductFacts = {
-  readonly title: string
-  readonly category: string | null
-  readonly price: Money
-  readonly weightGrams: number
-  readonly dimensions: Dimensions
-  readonly lowStockThreshold: number
-}
 type HoldReference = { readonly sku: string; readonly orderId: string; readonly customerId: string }
 
 /** `StockReceived` and `StockCorrected` differ in meaning only; a correction may be negative. `LowStockReached` is a signal. */
 export type StockEvent =
   | { readonly type: 'ProductAdded'; readonly data: ProductFacts & { readonly sku: string } }
+  | { readonly type: 'ProductDescribed'; readonly data: ProductDescribed }
   | { readonly type: 'PriceChanged'; readonly data: { readonly sku: string; readonly price: Money } }
   | {
       readonly type: 'LowStockThresholdSet'
@@ -63,6 +62,7 @@ export type StockEvent =
 /** Each event type once; the mapping makes the type check find a missing one. */
 const TYPES: Readonly<Record<StockEvent['type'], true>> = {
   ProductAdded: true,
+  ProductDescribed: true,
   PriceChanged: true,
   LowStockThresholdSet: true,
   StockReceived: true,
@@ -131,6 +131,8 @@ export function evolve(stock: Stock, event: StockEvent): Stock {
       const { sku: _, ...product } = event.data
       return { ...stock, product }
     }
+    case 'ProductDescribed':
+      return stock.product ? { ...stock, product: describedAs(stock.product, event.data) } : stock
     case 'PriceChanged':
       return withProduct(stock, { price: event.data.price })
     case 'LowStockThresholdSet':
@@ -233,11 +235,6 @@ type ProductExists = {
   readonly message: string
   readonly sku: string
 }
-export type ProductNotFound = {
-  readonly code: 'PRODUCT_NOT_FOUND'
-  readonly message: string
-  readonly sku: string
-}
 type StockBelowReserved = {
   readonly code: 'STOCK_BELOW_RESERVED'
   readonly message: string
@@ -247,14 +244,10 @@ type StockBelowReserved = {
 type StockTooLarge = { readonly code: 'STOCK_TOO_LARGE'; readonly message: string }
 export type AdjustRefusal = ProductNotFound | StockBelowReserved | StockTooLarge
 
-export function productNotFound(sku: string): ProductNotFound {
-  return { code: 'PRODUCT_NOT_FOUND', message: `There is no product ${sku}.`, sku }
-}
-
-/** `stock` names each warehouse at most once. */
+/** `units` names each warehouse at most once. */
 export function addProduct(
   stock: Stock,
-  { sku, facts, units }: { sku: string; facts: ProductFacts; units: readonly Units[] },
+  { sku, facts, units, at }: { sku: string; facts: ProductFacts; units: readonly Units[]; at: string },
 ): Decision<StockEvent, ProductExists> {
   if (stock.product)
     return refuse({ code: 'PRODUCT_EXISTS', message: `There is already a product ${sku}.`, sku })
@@ -266,7 +259,7 @@ export function addProduct(
         data: { sku, warehouse, quantity, reason: 'initial stock' },
       }),
     )
-  return accept({ type: 'ProductAdded', data: { ...facts, sku } }, ...received)
+  return accept({ type: 'ProductAdded', data: { ...facts, sku, addedAt: at } }, ...received)
 }
 
 export function changePrice(

@@ -5,27 +5,37 @@ import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
 import type { StockRepository } from '#subgraphs/inventory/domain/aggregate.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
-import { available, type ProductFacts, type Stock } from '#subgraphs/inventory/domain/stock.ts'
+import { available, type Stock } from '#subgraphs/inventory/domain/stock.ts'
 import type {
-  NamedDoc,
+  ContentDoc,
+  ListedFacts,
   ProductDoc,
+  WarehouseUnits,
+} from '#subgraphs/inventory/queries/product-documents.ts'
+import type {
+  CategoryDoc,
   ReservationDoc,
   TotalsDoc,
-  WarehouseUnits,
+  WarehouseDoc,
 } from '#subgraphs/inventory/queries/views.ts'
 
 export type QueryDependencies = {
   readonly stocks: StockRepository
   readonly products: Collection<ProductDoc>
+  readonly contents: Collection<ContentDoc>
   readonly reservations: Collection<ReservationDoc>
   readonly totals: Collection<TotalsDoc>
-  readonly categories: Collection<NamedDoc>
-  readonly warehouses: Collection<NamedDoc>
+  readonly categories: Collection<CategoryDoc>
+  readonly warehouses: Collection<WarehouseDoc>
 }
 
-/** The data that the fields of Product are resolved from. A ProductDoc has it too. */
-export type ProductSource = ProductFacts & {
+/**
+ * The data that the fields of Product are resolved from. A ProductDoc is one; its content is loaded when it is asked for.
+ * Of a product that an earlier release added, an aggregate does not know `addedAt`.
+ */
+export type ProductSource = ListedFacts & {
   readonly sku: string
+  readonly content?: ContentDoc
   readonly available: number
   readonly stock: readonly WarehouseUnits[]
 }
@@ -75,5 +85,6 @@ export function productOf(sku: string, stock: Stock): ProductSource | null {
       onHand: stock.onHand[warehouse] ?? 0,
       held: stock.held[warehouse] ?? 0,
     }))
-  return { ...stock.product, sku, available: available(stock), stock: units }
+  const { description = null, images = [], ...listed } = stock.product
+  return { ...listed, sku, content: { description, images }, available: available(stock), stock: units }
 }

@@ -9,13 +9,26 @@ import {
   productLoader,
   type QueryDependencies,
 } from '#subgraphs/inventory/queries/loaders.ts'
-import type { ReservationDoc, WarehouseUnits } from '#subgraphs/inventory/queries/views.ts'
+import {
+  type ContentDoc,
+  NO_CONTENT,
+  type ProductDoc,
+  type WarehouseUnits,
+} from '#subgraphs/inventory/queries/product-documents.ts'
+import type { ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
 
 export function createTypes(dependencies: QueryDependencies) {
   return {
     Product: {
       __resolveReference: ({ sku }: { sku: string }, context: RequestContext) =>
         productLoader(dependencies, context).load(sku),
+      description: async (product: ProductSource, _: unknown, context: RequestContext) =>
+        (await contentOf(dependencies, product, context)).description,
+      images: async (product: ProductSource, _: unknown, context: RequestContext) =>
+        (await contentOf(dependencies, product, context)).images,
+      addedAt: async ({ sku, addedAt }: ProductSource, _: unknown, context: RequestContext) =>
+        addedAt ??
+        addedAtOf(await documentLoader(context, 'product documents', dependencies.products).load(sku)),
       price: ({ price }: ProductSource) => moneyOut(price),
       availability: ({ available, lowStockThreshold }: ProductSource) => {
         if (available <= 0) return 'OUT_OF_STOCK'
@@ -33,6 +46,20 @@ export function createTypes(dependencies: QueryDependencies) {
       },
     },
   }
+}
+
+/** The view has had the product for long: an earlier release added it. */
+function addedAtOf(doc: ProductDoc | undefined): string {
+  if (!doc) throw new Error('a product that an earlier release added is not in the view')
+  return doc.addedAt
+}
+
+async function contentOf(
+  { contents }: QueryDependencies,
+  { sku, content }: ProductSource,
+  context: RequestContext,
+): Promise<ContentDoc> {
+  return content ?? (await documentLoader(context, 'product contents', contents).load(sku)) ?? NO_CONTENT
 }
 
 function warehouseStock({ warehouse, onHand, held }: WarehouseUnits) {

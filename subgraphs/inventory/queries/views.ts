@@ -1,31 +1,25 @@
 // Defines the read models of inventory: which events change which documents.
 import type { Change, View } from '#platform/read-models/projection.ts'
-import { foldText } from '#platform/read-models/search-terms.ts'
 import { projectEvents } from '#platform/subgraph/project-events.ts'
 import { stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
 import type { Units } from '#subgraphs/inventory/domain/holds.ts'
-import type { ProductFacts, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
+import type { StockEvent } from '#subgraphs/inventory/domain/stock.ts'
+import {
+  type ContentDoc,
+  NO_CONTENT,
+  type ProductDoc,
+  productAfter,
+} from '#subgraphs/inventory/queries/product-documents.ts'
 
 const categories = [stockAggregate.category]
 
 // products: one document per SKU.
 
-export type WarehouseUnits = { readonly warehouse: string; readonly onHand: number; readonly held: number }
-/** `stock` is sorted by warehouse; `available`, `inStock` and `low` follow from it; `sortTitle` is the title folded as searches fold it. */
-export type ProductDoc = ProductFacts & {
-  readonly sku: string
-  readonly sortTitle: string
-  readonly stock: readonly WarehouseUnits[]
-  readonly available: number
-  readonly inStock: boolean
-  readonly low: boolean
-}
-
 export const productsView: View<ProductDoc> = {
   collection: {
     name: 'products',
-    version: 3,
+    version: 4,
     indexes: [
       ['sortTitle'],
       ['category', 'sortTitle'],
@@ -36,65 +30,24 @@ export const productsView: View<ProductDoc> = {
     terms: ({ sku, title, category }) => [title, sku, ...(category === null ? [] : [category])],
   },
   categories,
-  project: projectEvents(stockAggregate, event => {
+  project: projectEvents(stockAggregate, (event, { recordedAt }) => {
     if (event.type === 'LowStockReached') return []
-    return [{ id: event.data.sku, update: doc => productAfter(doc, event) }]
+    return [{ id: event.data.sku, update: doc => productAfter(doc, event, recordedAt) }]
   }),
 }
 
-function productAfter(doc: ProductDoc | undefined, event: StockEvent): ProductDoc | undefined {
-  if (event.type === 'ProductAdded') return added(event.data)
-  if (!doc) return undefined
-  if (event.type === 'PriceChanged') return { ...doc, price: event.data.price }
-  if (event.type === 'LowStockThresholdSet')
-    return withStock({ ...doc, lowStockThreshold: event.data.threshold }, doc.stock)
-  const changes = moves(event)
-  return changes.length > 0 ? withStock(doc, changes.reduce(moved, doc.stock)) : doc
-}
+// product_contents: one document per SKU that has a description or an image.
 
-/** What later events change comes first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
-function added(data: ProductFacts & { sku: string }): ProductDoc {
-  return { available: 0, inStock: false, low: true, stock: [], sortTitle: foldText(data.title), ...data }
-}
-
-function withStock(doc: ProductDoc, stock: readonly WarehouseUnits[]): ProductDoc {
-  const available = stock.reduce((sum, { onHand, held }) => sum + onHand - held, 0)
-  return { ...doc, stock, available, inStock: available > 0, low: available <= doc.lowStockThreshold }
-}
-
-/** Returns the changes of the units of a SKU, by warehouse. */
-function moves(event: StockEvent): WarehouseUnits[] {
-  switch (event.type) {
-    case 'StockReceived':
-    case 'StockCorrected':
-    case 'StockRestocked':
-      return [{ warehouse: event.data.warehouse, onHand: event.data.quantity, held: 0 }]
-    case 'StockReserved':
-      return event.data.allocations.map(({ warehouse, quantity: held }) => ({ warehouse, onHand: 0, held }))
-    case 'ReservationReleased':
-    case 'ReservationExpired':
-      return event.data.allocations.map(({ warehouse, quantity }) => ({
-        warehouse,
-        onHand: 0,
-        held: -quantity,
-      }))
-    case 'StockShipped':
-      return [{ warehouse: event.data.warehouse, onHand: -event.data.quantity, held: -event.data.quantity }]
-    case 'ProductAdded':
-    case 'PriceChanged':
-    case 'LowStockThresholdSet':
-    case 'ReservationCommitted':
-    case 'LowStockReached':
-      return []
-  }
-}
-
-function moved(stock: readonly WarehouseUnits[], move: WarehouseUnits): readonly WarehouseUnits[] {
-  const { warehouse } = move
-  const before = stock.find(units => units.warehouse === warehouse) ?? { onHand: 0, held: 0 }
-  const after = { warehouse, onHand: before.onHand + move.onHand, held: before.held + move.held }
-  const others = stock.filter(units => units.warehouse !== warehouse)
-  return [...others, after].sort((a, b) => compare(a.warehouse, b.warehouse))
+export const contentsView: View<ContentDoc> = {
+  collection: { name: 'product_contents', version: 1, indexes: [] },
+  categories,
+  project: projectEvents(stockAggregate, event => {
+    if (event.type !== 'ProductAdded' && event.type !== 'ProductDescribed') return []
+    const { sku, description, images } = event.data
+    if (description === undefined && images === undefined) return []
+    const changes = { ...(description !== undefined && { description }), ...(images && { images }) }
+    return [{ id: sku, update: doc => ({ ...(doc ?? NO_CONTENT), ...changes }) }]
+  }),
 }
 
 // reservations: one document per order.
@@ -138,6 +91,7 @@ export const reservationsView: View<ReservationDoc> = {
           units.warehouse === event.data.warehouse ? shippedMore(units, event.data.quantity) : units,
         )
       case 'ProductAdded':
+      case 'ProductDescribed':
       case 'PriceChanged':
       case 'LowStockThresholdSet':
       case 'StockReceived':
@@ -249,6 +203,7 @@ function counted(event: StockEvent): Partial<TotalsDoc> | undefined {
       return { shipped: event.data.quantity, onHand: -event.data.quantity, held: -event.data.quantity }
     case 'StockRestocked':
       return { restocked: event.data.quantity, onHand: event.data.quantity }
+    case 'ProductDescribed':
     case 'PriceChanged':
     case 'LowStockThresholdSet':
     case 'ReservationCommitted':
@@ -266,20 +221,36 @@ function plus(totals: TotalsDoc, sums: Partial<TotalsDoc>): TotalsDoc {
   return { ...totals, ...Object.fromEntries(entries) }
 }
 
-// categories and warehouses: one small document for each that a product or its stock has named.
+// categories: one small document for each, with how many products are in it.
 
-export type NamedDoc = { readonly name: string }
+export type CategoryDoc = { readonly name: string; readonly products: number }
 
-export const categoriesView: View<NamedDoc> = {
-  collection: { name: 'categories', version: 1, indexes: [] },
+export const categoriesView: View<CategoryDoc> = {
+  collection: { name: 'categories', version: 2, indexes: [] },
   categories,
   project: projectEvents(stockAggregate, event => {
-    const name = event.type === 'ProductAdded' ? event.data.category : null
-    return name === null ? [] : [{ id: name, update: () => ({ name }) }]
+    if (event.type === 'ProductAdded') return inCategory(event.data.category, 1)
+    if (event.type !== 'ProductDescribed' || event.data.category === undefined) return []
+    const { category, previousCategory = null } = event.data
+    return [...inCategory(previousCategory, -1), ...inCategory(category, 1)]
   }),
 }
 
-export const warehousesView: View<NamedDoc> = {
+/** A category that the last product has left is no longer there. */
+function inCategory(name: string | null, by: 1 | -1): Change<CategoryDoc>[] {
+  if (name === null) return []
+  const update = (doc: CategoryDoc | undefined) => {
+    const products = (doc?.products ?? 0) + by
+    return products > 0 ? { products, name } : undefined
+  }
+  return [{ id: name, update }]
+}
+
+// warehouses: one small document for each that has ever received goods.
+
+export type WarehouseDoc = { readonly name: string }
+
+export const warehousesView: View<WarehouseDoc> = {
   collection: { name: 'warehouses', version: 1, indexes: [] },
   categories,
   project: projectEvents(stockAggregate, event => {

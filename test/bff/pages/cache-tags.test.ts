@@ -49,3 +49,15 @@ test.each([
 ])('an event of %s changes the tag of the order, and of no list', (topic, stream) => {
   expect(tags(topic, stream, 'Happened', { orderId: ORDER })).toEqual(['operations', `order:${ORDER}`])
 })
+
+test.each(['ProductAdded', 'ProductDescribed', 'PriceChanged'])(
+  '%s changes the assortment, because lists are filtered and sorted by what it changes',
+  type => {
+    expect(tags('inventory', 'stock-MUG-1', type, { sku: 'MUG-1' })).toEqual([
+      'assortment',
+      'catalogue',
+      'operations',
+      'product:MUG-1',
+    ])
+  },
+)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { ProductDoc, ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
+import type { ProductDoc } from '#subgraphs/inventory/queries/product-documents.ts'
+import type { ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
 import type { Difference, OrderRecords } from '#tools/reconcile/compare.ts'
 import { reconcile } from '#tools/reconcile/reconcile.ts'
 import type { Sources } from '#tools/reconcile/sources.ts'
@@ -12,6 +13,7 @@ const held: ReservationDoc = {
 const product = (onHand: number, heldUnits: number): ProductDoc => ({
   ...{ sku: 'mug', title: 'Mug', category: null, price: { minor: 1, currency: 'EUR' }, weightGrams: 1 },
   ...{ dimensions: { lengthCm: 1, widthCm: 1, heightCm: 1 }, lowStockThreshold: 0, sortTitle: 'mug' },
+  ...{ addedAt: '2026-01-01T00:00:00.000Z' },
   ...{ stock: [{ warehouse: 'BER-1', onHand, held: heldUnits }], available: 0, inStock: false, low: true },
 })
 

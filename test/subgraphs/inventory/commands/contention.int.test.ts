@@ -37,7 +37,7 @@ async function givenStock(units: Record<string, number>): Promise<string> {
   const sku = `sku-${randomUUID()}`
   const listed = Object.entries(units).map(([warehouse, quantity]) => ({ warehouse, quantity }))
   await repositoryOf(0).handle(sku, { key: `add:${sku}`, body: sku }, stock =>
-    addProduct(stock, { sku, facts, units: listed }),
+    addProduct(stock, { sku, facts, units: listed, at: AT }),
   )
   return sku
 }

@@ -18,7 +18,7 @@ import {
   type Stock,
   type StockEvent,
 } from '#subgraphs/inventory/domain/stock.ts'
-import { CUSTOMER, facts } from './stock-fixture.ts'
+import { AT, CUSTOMER, facts } from './stock-fixture.ts'
 
 export const SKUS = ['a', 'b']
 const sku = fc.constantFrom(...SKUS)
@@ -104,7 +104,7 @@ export function run(steps: readonly Step[]): History {
 
 function adding(sku: string): Step {
   const units = ['AMS-1', 'BER-1'].map(warehouse => ({ warehouse, quantity: 9 }))
-  return () => accepted(addProduct(noStock, { sku, facts, units })).map(event => ({ id: sku, event }))
+  return () => accepted(addProduct(noStock, { sku, facts, units, at: AT })).map(event => ({ id: sku, event }))
 }
 
 /** The events of one SKU, in order. */

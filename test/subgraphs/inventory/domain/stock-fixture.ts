@@ -1,6 +1,7 @@
 // Provides sample stocks and events for the tests of inventory.
 import type { Hold, Units } from '#subgraphs/inventory/domain/holds.ts'
-import type { ProductFacts, Stock, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
+import type { ProductFacts } from '#subgraphs/inventory/domain/product.ts'
+import type { Stock, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import { addProduct, evolveAll, noStock } from '#subgraphs/inventory/domain/stock.ts'
 
 export const AT = '2026-01-31T12:00:00.000Z'
@@ -22,7 +23,7 @@ export const facts: ProductFacts = {
 /** The stock of `sku` with `units` in each warehouse and then `events`. */
 export function stockWith(sku: string, units: Record<string, number>, ...events: StockEvent[]): Stock {
   const listed = Object.entries(units).map(([warehouse, quantity]): Units => ({ warehouse, quantity }))
-  const added = addProduct(noStock, { sku, facts, units: listed })
+  const added = addProduct(noStock, { sku, facts, units: listed, at: AT })
   if ('refused' in added) throw new Error(added.refused.message)
   return evolveAll(noStock, [...added.accepted, ...events])
 }

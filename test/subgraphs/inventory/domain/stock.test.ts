@@ -15,7 +15,7 @@ const sku = 'oak'
 const table = stockWith(sku, { 'BER-1': 10 })
 
 describe('adding a product', () => {
-  it('records the product facts and the initial stock', () => {
+  it('records the product facts, when it was added, and the initial stock', () => {
     const decided = addProduct(noStock, {
       sku,
       facts,
@@ -23,10 +23,11 @@ describe('adding a product', () => {
         { warehouse: 'BER-1', quantity: 3 },
         { warehouse: 'MUC-1', quantity: 0 },
       ],
+      at: AT,
     })
     expect(decided).toEqual({
       accepted: [
-        { type: 'ProductAdded', data: { ...facts, sku } },
+        { type: 'ProductAdded', data: { ...facts, sku, addedAt: AT } },
         {
           type: 'StockReceived',
           data: { sku, warehouse: 'BER-1', quantity: 3, reason: 'initial stock' },
@@ -36,7 +37,7 @@ describe('adding a product', () => {
   })
 
   it('is refused when the SKU exists', () => {
-    const decided = addProduct(table, { sku, facts, units: [] })
+    const decided = addProduct(table, { sku, facts, units: [], at: AT })
     expect(decided).toMatchObject({ refused: { code: 'PRODUCT_EXISTS', sku } })
   })
 })

@@ -11,8 +11,9 @@ import { type Projections, startProjections } from '#platform/read-models/run-pr
 import { startExpirySweep, sweepExpired } from '#subgraphs/inventory/commands/expiry-sweep.ts'
 import type { StockRepository } from '#subgraphs/inventory/domain/aggregate.ts'
 import { stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
+import type { ProductFacts } from '#subgraphs/inventory/domain/product.ts'
 import { commit, reserve, ship } from '#subgraphs/inventory/domain/reservation.ts'
-import { addProduct, type ProductFacts } from '#subgraphs/inventory/domain/stock.ts'
+import { addProduct } from '#subgraphs/inventory/domain/stock.ts'
 import {
   categoriesView,
   productsView,
@@ -57,7 +58,7 @@ afterAll(() => open.disposeAsync())
 async function add(sku: string, product: ProductFacts): Promise<void> {
   const units = [{ warehouse: 'BER-1', quantity: 10 }]
   await stocks.handle(sku, { key: `add:${sku}`, body: 1 }, stock =>
-    addProduct(stock, { sku, facts: product, units }),
+    addProduct(stock, { sku, facts: product, units, at: AT }),
   )
 }
 

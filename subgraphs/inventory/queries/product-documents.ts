@@ -1,0 +1,98 @@
+// Computes a product's document and its content from the document before and an event.
+import { foldText } from '#platform/read-models/search-terms.ts'
+import { compare } from '#subgraphs/inventory/domain/allocation.ts'
+import type { ProductDescribed, ProductFacts, ProductImage } from '#subgraphs/inventory/domain/product.ts'
+import type { StockEvent } from '#subgraphs/inventory/domain/stock.ts'
+
+export type WarehouseUnits = { readonly warehouse: string; readonly onHand: number; readonly held: number }
+/** The facts that lists and most pages need. The others change seldom and may be long, so that they are kept apart. */
+export type ListedFacts = Omit<ProductFacts, 'description' | 'images'>
+/**
+ * `stock` is sorted by warehouse; `available`, `inStock` and `low` follow from it; `sortTitle` is the title folded as
+ * searches fold it.
+ */
+export type ProductDoc = ListedFacts & {
+  readonly sku: string
+  readonly addedAt: string
+  readonly sortTitle: string
+  readonly stock: readonly WarehouseUnits[]
+  readonly available: number
+  readonly inStock: boolean
+  readonly low: boolean
+}
+
+/** What a shop shows of a product beside its title. */
+export type ContentDoc = { readonly description: string | null; readonly images: readonly ProductImage[] }
+
+export const NO_CONTENT: ContentDoc = { description: null, images: [] }
+
+export function productAfter(
+  doc: ProductDoc | undefined,
+  event: StockEvent,
+  recordedAt: string,
+): ProductDoc | undefined {
+  if (event.type === 'ProductAdded') return added({ addedAt: recordedAt, ...event.data })
+  if (!doc) return undefined
+  if (event.type === 'ProductDescribed') return describedIn(doc, event.data)
+  if (event.type === 'PriceChanged') return { ...doc, price: event.data.price }
+  if (event.type === 'LowStockThresholdSet')
+    return withStock({ ...doc, lowStockThreshold: event.data.threshold }, doc.stock)
+  const changes = moves(event)
+  return changes.length > 0 ? withStock(doc, changes.reduce(moved, doc.stock)) : doc
+}
+
+/** What later events change comes first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
+function added(data: ProductFacts & { sku: string; addedAt: string }): ProductDoc {
+  const { description: _, images: _images, ...listed } = data
+  return { available: 0, inStock: false, low: true, stock: [], sortTitle: foldText(data.title), ...listed }
+}
+
+function describedIn(doc: ProductDoc, { title, category }: ProductDescribed): ProductDoc {
+  if (title === undefined && category === undefined) return doc
+  return {
+    ...doc,
+    ...(title !== undefined && { title, sortTitle: foldText(title) }),
+    ...(category !== undefined && { category }),
+  }
+}
+
+function withStock(doc: ProductDoc, stock: readonly WarehouseUnits[]): ProductDoc {
+  const available = stock.reduce((sum, { onHand, held }) => sum + onHand - held, 0)
+  return { ...doc, stock, available, inStock: available > 0, low: available <= doc.lowStockThreshold }
+}
+
+/** Returns the changes of the units of a SKU, by warehouse. */
+function moves(event: StockEvent): WarehouseUnits[] {
+  switch (event.type) {
+    case 'StockReceived':
+    case 'StockCorrected':
+    case 'StockRestocked':
+      return [{ warehouse: event.data.warehouse, onHand: event.data.quantity, held: 0 }]
+    case 'StockReserved':
+      return event.data.allocations.map(({ warehouse, quantity: held }) => ({ warehouse, onHand: 0, held }))
+    case 'ReservationReleased':
+    case 'ReservationExpired':
+      return event.data.allocations.map(({ warehouse, quantity }) => ({
+        warehouse,
+        onHand: 0,
+        held: -quantity,
+      }))
+    case 'StockShipped':
+      return [{ warehouse: event.data.warehouse, onHand: -event.data.quantity, held: -event.data.quantity }]
+    case 'ProductAdded':
+    case 'ProductDescribed':
+    case 'PriceChanged':
+    case 'LowStockThresholdSet':
+    case 'ReservationCommitted':
+    case 'LowStockReached':
+      return []
+  }
+}
+
+function moved(stock: readonly WarehouseUnits[], move: WarehouseUnits): readonly WarehouseUnits[] {
+  const { warehouse } = move
+  const before = stock.find(units => units.warehouse === warehouse) ?? { onHand: 0, held: 0 }
+  const after = { warehouse, onHand: before.onHand + move.onHand, held: before.held + move.held }
+  const others = stock.filter(units => units.warehouse !== warehouse)
+  return [...others, after].sort((a, b) => compare(a.warehouse, b.warehouse))
+}

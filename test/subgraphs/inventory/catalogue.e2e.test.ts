@@ -1,0 +1,133 @@
+// Tests what a shop shows of products over HTTP: descriptions and pictures.
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { nobody, ops, service, support } from '#test/fixtures/subgraph.ts'
+import { type Running, runInventory } from './inventory-fixture.ts'
+
+let inventory: Running
+beforeAll(async () => {
+  inventory = await runInventory()
+})
+afterAll(() => inventory?.[Symbol.asyncDispose]())
+
+const SHOWN = 'sku title category description images { url width height altText } addedAt'
+const ADD = `mutation ($input: AddProductInput!) { addProduct(input: $input) {
+  __typename ... on ProductChanged { product { ${SHOWN} } } } }`
+const DESCRIBE = `mutation ($input: DescribeProductInput!) { describeProduct(input: $input) {
+  __typename ... on ProductChanged { product { ${SHOWN} } } ... on NoSuchProduct { code sku } } }`
+const GET = `query ($sku: ID!) { product(sku: $sku) { ${SHOWN} } }`
+
+const mug = { url: '/images/mug.svg', width: 800, height: 600, altText: 'A mug on a table' }
+const handle = { url: 'https://img.example/handle.webp?v=2', width: 400, height: 400, altText: 'Its handle' }
+
+function product(overrides: object = {}) {
+  return {
+    idempotencyKey: randomUUID(),
+    sku: `SKU-${randomUUID().slice(0, 8)}`,
+    title: 'Stoneware mug',
+    price: { amount: '14.00', currency: 'EUR' },
+    weightGrams: 380,
+    dimensions: { lengthCm: 10, widthCm: 10, heightCm: 11 },
+    ...overrides,
+  }
+}
+
+async function add(overrides: object = {}) {
+  const input = product(overrides)
+  const { data, consistency, messages } = await inventory.request(ops, ADD, { input })
+  expect(messages).toEqual([])
+  return { sku: input.sku, added: Object(data?.addProduct), consistency }
+}
+
+const changed = (sku: string, changes: object) =>
+  inventory.request(ops, DESCRIBE, { input: { idempotencyKey: randomUUID(), sku, ...changes } })
+
+describe('a description', () => {
+  it('comes with the product, and everybody reads it together with the pictures', async () => {
+    const before = inventory.now().toISOString()
+    const { sku, added, consistency } = await add({ description: 'Holds\n300 ml.', images: [mug, handle] })
+    const expected = { description: 'Holds\n300 ml.', images: [mug, handle], category: null }
+    expect(added.product).toMatchObject(expected)
+    expect(added.product.addedAt >= before).toBe(true)
+    for (const caller of [support, nobody, service]) {
+      const { data } = await inventory.request(caller, GET, { sku }, consistency)
+      expect(data?.product).toEqual({ ...added.product, ...expected })
+    }
+  })
+
+  it('is null without pictures where nobody gave one', async () => {
+    const { sku, consistency } = await add()
+    const { data } = await inventory.request(support, GET, { sku }, consistency)
+    expect(data?.product).toMatchObject({ description: null, images: [] })
+  })
+
+  it('changes what is given: null removes, and what is left out stays', async () => {
+    const { sku } = await add({ category: 'kitchen', description: 'Old.', images: [mug] })
+    const one = await changed(sku, { title: 'Big mug', description: 'New.' })
+    expect(one.data?.describeProduct).toMatchObject({
+      product: { title: 'Big mug', category: 'kitchen', description: 'New.', images: [mug] },
+    })
+    const two = await changed(sku, { category: null, description: null, images: [] })
+    const expected = { title: 'Big mug', category: null, description: null, images: [] }
+    expect(two.data?.describeProduct).toMatchObject({ product: expected })
+    const { data } = await inventory.request(support, GET, { sku }, two.consistency)
+    expect(data?.product).toMatchObject(expected)
+  })
+
+  it('changes once however often the command is sent, and the repeat shows the product as it is by then', async () => {
+    const { sku } = await add()
+    const input = { idempotencyKey: randomUUID(), sku, description: 'First.' }
+    await inventory.request(ops, DESCRIBE, { input })
+    await changed(sku, { description: 'Second.' })
+    const repeat = await inventory.request(ops, DESCRIBE, { input })
+    expect(repeat.data?.describeProduct).toMatchObject({ product: { description: 'Second.' } })
+    expect(repeat.codes).toEqual([])
+  })
+
+  it('moves the product to its new category, and a category without products is gone', async () => {
+    const [from, to] = [`from ${randomUUID()}`, `to ${randomUUID()}`]
+    const { sku } = await add({ category: from })
+    const { consistency } = await changed(sku, { category: to })
+    const { data } = await inventory.request(support, '{ categories }', {}, consistency)
+    expect(data?.categories).toContain(to)
+    expect(data?.categories).not.toContain(from)
+    const query = 'query ($filter: ProductFilter) { searchProducts(filter: $filter) { nodes { sku } } }'
+    const found = await inventory.request(support, query, { filter: { category: to } }, consistency)
+    expect(found.data?.searchProducts).toEqual({ nodes: [{ sku }] })
+  })
+
+  it('is refused of a product that there is not, and by whom may not', async () => {
+    const unknown = await changed('nope', { title: 'Chair' })
+    expect(unknown.data?.describeProduct).toEqual({
+      __typename: 'NoSuchProduct',
+      code: 'PRODUCT_NOT_FOUND',
+      sku: 'nope',
+    })
+    const input = { idempotencyKey: randomUUID(), sku: 'nope', title: 'Chair' }
+    expect((await inventory.request(support, DESCRIBE, { input })).codes).toEqual(['FORBIDDEN'])
+  })
+})
+
+describe('bad input', () => {
+  const image = (changes: object) => ({ images: [{ ...mug, ...changes }] })
+  it.each([
+    ['a description that is too long', { description: 'x'.repeat(5001) }, 'description'],
+    ['a script as a URL', image({ url: 'javascript:alert(1)' }), 'images[0].url'],
+    ['data as a URL', image({ url: 'data:image/svg+xml,<svg/>' }), 'images[0].url'],
+    ['a path of another folder', image({ url: '/graphql' }), 'images[0].url'],
+    ['a path that climbs', image({ url: '/images/../secret.svg' }), 'images[0].url'],
+    ['another host without a scheme', image({ url: '//img.example/a.svg' }), 'images[0].url'],
+    ['a URL with a password', image({ url: 'https://me:secret@img.example/a.svg' }), 'images[0].url'],
+    ['a URL with a blank', image({ url: 'https://img.example/a b.svg' }), 'images[0].url'],
+    ['a URL that is too long', image({ url: `https://img.example/${'a'.repeat(2000)}` }), 'images[0].url'],
+    ['no width', image({ width: 0 }), 'images[0].width'],
+    ['a height beyond every screen', image({ height: 20_001 }), 'images[0].height'],
+    ['no words for who cannot see', image({ altText: ' ' }), 'images[0].altText'],
+    ['too many pictures', { images: Array.from({ length: 21 }, () => mug) }, 'images'],
+    ['nothing to change', {}, 'input'],
+  ])('%s is refused by its field', async (_, changes, field) => {
+    const { codes, messages } = await changed('any', changes)
+    expect(codes).toEqual(['BAD_USER_INPUT'])
+    expect(messages[0]).toMatch(new RegExp(`^${field.replace(/[[\].]/g, '\\$&')}: should be`))
+  })
+})
