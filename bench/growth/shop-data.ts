@@ -32,6 +32,7 @@ const VIEWS: Readonly<Record<SubgraphName, readonly View<Document>[]>> = {
   inventory: [
     inventory.productsView,
     inventory.contentsView,
+    inventory.familiesView,
     inventory.reservationsView,
     inventory.totalsView,
     inventory.categoriesView,

@@ -54,6 +54,25 @@ export type AddProductInput = {
   readonly description?: string | null | undefined;
   /** The pictures, at most 20, the main one first. */
   readonly images?: ReadonlyArray<ProductImageInput> | null | undefined;
+  /**
+   * The family that the product joins: 1 to 64 letters, digits, dots, dashes and underscores. The first product of that name
+   * founds it, and says by its options what all others differ by. Nobody leaves a family, and it has at most 100 products. Given
+   * together with options.
+   */
+  readonly family?: string | null | undefined;
+  /**
+   * What sets the product apart in its family: 1 to 5, each of another name. All products of a family have the same names, and no
+   * two the same values; case does not matter. Anything else is BAD_USER_INPUT.
+   */
+  readonly options?: ReadonlyArray<ProductOptionInput> | null | undefined;
+};
+
+/** A property by which the products of a family differ, and its value. */
+export type ProductOptionInput = {
+  /** Such as size: one line of 1 to 30 characters. */
+  readonly name: string;
+  /** Such as M: one line of 1 to 60 characters. */
+  readonly value: string;
 };
 
 /** A picture of a product. */
@@ -63,9 +82,9 @@ export type ProductImageInput = {
    * digits, dots, dashes and underscores that do not begin with a dot. At most 2000 characters.
    */
   readonly url: string;
-  /** The width in pixels, 1 to 20000. */
+  /** The width in pixels, 1 to 10000. */
   readonly width: number;
-  /** The height in pixels, 1 to 20000. */
+  /** The height in pixels, 1 to 10000. */
   readonly height: number;
   /** What the picture shows, in one line of 1 to 300 characters. */
   readonly altText: string;

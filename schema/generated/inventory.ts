@@ -166,6 +166,18 @@ export type Product = {
   readonly description?: Maybe<Scalars['String']['output']>;
   /** The pictures of the product, at most 20, the main one first; empty when there is none. */
   readonly images: ReadonlyArray<ProductImage>;
+  /**
+   * The name that the variants of one thing share, such as all sizes and colours of a shirt: 1 to 64 letters, digits, dots, dashes
+   * and underscores. Null for a product without variants.
+   */
+  readonly family?: Maybe<Scalars['String']['output']>;
+  /** What sets the product apart in its family, such as size M and colour red, at most 5; empty for a product without variants. */
+  readonly options: ReadonlyArray<ProductOption>;
+  /**
+   * All products of the family, this one included, in the order in which they joined it; each has a price and stock of its own.
+   * At most 100. This product alone when it has no variants.
+   */
+  readonly variants: ReadonlyArray<Product>;
   /** When the product came into the catalogue. Lists of what is new are sorted by it. */
   readonly addedAt: Scalars['DateTime']['output'];
   /** What one unit costs. */
@@ -188,12 +200,20 @@ export type ProductImage = {
    * characters.
    */
   readonly url: Scalars['String']['output'];
-  /** The width of the picture in pixels, 1 to 20000. Of a drawing without pixels it says the proportion. */
+  /** The width of the picture in pixels, 1 to 10000. Of a drawing without pixels it says the proportion. */
   readonly width: Scalars['Int']['output'];
-  /** The height of the picture in pixels, 1 to 20000. */
+  /** The height of the picture in pixels, 1 to 10000. */
   readonly height: Scalars['Int']['output'];
   /** What the picture shows, for whoever cannot see it: one line of at most 300 characters. */
   readonly altText: Scalars['String']['output'];
+};
+
+/** A property by which the products of a family differ, and its value for this one. */
+export type ProductOption = {
+  /** What the products differ by, such as size: 1 to 30 characters. */
+  readonly name: Scalars['String']['output'];
+  /** The value of this product, such as M: 1 to 60 characters. */
+  readonly value: Scalars['String']['output'];
 };
 
 /** The size of a packed unit; each side is a whole number of centimetres. */
@@ -301,6 +321,25 @@ export type AddProductInput = {
   readonly description?: InputMaybe<Scalars['String']['input']>;
   /** The pictures, at most 20, the main one first. */
   readonly images?: InputMaybe<ReadonlyArray<ProductImageInput>>;
+  /**
+   * The family that the product joins: 1 to 64 letters, digits, dots, dashes and underscores. The first product of that name
+   * founds it, and says by its options what all others differ by. Nobody leaves a family, and it has at most 100 products. Given
+   * together with options.
+   */
+  readonly family?: InputMaybe<Scalars['String']['input']>;
+  /**
+   * What sets the product apart in its family: 1 to 5, each of another name. All products of a family have the same names, and no
+   * two the same values; case does not matter. Anything else is BAD_USER_INPUT.
+   */
+  readonly options?: InputMaybe<ReadonlyArray<ProductOptionInput>>;
+};
+
+/** A property by which the products of a family differ, and its value. */
+export type ProductOptionInput = {
+  /** Such as size: one line of 1 to 30 characters. */
+  readonly name: Scalars['String']['input'];
+  /** Such as M: one line of 1 to 60 characters. */
+  readonly value: Scalars['String']['input'];
 };
 
 /** A picture of a product. */
@@ -310,9 +349,9 @@ export type ProductImageInput = {
    * digits, dots, dashes and underscores that do not begin with a dot. At most 2000 characters.
    */
   readonly url: Scalars['String']['input'];
-  /** The width in pixels, 1 to 20000. */
+  /** The width in pixels, 1 to 10000. */
   readonly width: Scalars['Int']['input'];
-  /** The height in pixels, 1 to 20000. */
+  /** The height in pixels, 1 to 10000. */
   readonly height: Scalars['Int']['input'];
   /** What the picture shows, in one line of 1 to 300 characters. */
   readonly altText: Scalars['String']['input'];
@@ -336,6 +375,10 @@ export type DescribeProductInput = {
   readonly description?: InputMaybe<Scalars['String']['input']>;
   /** All pictures from now on, at most 20, the main one first; an empty list removes them. Left out or null, they stay. */
   readonly images?: InputMaybe<ReadonlyArray<ProductImageInput>>;
+  /** The family that the product joins, as in AddProductInput, unless it is there already. Of a product in another one it is BAD_USER_INPUT. */
+  readonly family?: InputMaybe<Scalars['String']['input']>;
+  /** What sets the product apart in the family, as in AddProductInput. Given together with family, and never changed afterwards. */
+  readonly options?: InputMaybe<ReadonlyArray<ProductOptionInput>>;
 };
 
 export type DimensionsInput = {
@@ -626,6 +669,7 @@ export type ResolversTypes = {
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Product: ResolverTypeWrapper<ProductSource>;
   ProductImage: ResolverTypeWrapper<ProductImage>;
+  ProductOption: ResolverTypeWrapper<ProductOption>;
   Dimensions: ResolverTypeWrapper<Dimensions>;
   Availability: Availability;
   WarehouseStock: ResolverTypeWrapper<WarehouseStock>;
@@ -639,6 +683,7 @@ export type ResolversTypes = {
   Allocation: ResolverTypeWrapper<Allocation>;
   ProductFilter: ProductFilter;
   AddProductInput: AddProductInput;
+  ProductOptionInput: ProductOptionInput;
   ProductImageInput: ProductImageInput;
   DescribeProductInput: DescribeProductInput;
   DimensionsInput: DimensionsInput;
@@ -684,6 +729,7 @@ export type ResolversParentTypes = {
   Mutation: Record<PropertyKey, never>;
   Product: ProductSource;
   ProductImage: ProductImage;
+  ProductOption: ProductOption;
   Dimensions: Dimensions;
   WarehouseStock: WarehouseStock;
   Warehouse: Warehouse;
@@ -695,6 +741,7 @@ export type ResolversParentTypes = {
   Allocation: Allocation;
   ProductFilter: ProductFilter;
   AddProductInput: AddProductInput;
+  ProductOptionInput: ProductOptionInput;
   ProductImageInput: ProductImageInput;
   DescribeProductInput: DescribeProductInput;
   DimensionsInput: DimensionsInput;
@@ -779,6 +826,9 @@ export type ProductResolvers<ContextType = RequestContext, ParentType extends Re
   category?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   description?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   images?: Resolver<ReadonlyArray<ResolversTypes['ProductImage']>, ParentType, ContextType>;
+  family?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  options?: Resolver<ReadonlyArray<ResolversTypes['ProductOption']>, ParentType, ContextType>;
+  variants?: Resolver<ReadonlyArray<ResolversTypes['Product']>, ParentType, ContextType>;
   addedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   price?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
   weightGrams?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
@@ -793,6 +843,11 @@ export type ProductImageResolvers<ContextType = RequestContext, ParentType exten
   width?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   height?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   altText?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type ProductOptionResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['ProductOption'] = ResolversParentTypes['ProductOption']> = {
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  value?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 
 export type DimensionsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Dimensions'] = ResolversParentTypes['Dimensions']> = {
@@ -940,6 +995,7 @@ export type Resolvers<ContextType = RequestContext> = {
   Mutation?: MutationResolvers<ContextType>;
   Product?: ProductResolvers<ContextType>;
   ProductImage?: ProductImageResolvers<ContextType>;
+  ProductOption?: ProductOptionResolvers<ContextType>;
   Dimensions?: DimensionsResolvers<ContextType>;
   WarehouseStock?: WarehouseStockResolvers<ContextType>;
   Warehouse?: WarehouseResolvers<ContextType>;

@@ -2,11 +2,12 @@
 import { createRepository } from '#platform/event-store/repository.ts'
 import { type RunningService, type SubgraphConfig, startSubgraph } from '#platform/subgraph/subgraph.ts'
 import { startExpirySweep } from '#subgraphs/inventory/commands/expiry-sweep.ts'
-import { stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
+import { familyAggregate, stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
 import type { HoldQuota } from '#subgraphs/inventory/domain/holds.ts'
 import {
   categoriesView,
   contentsView,
+  familiesView,
   productsView,
   reservationsView,
   totalsView,
@@ -25,13 +26,24 @@ export type InventoryConfig = SubgraphConfig & {
 /** Resolves once it listens. Disposing drains requests, awaits a sweep under way, and closes. */
 export function startInventory(config: InventoryConfig): Promise<RunningService> {
   return startSubgraph(config, {
-    views: [productsView, contentsView, reservationsView, totalsView, categoriesView, warehousesView],
+    views: [
+      productsView,
+      contentsView,
+      familiesView,
+      reservationsView,
+      totalsView,
+      categoriesView,
+      warehousesView,
+    ],
     async build({ store, projections, open }) {
       const { logger, now, expirySweepMs, holdQuota } = config
       const dependencies = {
         stocks: createRepository(store, stockAggregate, { logger }),
+        families: createRepository(store, familyAggregate, { logger }),
+        appendAll: store.append,
         products: projections.collection(productsView),
         contents: projections.collection(contentsView),
+        familyMembers: projections.collection(familiesView),
         reservations: projections.collection(reservationsView),
         totals: projections.collection(totalsView),
         categories: projections.collection(categoriesView),

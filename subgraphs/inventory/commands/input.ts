@@ -1,5 +1,6 @@
 // Checks the input of inventory's commands and converts it to domain types.
 import type { Money } from '#platform/domain/money.ts'
+import { isSku, SKU_FORM } from '#platform/domain/sku.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 import {
   checkCount,
@@ -23,7 +24,9 @@ import type {
   SetLowStockThresholdInput,
   ShipStockInput,
 } from '#schema/generated/inventory.ts'
+import type { Joining } from '#subgraphs/inventory/commands/family-append.ts'
 import type { Line } from '#subgraphs/inventory/domain/allocation.ts'
+import { foldName, type ProductOption } from '#subgraphs/inventory/domain/family.ts'
 import type { Units } from '#subgraphs/inventory/domain/holds.ts'
 import type { Description, ProductFacts, ProductImage } from '#subgraphs/inventory/domain/product.ts'
 
@@ -34,11 +37,16 @@ const MAX_LINE_QUANTITY = 10_000
 const MAX_HOLD_MS = 366 * 24 * 3600 * 1000
 const MAX_DESCRIPTION = 5000
 const MAX_IMAGES = 20
-const MAX_PIXELS = 20_000
+const MAX_PIXELS = 10_000
+const MAX_OPTIONS = 5
 
 const WAREHOUSE = /^[A-Z0-9][A-Z0-9-]{0,31}$/
 
-export function readAddProduct(input: AddProductInput): { sku: string; facts: ProductFacts; units: Units[] } {
+type Joins = { readonly joins?: Joining }
+
+export function readAddProduct(
+  input: AddProductInput,
+): Joins & { sku: string; facts: ProductFacts; units: Units[] } {
   const { lengthCm, widthCm, heightCm } = input.dimensions
   return {
     sku: checkSku('sku', input.sku),
@@ -57,6 +65,7 @@ export function readAddProduct(input: AddProductInput): { sku: string; facts: Pr
       ...(input.images != null && { images: readImages(input.images) }),
     },
     units: readUnits(input.stock ?? []),
+    ...readJoining(input),
   }
 }
 
@@ -73,7 +82,7 @@ function readUnits(stock: readonly Units[]): Units[] {
 }
 
 /** Null removes the category or the description; of the title and the images it is the same as leaving them out. */
-export function readDescribe(input: DescribeProductInput): { sku: string; given: Description } {
+export function readDescribe(input: DescribeProductInput): Joins & { sku: string; given: Description } {
   const { sku, title, category, description, images } = input
   const given: Description = {
     ...(title != null && { title: checkLine('title', title, 200) }),
@@ -81,9 +90,32 @@ export function readDescribe(input: DescribeProductInput): { sku: string; given:
     ...(description !== undefined && { description: readDescription(description) }),
     ...(images != null && { images: readImages(images) }),
   }
-  if (Object.keys(given).length === 0)
-    malformed('input', 'at least one of title, category, description and images')
-  return { sku: checkSku('sku', sku), given }
+  const joining = readJoining(input)
+  if (Object.keys(given).length === 0 && !joining.joins)
+    malformed('input', 'at least one of title, category, description, images and family')
+  return { sku: checkSku('sku', sku), given, ...joining }
+}
+
+/** A family and options come together or not at all. */
+function readJoining({
+  family,
+  options,
+}: Pick<AddProductInput, 'family' | 'options'> | Pick<DescribeProductInput, 'family' | 'options'>): Joins {
+  const given = options ?? []
+  if (family == null) return given.length === 0 ? {} : malformed('family', 'given together with options')
+  if (!isSku(family)) malformed('family', SKU_FORM, family)
+  const names = new Set<string>()
+  const checked = checkCount('options', given, { min: 1, max: MAX_OPTIONS }).map(({ name, value }, index) => {
+    const field = `options[${index}].name`
+    if (names.has(foldName(name.trim()))) malformed(field, 'named once', name)
+    names.add(foldName(name.trim()))
+    return readOption(`options[${index}]`, { name, value })
+  })
+  return { joins: { family, options: checked } }
+}
+
+function readOption(field: string, { name, value }: ProductOption): ProductOption {
+  return { name: checkLine(`${field}.name`, name, 30), value: checkLine(`${field}.value`, value, 60) }
 }
 
 function checkCategory(category: string): string {

@@ -7,6 +7,7 @@ import type { AggregateEvent, CommandResult } from '#platform/event-store/aggreg
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { commandContext } from '#platform/subgraph/command-context.ts'
 import type { CommandDependencies } from '#subgraphs/inventory/commands/dependencies.ts'
+import { handleInFamily, type Joining } from '#subgraphs/inventory/commands/family-append.ts'
 import {
   readAddProduct,
   readAdjustment,
@@ -19,7 +20,12 @@ import {
   readThreshold,
 } from '#subgraphs/inventory/commands/input.ts'
 import type { Allocation, Line } from '#subgraphs/inventory/domain/allocation.ts'
-import { describeProduct, type ProductNotFound } from '#subgraphs/inventory/domain/product.ts'
+import type { FamilyClash } from '#subgraphs/inventory/domain/family.ts'
+import {
+  describeProduct,
+  type FamilyPlace,
+  type ProductNotFound,
+} from '#subgraphs/inventory/domain/product.ts'
 import {
   allocationsOf,
   commit,
@@ -83,32 +89,43 @@ function productMutations(dependencies: CommandDependencies) {
 
 type ProductCommand<Input, Body, R extends Refusal, Refused> = {
   readonly read: (input: Input) => Body
-  readonly decide: (stock: Stock, command: Body & { readonly at: string }) => Decision<StockEvent, R>
+  readonly decide: (
+    stock: Stock,
+    command: Body & { readonly at: string; readonly place?: FamilyPlace | undefined },
+  ) => Decision<StockEvent, R | FamilyClash>
   readonly refused: (refusal: R) => Refused
 }
 
 /** The mutation returns the product as it is after the command, or the refusal. */
 function productMutation<
   Input extends Keyed,
-  Body extends JsonObject & { readonly sku: string },
+  Body extends JsonObject & { readonly sku: string; readonly joins?: Joining },
   R extends Refusal,
   Refused,
 >(
-  { stocks, now }: CommandDependencies,
+  dependencies: CommandDependencies,
   mutation: string,
   { read, decide, refused }: ProductCommand<Input, Body, R, Refused>,
 ) {
   return async (_: unknown, { input }: Args<Input>, context: RequestContext) => {
     requireRole(context.viewer, 'ops')
+    const { stocks, now } = dependencies
     const body = read(input)
+    const { sku, joins } = body
     const at = now().toISOString()
     const command = commandContext(context, { mutation, idempotencyKey: input.idempotencyKey, body })
-    const handled = await stocks.handle(body.sku, command, stock => decide(stock, { ...body, at }))
+    const decided = (stock: Stock, place?: FamilyPlace) => decide(stock, { ...body, at, place })
+    const handled = joins
+      ? await handleInFamily(dependencies, { sku, joins, command, decide: decided })
+      : await stocks.handle(sku, command, stock => decided(stock))
     context.consistency.reached('inventory', handled.position)
-    if (handled.status === 'refused') return refused(handled.refusal)
-    const { state } = handled.repeated ? await stocks.load(body.sku) : handled
-    const product = productOf(body.sku, state)
-    if (!product) throw new Error(`a command on ${body.sku} was accepted, but there is no product`)
+    if (handled.status === 'refused') {
+      if (!isFamilyClash(handled.refusal)) return refused(handled.refusal)
+      throw new CallerError('BAD_USER_INPUT', `options: ${handled.refusal.message}`, { field: 'options' })
+    }
+    const { state } = handled.repeated ? await stocks.load(sku) : handled
+    const product = productOf(sku, state)
+    if (!product) throw new Error(`a command on ${sku} was accepted, but there is no product`)
     return { __typename: 'ProductChanged' as const, product }
   }
 }
@@ -194,6 +211,10 @@ function shippingWarehouses(doc: ReservationDoc | undefined): ReadonlyMap<string
 
 function noSuchProduct(refused: ProductNotFound) {
   return { __typename: 'NoSuchProduct' as const, ...refused }
+}
+
+function isFamilyClash(refusal: Refusal): refusal is FamilyClash {
+  return refusal.code === 'FAMILY_CLASH'
 }
 
 function adjustmentRefused(refused: AdjustRefusal) {

@@ -1,5 +1,6 @@
-// Defines how the stock of a SKU is stored in the event store.
+// Defines how the stock of a SKU and the members of a family are stored in the event store.
 import type { Aggregate, Repository } from '#platform/event-store/aggregate.ts'
+import { evolveFamily, type Family, type FamilyEvent, noFamily } from '#subgraphs/inventory/domain/family.ts'
 import {
   evolve,
   noStock,
@@ -18,3 +19,13 @@ export const stockAggregate: Aggregate<Stock, StockEvent> = {
 }
 
 export type StockRepository = Repository<Stock, StockEvent>
+
+/** Stores each family as an aggregate whose id is the family's name. */
+export const familyAggregate: Aggregate<Family, FamilyEvent> = {
+  category: 'family',
+  initial: noFamily,
+  evolve: evolveFamily,
+  types: ['FamilyMemberJoined'],
+}
+
+export type FamilyRepository = Repository<Family, FamilyEvent>

@@ -1,6 +1,7 @@
 // Defines the facts of a product: what it is, what a shop shows of it, and how its description changes.
 import { accept, type Decision, refuse } from '#platform/domain/decision.ts'
 import type { Money } from '#platform/domain/money.ts'
+import { type FamilyClash, familyClash, type ProductOption } from '#subgraphs/inventory/domain/family.ts'
 
 type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
 
@@ -12,7 +13,17 @@ export type ProductImage = {
   readonly altText: string
 }
 
-/** `description` and `images` are missing where none were ever given, `addedAt` where an earlier release added the product. */
+/** The place of a product in its family: 0 for the first that joined, and so on. */
+export type FamilyPlace = {
+  readonly family: string
+  readonly familyPlace: number
+  readonly options: readonly ProductOption[]
+}
+
+/**
+ * `description` and `images` are missing where none were ever given, `addedAt` where an earlier release added the product.
+ * The place in a family is there of a product with variants, and never changes.
+ */
 export type ProductFacts = {
   readonly title: string
   readonly category: string | null
@@ -23,7 +34,7 @@ export type ProductFacts = {
   readonly description?: string | null
   readonly images?: readonly ProductImage[]
   readonly addedAt?: string
-}
+} & Partial<FamilyPlace>
 
 /** What is missing stays as it is; null removes the category or the description. */
 export type Description = {
@@ -34,10 +45,11 @@ export type Description = {
 }
 
 /** Holds only what is other than before; `previousCategory` is there together with `category`. */
-export type ProductDescribed = Description & {
-  readonly sku: string
-  readonly previousCategory?: string | null
-}
+export type ProductDescribed = Description &
+  Partial<FamilyPlace> & {
+    readonly sku: string
+    readonly previousCategory?: string | null
+  }
 
 export type ProductNotFound = {
   readonly code: 'PRODUCT_NOT_FOUND'
@@ -49,18 +61,24 @@ export function productNotFound(sku: string): ProductNotFound {
   return { code: 'PRODUCT_NOT_FOUND', message: `There is no product ${sku}.`, sku }
 }
 
-/** Changes nothing when the product is described so already. */
+/** Changes nothing when the product is described so already. A product that has a family stays in it. */
 export function describeProduct(
   { product }: { readonly product: ProductFacts | null },
-  { sku, given }: { sku: string; given: Description },
-): Decision<{ readonly type: 'ProductDescribed'; readonly data: ProductDescribed }, ProductNotFound> {
+  { sku, given, place }: { sku: string; given: Description; place?: FamilyPlace | undefined },
+): Decision<
+  { readonly type: 'ProductDescribed'; readonly data: ProductDescribed },
+  ProductNotFound | FamilyClash
+> {
   if (!product) return refuse(productNotFound(sku))
+  if (place && product.family !== undefined && product.family !== place.family)
+    return refuse(familyClash(`product ${sku} is in family ${product.family} already`))
   const { title, category, description, images } = given
-  const changes: Description = {
+  const changes: Description & Partial<FamilyPlace> = {
     ...(title !== undefined && title !== product.title && { title }),
     ...(category !== undefined && category !== product.category && { category }),
     ...(description !== undefined && description !== (product.description ?? null) && { description }),
     ...(images !== undefined && !sameImages(images, product.images ?? []) && { images }),
+    ...(product.family === undefined && place),
   }
   if (Object.keys(changes).length === 0) return accept()
   const previous = 'category' in changes && { previousCategory: product.category }

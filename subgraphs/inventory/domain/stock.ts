@@ -18,6 +18,7 @@ import {
 } from '#subgraphs/inventory/domain/holds.ts'
 import {
   describedAs,
+  type FamilyPlace,
   type ProductDescribed,
   type ProductFacts,
   type ProductNotFound,
@@ -244,10 +245,19 @@ type StockBelowReserved = {
 type StockTooLarge = { readonly code: 'STOCK_TOO_LARGE'; readonly message: string }
 export type AdjustRefusal = ProductNotFound | StockBelowReserved | StockTooLarge
 
-/** `units` names each warehouse at most once. */
+type AddProduct = {
+  readonly sku: string
+  readonly facts: ProductFacts
+  /** Names each warehouse at most once. */
+  readonly units: readonly Units[]
+  readonly at: string
+  /** The place in a family, of a product with variants. */
+  readonly place?: FamilyPlace | undefined
+}
+
 export function addProduct(
   stock: Stock,
-  { sku, facts, units, at }: { sku: string; facts: ProductFacts; units: readonly Units[]; at: string },
+  { sku, facts, units, at, place }: AddProduct,
 ): Decision<StockEvent, ProductExists> {
   if (stock.product)
     return refuse({ code: 'PRODUCT_EXISTS', message: `There is already a product ${sku}.`, sku })
@@ -259,7 +269,7 @@ export function addProduct(
         data: { sku, warehouse, quantity, reason: 'initial stock' },
       }),
     )
-  return accept({ type: 'ProductAdded', data: { ...facts, sku, addedAt: at } }, ...received)
+  return accept({ type: 'ProductAdded', data: { ...facts, ...place, sku, addedAt: at } }, ...received)
 }
 
 export function changePrice(

@@ -14,6 +14,7 @@ import type {
 } from '#subgraphs/inventory/queries/product-documents.ts'
 import type {
   CategoryDoc,
+  FamilyDoc,
   ReservationDoc,
   TotalsDoc,
   WarehouseDoc,
@@ -23,6 +24,7 @@ export type QueryDependencies = {
   readonly stocks: StockRepository
   readonly products: Collection<ProductDoc>
   readonly contents: Collection<ContentDoc>
+  readonly familyMembers: Collection<FamilyDoc>
   readonly reservations: Collection<ReservationDoc>
   readonly totals: Collection<TotalsDoc>
   readonly categories: Collection<CategoryDoc>

@@ -1,4 +1,5 @@
 // Computes a product's document and its content from the document before and an event.
+import { type Money, toDecimal } from '#platform/domain/money.ts'
 import { foldText } from '#platform/read-models/search-terms.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
 import type { ProductDescribed, ProductFacts, ProductImage } from '#subgraphs/inventory/domain/product.ts'
@@ -15,6 +16,9 @@ export type ProductDoc = ListedFacts & {
   readonly sku: string
   readonly addedAt: string
   readonly sortTitle: string
+  readonly sortPrice: number
+  /** Whether it stands for its family in lists that nothing narrows, as the first of it or the only one. */
+  readonly leads: boolean
   readonly stock: readonly WarehouseUnits[]
   readonly available: number
   readonly inStock: boolean
@@ -34,7 +38,10 @@ export function productAfter(
   if (event.type === 'ProductAdded') return added({ addedAt: recordedAt, ...event.data })
   if (!doc) return undefined
   if (event.type === 'ProductDescribed') return describedIn(doc, event.data)
-  if (event.type === 'PriceChanged') return { ...doc, price: event.data.price }
+  if (event.type === 'PriceChanged') {
+    const { price } = event.data
+    return { ...doc, price, sortPrice: majorUnits(price) }
+  }
   if (event.type === 'LowStockThresholdSet')
     return withStock({ ...doc, lowStockThreshold: event.data.threshold }, doc.stock)
   const changes = moves(event)
@@ -44,16 +51,26 @@ export function productAfter(
 /** What later events change comes first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
 function added(data: ProductFacts & { sku: string; addedAt: string }): ProductDoc {
   const { description: _, images: _images, ...listed } = data
-  return { available: 0, inStock: false, low: true, stock: [], sortTitle: foldText(data.title), ...listed }
+  const { title, price, familyPlace = 0 } = listed
+  const sorts = { sortTitle: foldText(title), sortPrice: majorUnits(price), leads: familyPlace === 0 }
+  return { available: 0, inStock: false, low: true, stock: [], ...sorts, ...listed }
 }
 
-function describedIn(doc: ProductDoc, { title, category }: ProductDescribed): ProductDoc {
-  if (title === undefined && category === undefined) return doc
+function describedIn(doc: ProductDoc, event: ProductDescribed): ProductDoc {
+  const { description: _, images: _images, previousCategory: _category, ...listed } = event
+  const { title, familyPlace } = listed
+  if (Object.keys(listed).every(name => name === 'sku')) return doc
   return {
     ...doc,
-    ...(title !== undefined && { title, sortTitle: foldText(title) }),
-    ...(category !== undefined && { category }),
+    ...listed,
+    ...(title !== undefined && { sortTitle: foldText(title) }),
+    ...(familyPlace !== undefined && { leads: familyPlace === 0 }),
   }
+}
+
+/** Prices are sorted by their amounts as people read them, whatever the currency. */
+function majorUnits(price: Money): number {
+  return Number(toDecimal(price))
 }
 
 function withStock(doc: ProductDoc, stock: readonly WarehouseUnits[]): ProductDoc {

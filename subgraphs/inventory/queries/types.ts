@@ -29,6 +29,10 @@ export function createTypes(dependencies: QueryDependencies) {
       addedAt: async ({ sku, addedAt }: ProductSource, _: unknown, context: RequestContext) =>
         addedAt ??
         addedAtOf(await documentLoader(context, 'product documents', dependencies.products).load(sku)),
+      family: ({ family }: ProductSource) => family ?? null,
+      options: ({ options }: ProductSource) => options ?? [],
+      variants: (product: ProductSource, _: unknown, context: RequestContext) =>
+        variantsOf(dependencies, product, context),
       price: ({ price }: ProductSource) => moneyOut(price),
       availability: ({ available, lowStockThreshold }: ProductSource) => {
         if (available <= 0) return 'OUT_OF_STOCK'
@@ -52,6 +56,23 @@ export function createTypes(dependencies: QueryDependencies) {
 function addedAtOf(doc: ProductDoc | undefined): string {
   if (!doc) throw new Error('a product that an earlier release added is not in the view')
   return doc.addedAt
+}
+
+/** Returns the family in the order in which its products joined; one that the view does not have yet comes last. */
+async function variantsOf(
+  dependencies: QueryDependencies,
+  product: ProductSource,
+  context: RequestContext,
+): Promise<readonly ProductSource[]> {
+  if (product.family === undefined) return [product]
+  const families = documentLoader(context, 'product families', dependencies.familyMembers)
+  const members = (await families.load(product.family))?.members ?? []
+  const loader = productLoader(dependencies, context)
+  const others = members.filter(sku => sku !== product.sku)
+  const loaded = new Map((await Promise.all(others.map(sku => loader.load(sku)))).map(of => [of?.sku, of]))
+  loaded.set(product.sku, product)
+  const skus = members.includes(product.sku) ? members : [...members, product.sku]
+  return skus.flatMap(sku => loaded.get(sku) ?? [])
 }
 
 async function contentOf(

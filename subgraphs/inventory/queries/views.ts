@@ -50,6 +50,22 @@ export const contentsView: View<ContentDoc> = {
   }),
 }
 
+// product_families: one document per family.
+
+/** The SKUs of a family's products, in the order in which they joined. */
+export type FamilyDoc = { readonly members: readonly string[] }
+
+export const familiesView: View<FamilyDoc> = {
+  collection: { name: 'product_families', version: 1, indexes: [] },
+  categories,
+  project: projectEvents(stockAggregate, event => {
+    if (event.type !== 'ProductAdded' && event.type !== 'ProductDescribed') return []
+    const { sku, family } = event.data
+    if (family === undefined) return []
+    return [{ id: family, update: doc => ({ members: [...(doc?.members ?? []), sku] }) }]
+  }),
+}
+
 // reservations: one document per order.
 
 export type ReservationStatus = 'HELD' | 'COMMITTED' | 'SHIPPED' | 'RELEASED' | 'EXPIRED'

@@ -108,6 +108,98 @@ describe('a description', () => {
   })
 })
 
+describe('a family', () => {
+  const FAMILY = `query ($sku: ID!) { product(sku: $sku) {
+    family options { name value } variants { sku available options { value } } } }`
+  const options = (size: string, colour = 'red') => [
+    { name: 'size', value: size },
+    { name: 'colour', value: colour },
+  ]
+  const shirt = (family: string, size: string, changes: object = {}) => ({
+    ...{ family, options: options(size), stock: [{ warehouse: 'BER-1', quantity: 3 }] },
+    ...changes,
+  })
+  const aFamily = () => `shirt-${randomUUID().slice(0, 8)}`
+
+  it('shows all variants with their stock, in the order in which they joined, on each of them', async () => {
+    const family = aFamily()
+    const [s, m] = [await add(shirt(family, 'S')), await add(shirt(family, 'M', { stock: [] }))]
+    const variants = [
+      { sku: s.sku, available: 3, options: [{ value: 'S' }, { value: 'red' }] },
+      { sku: m.sku, available: 0, options: [{ value: 'M' }, { value: 'red' }] },
+    ]
+    for (const [{ sku }, size] of [
+      [s, 'S'],
+      [m, 'M'],
+    ] as const) {
+      const { data } = await inventory.request(support, FAMILY, { sku }, m.consistency)
+      expect(data?.product).toEqual({ family, options: options(size), variants })
+    }
+  })
+
+  it('of a product without variants is none, and it is its only variant', async () => {
+    const { sku, consistency } = await add()
+    const { data } = await inventory.request(support, FAMILY, { sku }, consistency)
+    expect(data?.product).toEqual({
+      family: null,
+      options: [],
+      variants: [{ sku, available: 0, options: [] }],
+    })
+  })
+
+  it('takes a product that was added without one', async () => {
+    const family = aFamily()
+    const founder = await add(shirt(family, 'S'))
+    const { sku } = await add()
+    const joined = await changed(sku, { family, options: options('M') })
+    expect(joined.messages).toEqual([])
+    const again = await changed(sku, { family, options: options('M') })
+    expect(again.messages).toEqual([])
+    const { data } = await inventory.request(support, FAMILY, { sku }, again.consistency)
+    expect(data?.product).toMatchObject({ family, variants: [{ sku: founder.sku }, { sku }] })
+    const moved = await changed(sku, { family: aFamily(), options: options('M') })
+    expect(moved.messages).toEqual([`options: product ${sku} is in family ${family} already`])
+  })
+
+  it.each([
+    ['the same values', options('s', 'Red'), /has the same values/],
+    ['other options', [{ name: 'size', value: 'M' }], /differ by size, colour/],
+  ])('refuses %s, and nothing of the product is recorded', async (_, given, message) => {
+    const family = aFamily()
+    await add(shirt(family, 'S'))
+    const input = product(shirt(family, 'S', { options: given }))
+    const refused = await inventory.request(ops, ADD, { input })
+    expect(refused.codes).toEqual(['BAD_USER_INPUT'])
+    expect(refused.messages[0]).toMatch(message)
+    expect(await inventory.store.readStream(`stock-${input.sku}`)).toEqual([])
+    const mended = await inventory.request(ops, ADD, { input: { ...input, options: options('L') } })
+    expect(mended.data?.addProduct).toMatchObject({ __typename: 'ProductChanged' })
+  })
+
+  it('takes one of many that come at once with the same values, and all that differ', async () => {
+    const family = aFamily()
+    const inputs = ['S', 'S', 'M', 'S', 'L', 'M'].map(size => product(shirt(family, size)))
+    const answers = await Promise.all(inputs.map(input => inventory.request(ops, ADD, { input })))
+    const added = answers.flatMap(({ codes }, index) => (codes.length === 0 ? [inputs[index]?.sku] : []))
+    expect(added).toHaveLength(3)
+    const events = await inventory.store.readStream(`family-${family}`)
+    expect(events.map(({ data }) => data.sku).sort()).toEqual(added.sort())
+    const [sku] = added
+    const { consistency } = await add() // past the position of every member
+    const { data } = await inventory.request(support, FAMILY, { sku }, consistency)
+    expect(Object(data?.product).variants).toHaveLength(3)
+  })
+
+  it('repeats what it answered first, though the product is a member by now', async () => {
+    const input = product(shirt(aFamily(), 'S'))
+    const first = await inventory.request(ops, ADD, { input })
+    const second = await inventory.request(ops, ADD, { input })
+    expect(second.data).toEqual(first.data)
+    const other = await inventory.request(ops, ADD, { input: { ...input, idempotencyKey: randomUUID() } })
+    expect(other.data?.addProduct).toMatchObject({ __typename: 'ProductExists' })
+  })
+})
+
 describe('bad input', () => {
   const image = (changes: object) => ({ images: [{ ...mug, ...changes }] })
   it.each([
@@ -121,10 +213,28 @@ describe('bad input', () => {
     ['a URL with a blank', image({ url: 'https://img.example/a b.svg' }), 'images[0].url'],
     ['a URL that is too long', image({ url: `https://img.example/${'a'.repeat(2000)}` }), 'images[0].url'],
     ['no width', image({ width: 0 }), 'images[0].width'],
-    ['a height beyond every screen', image({ height: 20_001 }), 'images[0].height'],
+    ['a height beyond every screen', image({ height: 10_001 }), 'images[0].height'],
     ['no words for who cannot see', image({ altText: ' ' }), 'images[0].altText'],
     ['too many pictures', { images: Array.from({ length: 21 }, () => mug) }, 'images'],
     ['nothing to change', {}, 'input'],
+    ['options without a family', { options: [{ name: 'size', value: 'M' }] }, 'family'],
+    ['a family without options', { family: 'shirt' }, 'options'],
+    ['a family with a blank', { family: 'my shirt', options: [{ name: 'size', value: 'M' }] }, 'family'],
+    [
+      'an option twice',
+      { family: 'shirt', options: ['size', 'Size '].map(name => ({ name, value: 'M' })) },
+      'options[1].name',
+    ],
+    [
+      'an option without a value',
+      { family: 'shirt', options: [{ name: 'size', value: ' ' }] },
+      'options[0].value',
+    ],
+    [
+      'too many options',
+      { family: 'shirt', options: [...'abcdef'].map(name => ({ name, value: 'M' })) },
+      'options',
+    ],
   ])('%s is refused by its field', async (_, changes, field) => {
     const { codes, messages } = await changed('any', changes)
     expect(codes).toEqual(['BAD_USER_INPUT'])

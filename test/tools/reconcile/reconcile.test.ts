@@ -13,7 +13,7 @@ const held: ReservationDoc = {
 const product = (onHand: number, heldUnits: number): ProductDoc => ({
   ...{ sku: 'mug', title: 'Mug', category: null, price: { minor: 1, currency: 'EUR' }, weightGrams: 1 },
   ...{ dimensions: { lengthCm: 1, widthCm: 1, heightCm: 1 }, lowStockThreshold: 0, sortTitle: 'mug' },
-  ...{ addedAt: '2026-01-01T00:00:00.000Z' },
+  ...{ addedAt: '2026-01-01T00:00:00.000Z', sortPrice: 0.01, leads: true },
   ...{ stock: [{ warehouse: 'BER-1', onHand, held: heldUnits }], available: 0, inStock: false, low: true },
 })
 
