@@ -8,7 +8,8 @@ import { fullJitter, pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 
 /** `elsewhere` when another process is the cause, or when notifications may have been missed. */
 type NotificationSource = 'here' | 'elsewhere'
-type Listener = (source: NotificationSource) => void
+/** `content` is what the sender's statement added to the topic, if anything. */
+type Listener = (source: NotificationSource, content?: string) => void
 
 export type Notifications<Topic extends string = string> = AsyncDisposable & {
   /** Calls listeners in this process at once, and in others soon. Calls within 10 ms become one. */
@@ -17,7 +18,8 @@ export type Notifications<Topic extends string = string> = AsyncDisposable & {
   listen(topic: Topic, listener: Listener): () => void
   /**
    * Returns the payload by which a statement of the caller's can tell other processes of `topic` with `pg_notify`, instead of
-   * `notify` and a statement of its own. Undefined while nobody else listens: then `notify` costs no statement.
+   * `notify` and a statement of its own. Undefined while nobody else listens: then `notify` costs no statement. The statement
+   * may add a line break and a content for the listeners; NOTIFY takes less than 8,000 bytes altogether.
    */
   payloadOf(topic: Topic): string | undefined
   /**
@@ -48,7 +50,7 @@ type NotificationsOptions = {
 }
 
 type NotificationsState = NotificationsOptions & {
-  /** Payloads are this id, a space, and the topic; an announcement has no topic. */
+  /** Payloads are this id, a space, and the topic, and a content after a line break; an announcement has no topic. */
   readonly self: string
   readonly closing: AbortController
   readonly listeners: Map<string, Set<Listener>>
@@ -133,10 +135,14 @@ export function openNotifications<Topic extends string>(options: NotificationsOp
   }
 }
 
-function call({ listeners, logger }: NotificationsState, topic: string, source: NotificationSource): void {
+function call(
+  { listeners, logger }: NotificationsState,
+  topic: string,
+  ...heard: Parameters<Listener>
+): void {
   for (const listener of listeners.get(topic) ?? [])
     try {
-      listener(source)
+      listener(...heard)
     } catch (error) {
       logger?.error({ err: error }, 'a listener for notifications threw, other listeners are still called')
     }
@@ -250,7 +256,8 @@ async function listenOnce(state: NotificationsState, onListening: () => void): P
       session.on('notification', ({ payload = '' }) => {
         if (payload.startsWith(self)) return
         noteOthers(state)
-        call(state, payload.slice(self.length + 1), 'elsewhere')
+        const [topic = '', content] = payload.slice(self.length + 1).split('\n', 2)
+        call(state, topic, 'elsewhere', content)
       })
       await session.query(
         `SELECT pg_advisory_lock_shared(${PRESENCE_LOCK}, hashtext('${channel}')); LISTEN ${channel}; NOTIFY ${channel}, '${self} '`,

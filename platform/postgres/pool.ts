@@ -16,8 +16,8 @@ type PoolOptions = {
   /** `soft` commits before it is on disk: for what may be repeated after a crash (checkpoints, leases, notifications). */
   readonly soft?: boolean
   /**
-   * Plans always use indexes. For a table that grows from nothing within minutes: a plan that was cached while it was
-   * small would read all of it each time.
+   * Plans always use indexes, and each session makes that of a named statement once. For tables that grow from nothing
+   * within minutes: a plan that was cached while they were small would read all of them each time.
    */
   readonly byIndex?: boolean
 }
@@ -35,6 +35,8 @@ export type Pool = AsyncDisposable & {
   query<Row extends pg.QueryResultRow>(sql: Sql): Promise<Row[]>
 }
 
+const BY_INDEX =
+  'SET enable_seqscan = off; SET enable_hashjoin = off; SET plan_cache_mode = force_generic_plan'
 const CONNECT_TIMEOUT_MS = 10_000
 const STATEMENT_TIMEOUT_MS = 60_000
 
@@ -50,7 +52,7 @@ export function openPool(options: PoolOptions): Pool {
     application_name: `waybill ${options.purpose}`,
     onConnect: async client => {
       if (options.soft) await client.query('SET synchronous_commit = off')
-      if (options.byIndex) await client.query('SET enable_seqscan = off; SET enable_hashjoin = off')
+      if (options.byIndex) await client.query(BY_INDEX)
     },
   })
   pool.on('error', err =>

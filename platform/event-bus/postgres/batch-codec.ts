@@ -2,8 +2,13 @@
 import { deflateSync, inflateSync } from 'node:zlib'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 
-/** Messages of one topic, in order, which are stored as one value. */
-export type Batch = { readonly topic: string; readonly last: number; readonly messages: Buffer }
+/** Messages of one topic, in order, which are stored as one value: `json`, compressed. */
+export type Batch = {
+  readonly topic: string
+  readonly last: number
+  readonly messages: Buffer
+  readonly json: string
+}
 
 /** A batch is full with so many messages, or with so many UTF-16 units of their JSON, whichever comes first. */
 const FULL = { messages: 100, units: 64 * 1024 }
@@ -22,11 +27,9 @@ export function toBatches(messages: readonly BusMessage[]): Batch[] {
     units += text.length
     const isFull = texts.length === FULL.messages || units >= FULL.units
     if (!isFull && index < messages.length - 1) continue
-    batches.push({
-      topic: message.topic,
-      last: message.position,
-      messages: deflateSync(`[${texts.join()}]`, COMPRESSION),
-    })
+    const json = `[${texts.join()}]`
+    const { topic, position: last } = message
+    batches.push({ topic, last, messages: deflateSync(json, COMPRESSION), json })
     texts = []
     units = 0
   }
@@ -36,5 +39,10 @@ export function toBatches(messages: readonly BusMessage[]): Batch[] {
 /** Returns the messages of a batch. One that was taken over from an earlier build's table is not compressed. */
 export function fromBatch(stored: Buffer): readonly BusMessage[] {
   const json = stored[0] === OPENING_BRACKET ? stored : inflateSync(stored)
-  return JSON.parse(json.toString()) as BusMessage[] // our own: nobody else writes the table
+  return fromJson(json.toString())
+}
+
+/** Returns the messages of a batch from its JSON. */
+export function fromJson(json: string): readonly BusMessage[] {
+  return JSON.parse(json) as BusMessage[] // our own: nobody else writes it
 }

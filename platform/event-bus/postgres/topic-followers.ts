@@ -1,6 +1,6 @@
-// Follows topics' ends in PostgreSQL: takes over what this process publishes, and reads what others have published.
+// Follows topics' ends in PostgreSQL: takes over what this process publishes and what others tell, and reads the rest.
 import { readMessages } from '#platform/event-bus/postgres/messages.ts'
-import type { Publication } from '#platform/event-bus/postgres/publish.ts'
+import { type Publication, type PublishedMessages, readTold } from '#platform/event-bus/postgres/publish.ts'
 import type { FeedInput } from '#platform/event-bus/topic-feed.ts'
 import { oldestPositionIn } from '#platform/event-bus/validation.ts'
 import type { Notifications } from '#platform/postgres/notifications.ts'
@@ -14,8 +14,8 @@ type FollowersOptions = {
 }
 
 type TopicFollower = AsyncDisposable & {
-  /** Takes over committed messages of this process, unless there are others before them that have to be read. */
-  takeOver(publication: Publication): void
+  /** Takes over committed messages, unless there are others before them that have to be read. */
+  takeOver(published: PublishedMessages): void
   /** Says where the topic ended at some time: what is missing up to there is read. */
   hearEnd(end: number): void
 }
@@ -64,17 +64,23 @@ export function notificationOf(topic: string): string {
 function followTopic(options: FollowersOptions, topic: string, feed: FeedInput): TopicFollower {
   const { pool, notifications, logger } = options
   const wakeSignal = createWakeSignal()
-  const stopListening = notifications.listen(notificationOf(topic), source => {
-    if (source === 'elsewhere') wakeSignal.notify()
+  const stopListening = notifications.listen(notificationOf(topic), (source, told) => {
+    if (told !== undefined) takeOver(readTold(told))
+    else if (source === 'elsewhere') wakeSignal.notify()
   })
   let position = feed.end
   let isClosed = false
 
   /** Adds messages that follow one another from a position that the feed has already. */
-  function add(messages: Publication['messages']): void {
+  function add(messages: PublishedMessages['messages']): void {
     const page = messages.filter(message => message.position > position)
     position = page.at(-1)?.position ?? position
     if (page.length > 0) feed.add(page)
+  }
+
+  function takeOver({ messages, previousEnd }: PublishedMessages): void {
+    if (previousEnd <= position) add(messages)
+    else wakeSignal.notify()
   }
 
   /** Resolves to the time after which to read again; to undefined when that is when woken. */
@@ -104,10 +110,7 @@ function followTopic(options: FollowersOptions, topic: string, feed: FeedInput):
 
   const running = run()
   return {
-    takeOver({ messages, previousEnd }) {
-      if (previousEnd <= position) add(messages)
-      else wakeSignal.notify()
-    },
+    takeOver,
     hearEnd(end) {
       if (end <= position) return
       wakeSignal.notify()

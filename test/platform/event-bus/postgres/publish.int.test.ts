@@ -1,7 +1,8 @@
+import type { QueryResultRow } from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
-import { createPublisher, type Publication } from '#platform/event-bus/postgres/publish.ts'
-import { openPool, type Pool, withSession } from '#platform/postgres/pool.ts'
+import { createPublisher, type Publication, readTold } from '#platform/event-bus/postgres/publish.ts'
+import { openPool, type Pool, type Sql, withSession } from '#platform/postgres/pool.ts'
 import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
 import { events, range } from '#test/platform/event-bus/messages.ts'
 
@@ -11,18 +12,27 @@ beforeAll(async () => {
   await using _bus = await openPostgresEventBus({ url })
 })
 
-/** Opens a publisher whose statements are noted. `payloadOf` says that nobody else listens when left out. */
+/** Sessions wait for the disk, as they do unless a server of tests says otherwise. */
+const WAITS = encodeURIComponent('-c synchronous_commit=on')
+
+/** Opens a publisher whose statements are noted, and where the server's write-ahead log ended after each. `payloadOf` says that nobody else listens when left out. */
 function publishing(payloadOf: (topic: string) => string | undefined = () => undefined) {
   const statements: string[] = []
+  const logEnds: string[] = []
   const published: Publication[] = []
   const pools = new AsyncDisposableStack()
   const noted = (kind: 'durable' | 'soft'): Pool => {
-    const pool = pools.use(openPool({ url, purpose: 'test', max: 1, soft: kind === 'soft' }))
+    const pool = pools.use(
+      openPool({ url: `${url}?options=${WAITS}`, purpose: 'test', max: 1, soft: kind === 'soft' }),
+    )
     return {
       ...pool,
-      query(sql) {
+      async query<Row extends QueryResultRow>(sql: Sql) {
         statements.push(kind)
-        return pool.query(sql)
+        const rows = await pool.query<Row>(sql)
+        const [log] = await pool.query<{ end: string }>({ text: 'SELECT pg_current_wal_insert_lsn() AS end' })
+        logEnds.push(log?.end ?? '')
+        return rows
       },
     }
   }
@@ -32,7 +42,7 @@ function publishing(payloadOf: (topic: string) => string | undefined = () => und
     payloadOf,
     onPublished: publication => published.push(publication),
   })
-  return { publish, statements, published, [Symbol.asyncDispose]: () => pools.disposeAsync() }
+  return { publish, statements, logEnds, published, [Symbol.asyncDispose]: () => pools.disposeAsync() }
 }
 
 test('what is published together is one statement, which tells where each topic ended before', async () => {
@@ -63,15 +73,26 @@ test('what is published together is one statement, which tells where each topic 
   }
 })
 
-test('a statement is durable when one of its publishers needs that', async () => {
+test('the disk is waited for after the statement when one of its publishers needs that', async () => {
   await using publisher = publishing()
   const { publish, statements } = publisher
   await Promise.all([publish('soft', events(1, 1), { after: 0 }), publish('hard', events(1, 1))])
   await publish('soft', events(2, 2), { after: 1 })
-  expect(statements).toEqual(['durable', 'soft'])
+  expect(statements).toEqual(['soft', 'durable', 'soft'])
 })
 
-test('other processes are told by a soft statement itself, and apart from one that waits for the disk', async () => {
+test('a publication that is not soft is on the disk when it resolves', async () => {
+  await using publisher = publishing()
+  await publisher.publish('kept', events(1, 1))
+  const [published] = publisher.logEnds
+  const [log] = await queryDatabase<{ flushed: boolean }>(
+    url,
+    `SELECT pg_current_wal_flush_lsn() >= '${published}' AS flushed`,
+  )
+  expect(log?.flushed).toBe(true)
+})
+
+test('other processes are told by the statement itself, with messages that are few', async () => {
   await using publisher = publishing(topic => `news of ${topic}`)
   const { publish, published } = publisher
   await withSession(url, async session => {
@@ -83,9 +104,23 @@ test('other processes are told by a soft statement itself, and apart from one th
       publish('told too', events(1, 1), { after: 0 }),
     ])
     await publish('told', events(3, 3))
-    await expect.poll(() => heard.toSorted()).toEqual(['news of told', 'news of told too'])
+    await publish('told', events(4, 99))
+    await expect.poll(() => heard.length).toBe(4)
+    const told = heard.map((payload = '') => {
+      const [news, content] = payload.split('\n', 2)
+      const { previousEnd, messages } = content === undefined ? {} : readTold(content)
+      return [news, previousEnd, messages?.map(({ position }) => position)]
+    })
+    expect(told.toSorted()).toEqual(
+      [
+        ['news of told', undefined, undefined],
+        ['news of told', 0, [1, 2]],
+        ['news of told', 2, [3]],
+        ['news of told too', 0, [1]],
+      ].toSorted(),
+    )
   })
-  expect(published.map(({ isAnnounced }) => isAnnounced)).toEqual([true, true, false])
+  expect(published.every(({ isAnnounced }) => isAnnounced)).toBe(true)
 })
 
 test('nothing is published in a topic that has lost a message before', async () => {

@@ -44,7 +44,15 @@ function following() {
     async [Symbol.asyncDispose]() {},
   }
   const checks: number[] = []
-  const notifications = { notify() {}, listen: () => () => {}, check: () => checks.push(added.length) }
+  let hear: (source: 'here' | 'elsewhere', content?: string) => void = () => {}
+  const notifications = {
+    notify() {},
+    listen(_topic: string, listener: typeof hear) {
+      hear = listener
+      return () => {}
+    },
+    check: () => checks.push(added.length),
+  }
   const followers = createTopicFollowers({ pool, notifications, logger: undefined })
   const follower = followers.follow('orders', {
     end: 10,
@@ -53,7 +61,9 @@ function following() {
   })
   const publish = (from: number, to: number, previousEnd: number) =>
     followers.takeOver({ topic: 'orders', messages: messages(from, to), previousEnd, isAnnounced: false })
-  return { reads, added, checks, followers, publish, follower }
+  const tell = (from: number, to: number, previousEnd: number) =>
+    hear('elsewhere', `${previousEnd} ${JSON.stringify(messages(from, to))}`)
+  return { reads, added, checks, followers, publish, tell, follower }
 }
 
 /** Lets a follower go on that waits for nothing but resolved promises. */
@@ -69,6 +79,24 @@ test('messages of this process are handed over, and nothing is read after the fi
   await nextTurn()
   expect(added).toEqual(range(11, 14))
   expect(reads).toHaveLength(1)
+  await follower[Symbol.asyncDispose]()
+})
+
+test('messages that another process tells are taken over without a read, unless some before them are missing', async () => {
+  const { reads, added, tell, follower } = following()
+  reads[0]?.answer([])
+  await nextTurn()
+  tell(11, 12, 10)
+  tell(12, 13, 12)
+  expect(added).toEqual(range(11, 13))
+  expect(reads).toHaveLength(1)
+  tell(15, 15, 14)
+  await nextTurn()
+  expect(added).toEqual(range(11, 13))
+  expect(reads.map(({ after }) => after)).toEqual([10, 13])
+  reads[1]?.answer([14, 15])
+  await nextTurn()
+  expect(added).toEqual(range(11, 15))
   await follower[Symbol.asyncDispose]()
 })
 
