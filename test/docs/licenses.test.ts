@@ -7,14 +7,14 @@ import { ROOT, readPage } from '#test/docs/pages.ts'
 const PERMISSIVE =
   /^\(?(MIT|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0|BlueOak-1\.0\.0|Python-2\.0)( AND BSD-3-Clause)?\)?$/
 
-type LockedPackage = { readonly license?: string; readonly dev?: boolean }
+type LockedPackage = { readonly license?: string; readonly dev?: boolean; readonly link?: boolean }
 
 function productionLicenses(): [name: string, license: string][] {
   const lock: { packages: Record<string, LockedPackage> } = JSON.parse(
     readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8'),
   )
   return Object.entries(lock.packages)
-    .filter(([folder, { dev }]) => folder !== '' && dev !== true)
+    .filter(([folder, { dev, link }]) => folder !== '' && !dev && !link)
     .map(([folder, { license }]) => [folder.replace(/^.*node_modules\//, ''), license ?? 'none recorded'])
 }
 
