@@ -1,4 +1,5 @@
 // Follows topics' ends in PostgreSQL: takes over what this process publishes and what others tell, and reads the rest.
+import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { readMessages } from '#platform/event-bus/postgres/messages.ts'
 import { type Publication, type PublishedMessages, readTold } from '#platform/event-bus/postgres/publish.ts'
 import type { FeedInput } from '#platform/event-bus/topic-feed.ts'
@@ -60,6 +61,13 @@ export function notificationOf(topic: string): string {
   return `messages ${topic}`
 }
 
+/** Adds messages that follow one another from a position that the feed has already. Returns its new position. */
+function addPast(position: number, messages: readonly BusMessage[], feed: FeedInput): number {
+  const page = messages.filter(message => message.position > position)
+  if (page.length > 0) feed.add(page)
+  return page.at(-1)?.position ?? position
+}
+
 /** Begins with a read, for what came between the feed's end and now. Disposing waits for the read under way. */
 function followTopic(options: FollowersOptions, topic: string, feed: FeedInput): TopicFollower {
   const { pool, notifications, logger } = options
@@ -71,15 +79,8 @@ function followTopic(options: FollowersOptions, topic: string, feed: FeedInput):
   let position = feed.end
   let isClosed = false
 
-  /** Adds messages that follow one another from a position that the feed has already. */
-  function add(messages: PublishedMessages['messages']): void {
-    const page = messages.filter(message => message.position > position)
-    position = page.at(-1)?.position ?? position
-    if (page.length > 0) feed.add(page)
-  }
-
   function takeOver({ messages, previousEnd }: PublishedMessages): void {
-    if (previousEnd <= position) add(messages)
+    if (previousEnd <= position) position = addPast(position, messages, feed)
     else wakeSignal.notify()
   }
 
@@ -87,7 +88,7 @@ function followTopic(options: FollowersOptions, topic: string, feed: FeedInput):
   async function readPage(): Promise<number | undefined> {
     try {
       const page = await readMessages(pool, topic, { after: position, limit: PAGE })
-      add(page)
+      position = addPast(position, page, feed)
       return page.length < PAGE ? undefined : 0
     } catch (err) {
       const oldest = oldestPositionIn(err)
