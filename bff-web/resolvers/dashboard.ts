@@ -57,14 +57,14 @@ export function operationsQueries(
         inventoryTotals: inventory?.inventoryTotals ?? null,
         paymentTotals: payments?.paymentTotals ?? null,
         lowStock: low?.lowStock.nodes ?? null,
-        stuckFulfilments: stuck?.fulfilments ?? null,
+        stuckFulfilments: stuck?.fulfilments.nodes ?? null,
         refusedMovements: refused?.refusedMovements.nodes ?? null,
         refusedMovementTotals: refusedTotals?.refusedMovementTotals ?? null,
         notices,
       }
     },
-    fulfilments: async (_root, args, context) =>
-      (await pages.run(FulfilmentsDocument, args, context)).fulfilments,
+    fulfilments: async (_root, { phase = null, stuck = null, ...page }, context) =>
+      (await pages.run(FulfilmentsDocument, { filter: { phase, stuck }, ...page }, context)).fulfilments,
     refusedMovements: async (_root, args, context) =>
       (await pages.run(RefusedMovementsDocument, args, context)).refusedMovements,
   }

@@ -10,6 +10,6 @@ export async function* findAll<Doc extends Document>(
   do {
     const page = await collection.find({ ...query, ...(after !== undefined && { after }) })
     yield* page.items
-    after = page.hasNext ? page.items.at(-1)?.cursor : undefined
+    after = (await page.hasNext()) ? page.items.at(-1)?.cursor : undefined
   } while (after !== undefined)
 }

@@ -1,40 +1,80 @@
-// Encodes and decodes the cursors of keyset pages: a digest of the query, the last item's sort value and its id.
+// Reads pages of a sorted list by keyset, in both directions, and packs their cursors: a digest of the query, a sort value, an id.
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Json, parseJson } from '#platform/domain/json.ts'
-import type { Document, Page, Query } from '#platform/read-models/read-models.ts'
+import type { Document, Filter, Page, Query } from '#platform/read-models/read-models.ts'
 
 /** The value that a page is sorted by. Any other value at the path counts as null, which comes first. */
 export type SortValue = string | number | boolean | null
 
-/** The last item of a page. `value` is null when the query sorts by id only. */
-export type PagePosition = { readonly value: SortValue; readonly id: string }
+/** The place of an item in its list. `value` is null when the query sorts by id only. */
+type PagePosition = { readonly value: SortValue; readonly id: string }
 
-type PageCursors = {
-  readonly position: PagePosition | undefined
-  /** Returns the page that begins with these rows: `limit` of them, and one more when there is another page. */
-  pageOf<Doc extends Document>(rows: readonly { readonly id: string; readonly doc: Doc }[]): Page<Doc>
+/** Keeps the rows whose sort value and id, compared in this order, are on one side of a position. */
+export type Bound = { readonly is: '<' | '<=' | '>' | '>='; readonly position: PagePosition }
+
+/** One reading of rows, in the order of a path, or of the ids where there is none; the id breaks ties. */
+export type Scan = {
+  readonly where: readonly Filter[]
+  readonly orderBy: { readonly path?: string; readonly descending: boolean }
+  readonly bounds: readonly Bound[]
+  /** The most rows. */
+  readonly limit: number
 }
+
+type Row<Doc> = { readonly id: string; readonly doc: Doc }
 
 const MAX_ITEMS = 1_000
 
 /**
- * Returns the cursors of one query and the position of `query.after`. `limit` may differ from page to page, the rest may
- * not. Throws CallerError BAD_USER_INPUT for a limit out of range, or a cursor of another query.
+ * Reads the page of `query` by `read`, which returns the rows of a scan in its order. A page is one scan of one row more
+ * than it has items; whether anything lies beyond a cursor that bounds it is one more scan of one row, made when asked.
+ * `limit` and the direction may differ from page to page, the rest may not. Throws CallerError BAD_USER_INPUT for a limit
+ * out of range, or a cursor of another query.
  */
-export function createPageCursors(collection: string, query: Query): PageCursors {
+export async function findPage<Doc extends Document>(
+  list: string,
+  query: Query,
+  read: (scan: Scan) => Promise<readonly Row<Doc>[]>,
+): Promise<Page<Doc>> {
   checkLimit(query.limit)
-  const { orderBy, where = [] } = query
-  const order = [orderBy?.path ?? null, orderBy?.descending ?? false]
-  const fingerprint = digest(JSON.stringify([collection, where, order]))
-  const cursorOf = (doc: Document, id: string) =>
-    pack([fingerprint, orderBy === undefined ? null : sortValue(doc, orderBy.path), id])
+  const { where = [], limit, fromEnd = false } = query
+  const { path, descending = false } = query.orderBy ?? {}
+  const fingerprint = digest(JSON.stringify([list, where, [path ?? null, descending]]))
+  const position = (cursor: string | undefined) =>
+    cursor === undefined ? undefined : unpack(cursor, fingerprint)
+  const [after, before] = [position(query.after), position(query.before)]
+  const [past, ahead] = descending ? (['<', '>'] as const) : (['>', '<'] as const)
+  const scan = (backwards: boolean, bounds: readonly Bound[], most: number) =>
+    read({
+      where,
+      orderBy: { ...(path !== undefined && { path }), descending: descending !== backwards },
+      bounds,
+      limit: most,
+    })
+  const isThere = async (backwards: boolean, bound: Bound) => (await scan(backwards, [bound], 1)).length > 0
+
+  const bounds: Bound[] = [
+    ...(after ? [{ is: past, position: after }] : []),
+    ...(before ? [{ is: ahead, position: before }] : []),
+  ]
+  const rows = await scan(fromEnd, bounds, limit + 1)
+  const isCut = rows.length > limit
+  const shown = rows.slice(0, limit)
   return {
-    position: query.after === undefined ? undefined : unpack(query.after, fingerprint),
-    pageOf: rows => ({
-      items: rows.slice(0, query.limit).map(({ id, doc }) => ({ id, doc, cursor: cursorOf(doc, id) })),
-      hasNext: rows.length > query.limit,
-    }),
+    items: (fromEnd ? shown.reverse() : shown).map(({ id, doc }) => ({
+      id,
+      doc,
+      cursor: pack([fingerprint, path === undefined ? null : sortValue(doc, path), id]),
+    })),
+    async hasNext() {
+      if (isCut && !fromEnd) return true
+      return before !== undefined && isThere(false, { is: `${past}=`, position: before })
+    },
+    async hasPrevious() {
+      if (isCut && fromEnd) return true
+      return after !== undefined && isThere(true, { is: `${ahead}=`, position: after })
+    },
   }
 }
 
@@ -65,7 +105,7 @@ function unpack(cursor: string, fingerprint: string): PagePosition {
   const parts = parseJson(Buffer.from(cursor, 'base64url').toString())
   if (!Array.isArray(parts) || parts.length !== 3) throw invalidCursor('it is not one of ours')
   const [query, value, id]: unknown[] = parts
-  if (query !== fingerprint) throw invalidCursor('it belongs to another query')
+  if (query !== fingerprint) throw invalidCursor('it belongs to another list, filter or order')
   if (typeof id !== 'string' || !isSortValue(value)) throw invalidCursor('it is not one of ours')
   return { value, id }
 }

@@ -24,7 +24,7 @@ export type CollectionDefinition<Doc extends Document> = {
 
 export type Filter =
   | { readonly path: string; readonly equals: string | number | boolean }
-  | { readonly path: string; readonly in: readonly (string | number)[] }
+  | { readonly path: string; readonly in: readonly (string | number | boolean)[] }
   /** From `from` (included) to `to` (excluded), among values of the type of the bound. */
   | { readonly path: string; readonly from?: string | number; readonly to?: string | number }
   /** Each word of the text must begin one of the document's terms. A text without a word (symbols, an emoji) finds nothing. */
@@ -36,13 +36,20 @@ export type Query = {
   readonly orderBy?: { readonly path: string; readonly descending?: boolean }
   /** 1 to 1,000. */
   readonly limit: number
-  /** A cursor of an earlier page of the same query; anything else throws CallerError BAD_USER_INPUT. */
+  /** The page lies past this item: a cursor of an earlier page of the same query; anything else throws CallerError BAD_USER_INPUT. */
   readonly after?: string
+  /** The page lies ahead of this item, as `after`. */
+  readonly before?: string
+  /** True for the last `limit` documents of what the cursors leave, in place of the first. Items are in the query's order either way. */
+  readonly fromEnd?: boolean
 }
 
 export type Page<Doc> = {
   readonly items: readonly { readonly id: string; readonly doc: Doc; readonly cursor: string }[]
-  readonly hasNext: boolean
+  /** Resolves to whether the list goes on past the page. It reads nothing, or one document when `before` bounds the page. */
+  hasNext(): Promise<boolean>
+  /** Resolves to whether the list has anything ahead of the page. It reads nothing, or one document when `after` bounds the page. */
+  hasPrevious(): Promise<boolean>
 }
 
 /** `doc` null deletes. `position` is that of the event behind the write. */
@@ -55,7 +62,8 @@ export interface Collection<Doc extends Document> {
   get(id: string): Promise<Doc | undefined>
   getMany(ids: readonly string[]): Promise<Map<string, Doc>>
   find(query: Query): Promise<Page<Doc>>
-  count(where?: readonly Filter[]): Promise<number>
+  /** Resolves to the number of documents, or to `atMost` when there are more: it stops there. */
+  count(where?: readonly Filter[], atMost?: number): Promise<number>
   /** Returns the stored documents with their positions, deleted ones included, for a projection to continue from. */
   load(ids: readonly string[]): Promise<Map<string, StoredDocument<Doc>>>
   /**

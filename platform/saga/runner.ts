@@ -66,6 +66,7 @@ export async function startSagaRunner<State, Event extends SagaEvent>(
       await owner.whenRoom()
     },
     list: statuses.list,
+    count: statuses.count,
     async inspect(sagaId) {
       const events = await store.readStream(streamOf(saga, sagaId))
       if (events.length === 0) return undefined

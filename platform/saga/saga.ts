@@ -2,6 +2,7 @@
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import type { Upcaster } from '#platform/event-store/aggregate.ts'
 import type { Append, AppendResult, EventMeta } from '#platform/event-store/event-store.ts'
+import type { Page, Query } from '#platform/read-models/read-models.ts'
 
 export type SagaEvent = { readonly type: string; readonly data: JsonObject }
 
@@ -92,6 +93,13 @@ export type SagaStatus = {
   readonly updatedAt: string
 }
 
+export type SagaFilter = { readonly phase?: SagaStatus['phase']; readonly stuck?: boolean }
+
+/** The order is ascending unless it is `descending`. */
+export type SagaPage = Pick<Query, 'limit' | 'after' | 'before' | 'fromEnd'> & {
+  readonly descending?: boolean
+}
+
 export interface SagaRunner<Event extends SagaEvent> extends AsyncDisposable {
   /**
    * Makes `append`, whose first event begins the new saga `sagaId` with the input `event`: in the same append where the runner
@@ -104,14 +112,12 @@ export interface SagaRunner<Event extends SagaEvent> extends AsyncDisposable {
    */
   deliver(sagaId: string, inputId: string, event: Event & { readonly meta?: EventMeta }): Promise<void>
   /**
-   * Returns statuses in the order of ids, past the id `after`: 50 by default, 999 at most. A saga is listed two seconds
-   * after it paused, ended or got into trouble at the latest, so one that is moving may be listed as it was before.
+   * Returns a page of statuses in the order of their last change, as a page of a read model. A saga is listed two seconds after it paused,
+   * ended or got into trouble at the latest, so one that is moving may be listed as it was before.
    */
-  list(
-    filter?: { readonly phase?: SagaStatus['phase']; readonly stuck?: boolean },
-    limit?: number,
-    after?: string,
-  ): Promise<SagaStatus[]>
+  list(filter: SagaFilter, page: SagaPage): Promise<Page<SagaStatus>>
+  /** Resolves to the number of sagas that `list` has with the filter, or to `atMost` when there are more. */
+  count(filter: SagaFilter, atMost: number): Promise<number>
   /** Returns the status with the whole history, oldest first; undefined for an unknown id. */
   inspect(
     sagaId: string,

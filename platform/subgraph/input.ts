@@ -70,11 +70,6 @@ export function checkCount<T>(field: string, list: readonly T[], { min, max }: R
   return list
 }
 
-/** Returns how many items a page has: 1 to 100, and 20 when the caller leaves it out. */
-export function checkPageSize(first: number | null | undefined): number {
-  return checkInt('first', first ?? 20, { min: 1, max: 100 })
-}
-
 export function checkId(field: string, kind: IdKind, value: string): string {
   if (!isId(kind, value)) malformed(field, `an id such as ${ID_PREFIXES[kind]}_0190a5b2-…`, value)
   return value

@@ -201,6 +201,14 @@ export type OrderFilter = {
   readonly placedTo?: string | null | undefined;
 };
 
+/** Which fulfilments a list has. Conditions that are given must all hold. */
+export type FulfilmentFilter = {
+  /** What they are doing. */
+  readonly phase?: FulfilmentPhase | null | undefined;
+  /** True for those of which a step keeps failing, so that an operator has to look; false for the others. */
+  readonly stuck?: boolean | null | undefined;
+};
+
 export type RegisterCustomerInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -578,17 +586,16 @@ export type LowStockQuery = { readonly lowStock: { readonly nodes: ReadonlyArray
 export type StuckFulfilmentsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type StuckFulfilmentsQuery = { readonly fulfilments: ReadonlyArray<{ readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> }> };
+export type StuckFulfilmentsQuery = { readonly fulfilments: { readonly nodes: ReadonlyArray<{ readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> }> } };
 
 export type FulfilmentsQueryVariables = Exact<{
-  phase?: FulfilmentPhase | null | undefined;
-  stuck?: boolean | null | undefined;
+  filter?: FulfilmentFilter | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
 }>;
 
 
-export type FulfilmentsQuery = { readonly fulfilments: ReadonlyArray<{ readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> }> };
+export type FulfilmentsQuery = { readonly fulfilments: { readonly nodes: ReadonlyArray<{ readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
 
 export type AddProductMutationVariables = Exact<{
   input: AddProductInput;
@@ -1188,8 +1195,10 @@ fragment MoneyParts on Money {
 }` as TypedDocument<LowStockQuery, LowStockQueryVariables>
 
 export const StuckFulfilmentsDocument = `query StuckFulfilments {
-  fulfilments(stuck: true, first: 20) {
-    ...FulfilmentParts
+  fulfilments(filter: {stuck: true}, first: 20) {
+    nodes {
+      ...FulfilmentParts
+    }
   }
 }
 fragment FulfilmentParts on Fulfilment {
@@ -1208,9 +1217,15 @@ fragment FulfilmentParts on Fulfilment {
   updatedAt
 }` as TypedDocument<StuckFulfilmentsQuery, StuckFulfilmentsQueryVariables>
 
-export const FulfilmentsDocument = `query Fulfilments($phase: FulfilmentPhase, $stuck: Boolean, $first: Int, $after: String) {
-  fulfilments(phase: $phase, stuck: $stuck, first: $first, after: $after) {
-    ...FulfilmentParts
+export const FulfilmentsDocument = `query Fulfilments($filter: FulfilmentFilter, $first: Int, $after: String) {
+  fulfilments(filter: $filter, first: $first, after: $after) {
+    nodes {
+      ...FulfilmentParts
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
   }
 }
 fragment FulfilmentParts on Fulfilment {

@@ -39,8 +39,8 @@ export type Query = {
   readonly shippingQuote: ShippingQuoteResult;
   /** Staff only. */
   readonly operations: Operations;
-  /** Staff only: fulfilments by phase, or only those that are stuck. */
-  readonly fulfilments: ReadonlyArray<Fulfilment>;
+  /** Staff only: fulfilments by phase, or only those that are stuck, last changed first. `first` is 1 to 100. */
+  readonly fulfilments: FulfilmentList;
   /**
    * Staff only: movements of money that the payment provider refused, oldest first; the open ones when no filter is given.
    * `first` is 1 to 100.
@@ -724,6 +724,11 @@ export type MovementStatus =
   | 'WRITTEN_OFF'
   /** Nothing is owed any more: the payment was voided as a whole. */
   | 'DROPPED';
+
+export type FulfilmentList = {
+  readonly nodes: ReadonlyArray<Fulfilment>;
+  readonly pageInfo: PageInfo;
+};
 
 export type RefusedMovementList = {
   readonly nodes: ReadonlyArray<RefusedMovement>;
@@ -1481,6 +1486,7 @@ export type ResolversTypes = {
   OperationsSection: OperationsSection;
   MovementKind: MovementKind;
   MovementStatus: MovementStatus;
+  FulfilmentList: ResolverTypeWrapper<FulfilmentList>;
   RefusedMovementList: ResolverTypeWrapper<RefusedMovementList>;
   RefusedMovement: ResolverTypeWrapper<RefusedMovement>;
   RefusedMovementTotals: ResolverTypeWrapper<RefusedMovementTotals>;
@@ -1608,6 +1614,7 @@ export type ResolversParentTypes = {
   Warehouse: Warehouse;
   Operations: Operations;
   OperationsNotice: OperationsNotice;
+  FulfilmentList: FulfilmentList;
   RefusedMovementList: RefusedMovementList;
   RefusedMovement: RefusedMovement;
   RefusedMovementTotals: RefusedMovementTotals;
@@ -1704,7 +1711,7 @@ export type QueryResolvers<ContextType = RequestContext, ParentType extends Reso
   productPage?: Resolver<Maybe<ResolversTypes['ProductPage']>, ParentType, ContextType, RequireFields<QueryProductPageArgs, 'sku' | 'country'>>;
   shippingQuote?: Resolver<ResolversTypes['ShippingQuoteResult'], ParentType, ContextType, RequireFields<QueryShippingQuoteArgs, 'input'>>;
   operations?: Resolver<ResolversTypes['Operations'], ParentType, ContextType>;
-  fulfilments?: Resolver<ReadonlyArray<ResolversTypes['Fulfilment']>, ParentType, ContextType, RequireFields<QueryFulfilmentsArgs, 'first'>>;
+  fulfilments?: Resolver<ResolversTypes['FulfilmentList'], ParentType, ContextType, RequireFields<QueryFulfilmentsArgs, 'first'>>;
   refusedMovements?: Resolver<ResolversTypes['RefusedMovementList'], ParentType, ContextType, RequireFields<QueryRefusedMovementsArgs, 'first'>>;
 };
 
@@ -2044,6 +2051,11 @@ export type OperationsNoticeResolvers<ContextType = RequestContext, ParentType e
   section?: Resolver<ResolversTypes['OperationsSection'], ParentType, ContextType>;
   code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type FulfilmentListResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['FulfilmentList'] = ResolversParentTypes['FulfilmentList']> = {
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['Fulfilment']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
 };
 
 export type RefusedMovementListResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovementList'] = ResolversParentTypes['RefusedMovementList']> = {
@@ -2388,6 +2400,7 @@ export type Resolvers<ContextType = RequestContext> = {
   Warehouse?: WarehouseResolvers<ContextType>;
   Operations?: OperationsResolvers<ContextType>;
   OperationsNotice?: OperationsNoticeResolvers<ContextType>;
+  FulfilmentList?: FulfilmentListResolvers<ContextType>;
   RefusedMovementList?: RefusedMovementListResolvers<ContextType>;
   RefusedMovement?: RefusedMovementResolvers<ContextType>;
   RefusedMovementTotals?: RefusedMovementTotalsResolvers<ContextType>;

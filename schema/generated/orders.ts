@@ -37,10 +37,24 @@ export type Refusal = {
   readonly message: Scalars['String']['output'];
 };
 
+/** What lies ahead of a page and past it. All four are facts, in whichever direction the page was read. */
 export type PageInfo = {
+  /** True when the list goes on past the page. */
   readonly hasNextPage: Scalars['Boolean']['output'];
+  /** True when the list has something ahead of the page. */
+  readonly hasPreviousPage: Scalars['Boolean']['output'];
+  /** The cursor of the first item; null for an empty page. */
+  readonly startCursor?: Maybe<Scalars['String']['output']>;
+  /** The cursor of the last item; null for an empty page. */
   readonly endCursor?: Maybe<Scalars['String']['output']>;
 };
+
+/** Which way a list is sorted. Text sorts by its characters, an instant from the earliest to the latest. */
+export type SortDirection =
+  /** The smallest or earliest first. */
+  | 'ASC'
+  /** The greatest or latest first. */
+  | 'DESC';
 
 export type Query = {
   /** One order by id; null when there is none, or when it is not the caller's. */
@@ -52,7 +66,7 @@ export type Query = {
    * all. Customers see their own, support and ops all. `first` is 1 to 500.
    */
   readonly orderChanges: OrderChanges;
-  /** Newest first. Customers see their own orders, support and ops all. `first` is 1 to 100. */
+  /** Orders, newest first unless `sort` says otherwise. Customers see their own, support and ops all. */
   readonly orders: OrderConnection;
   /**
    * The order as it stood at a past instant, from its history; null before it was placed. At an instant of its timeline it
@@ -64,8 +78,9 @@ export type Query = {
   readonly me?: Maybe<Customer>;
   /** Staff only. */
   readonly orderTotals: OrderTotals;
-  /** Fulfilment sagas, for staff: running, compensating, stuck or ended. */
-  readonly fulfilments: ReadonlyArray<Fulfilment>;
+  /** Staff only: the fulfilments of orders, last changed first unless `sort` says otherwise. */
+  readonly fulfilments: FulfilmentConnection;
+  /** The fulfilment of an order; null when there is none, and for callers who are not staff. */
   readonly fulfilment?: Maybe<Fulfilment>;
 };
 
@@ -88,8 +103,11 @@ export type QueryOrderChangesArgs = {
 
 export type QueryOrdersArgs = {
   filter?: InputMaybe<OrderFilter>;
+  sort?: InputMaybe<OrderSort>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
+  last?: InputMaybe<Scalars['Int']['input']>;
+  before?: InputMaybe<Scalars['String']['input']>;
 };
 
 
@@ -105,10 +123,12 @@ export type QueryCustomerArgs = {
 
 
 export type QueryFulfilmentsArgs = {
-  phase?: InputMaybe<FulfilmentPhase>;
-  stuck?: InputMaybe<Scalars['Boolean']['input']>;
+  filter?: InputMaybe<FulfilmentFilter>;
+  sort?: InputMaybe<FulfilmentSort>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
+  last?: InputMaybe<Scalars['Int']['input']>;
+  before?: InputMaybe<Scalars['String']['input']>;
 };
 
 
@@ -218,6 +238,8 @@ export type Order = {
   readonly adjustments: ReadonlyArray<Adjustment>;
   readonly total: Money;
   readonly deliveryAddress: Address;
+  /** What the carrier was told, as given with the order; null when nothing was. */
+  readonly deliveryInstructions?: Maybe<Scalars['String']['output']>;
   readonly shippingOption: ShippingOption;
   readonly placedAt: Scalars['DateTime']['output'];
   readonly updatedAt: Scalars['DateTime']['output'];
@@ -313,21 +335,35 @@ export type Customer = {
   readonly id: Scalars['ID']['output'];
   readonly name: Scalars['String']['output'];
   readonly email: Scalars['String']['output'];
+  /** The orders of the customer, newest first unless `sort` says otherwise. */
   readonly orders: OrderConnection;
 };
 
 
 export type CustomerOrdersArgs = {
+  filter?: InputMaybe<OrderFilter>;
+  sort?: InputMaybe<OrderSort>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
+  last?: InputMaybe<Scalars['Int']['input']>;
+  before?: InputMaybe<Scalars['String']['input']>;
 };
 
+/** A page of a list of orders. */
 export type OrderConnection = {
-  readonly nodes: ReadonlyArray<Order>;
+  /** The orders in the list's order, with their cursors. */
   readonly edges: ReadonlyArray<OrderEdge>;
+  /** The orders alone, in the same order. */
+  readonly nodes: ReadonlyArray<Order>;
+  /** What lies ahead of the page and past it. */
   readonly pageInfo: PageInfo;
+  /** How many orders the whole list has, counted up to 1000. It is counted only when it is selected. */
+  readonly totalCount: Scalars['Int']['output'];
+  /** True when there are more orders than `totalCount` says. */
+  readonly totalCountCapped: Scalars['Boolean']['output'];
 };
 
+/** An order in a list. */
 export type OrderChanges = {
   readonly nodes: ReadonlyArray<Order>;
   /** Give it as `after` the next time: no change past it is left out, and one may come again. */
@@ -402,6 +438,28 @@ export type Fulfilment = {
   readonly history: ReadonlyArray<FulfilmentEntry>;
 };
 
+/** A page of a list of fulfilments. */
+export type FulfilmentConnection = {
+  /** The fulfilments in the list's order, with their cursors. */
+  readonly edges: ReadonlyArray<FulfilmentEdge>;
+  /** The fulfilments alone, in the same order. */
+  readonly nodes: ReadonlyArray<Fulfilment>;
+  /** What lies ahead of the page and past it. */
+  readonly pageInfo: PageInfo;
+  /** How many fulfilments the whole list has, counted up to 1000. It is counted only when it is selected. */
+  readonly totalCount: Scalars['Int']['output'];
+  /** True when there are more fulfilments than `totalCount` says. */
+  readonly totalCountCapped: Scalars['Boolean']['output'];
+};
+
+/** A fulfilment in a list. */
+export type FulfilmentEdge = {
+  /** The place in this list, to be given as `after` or `before`. It holds for the same filter and sort alone. */
+  readonly cursor: Scalars['String']['output'];
+  /** A fulfilment. */
+  readonly node: Fulfilment;
+};
+
 export type FulfilmentTimer = {
   readonly name: Scalars['String']['output'];
   readonly dueAt: Scalars['DateTime']['output'];
@@ -427,6 +485,40 @@ export type OrderFilter = {
   /** Before this instant. */
   readonly placedTo?: InputMaybe<Scalars['DateTime']['input']>;
 };
+
+/** How a list of orders is sorted; ids break ties. */
+export type OrderSort = {
+  /** By what. */
+  readonly field: OrderSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what orders can be sorted. */
+export type OrderSortField =
+  /** When they were placed. */
+  | 'PLACED_AT';
+
+/** Which fulfilments a list has. Conditions that are given must all hold. */
+export type FulfilmentFilter = {
+  /** What they are doing. */
+  readonly phase?: InputMaybe<FulfilmentPhase>;
+  /** True for those of which a step keeps failing, so that an operator has to look; false for the others. */
+  readonly stuck?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+/** How a list of fulfilments is sorted; ids break ties. */
+export type FulfilmentSort = {
+  /** By what. */
+  readonly field: FulfilmentSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what fulfilments can be sorted. */
+export type FulfilmentSortField =
+  /** When they changed last. One that changes while the list is read may be met again, or passed over. */
+  | 'UPDATED_AT';
 
 export type RegisterCustomerInput = {
   /**
@@ -808,6 +900,7 @@ export type ResolversTypes = {
   String: ResolverTypeWrapper<Scalars['String']['output']>;
   PageInfo: ResolverTypeWrapper<PageInfo>;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
+  SortDirection: SortDirection;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
@@ -839,9 +932,16 @@ export type ResolversTypes = {
   StatusCount: ResolverTypeWrapper<StatusCount>;
   FulfilmentPhase: FulfilmentPhase;
   Fulfilment: ResolverTypeWrapper<Fulfilment>;
+  FulfilmentConnection: ResolverTypeWrapper<FulfilmentConnection>;
+  FulfilmentEdge: ResolverTypeWrapper<FulfilmentEdge>;
   FulfilmentTimer: ResolverTypeWrapper<FulfilmentTimer>;
   FulfilmentEntry: ResolverTypeWrapper<FulfilmentEntry>;
   OrderFilter: OrderFilter;
+  OrderSort: OrderSort;
+  OrderSortField: OrderSortField;
+  FulfilmentFilter: FulfilmentFilter;
+  FulfilmentSort: FulfilmentSort;
+  FulfilmentSortField: FulfilmentSortField;
   RegisterCustomerInput: RegisterCustomerInput;
   PlaceOrderInput: PlaceOrderInput;
   OrderLineInput: OrderLineInput;
@@ -907,9 +1007,14 @@ export type ResolversParentTypes = {
   OrderTotals: OrderTotals;
   StatusCount: StatusCount;
   Fulfilment: Fulfilment;
+  FulfilmentConnection: FulfilmentConnection;
+  FulfilmentEdge: FulfilmentEdge;
   FulfilmentTimer: FulfilmentTimer;
   FulfilmentEntry: FulfilmentEntry;
   OrderFilter: OrderFilter;
+  OrderSort: OrderSort;
+  FulfilmentFilter: FulfilmentFilter;
+  FulfilmentSort: FulfilmentSort;
   RegisterCustomerInput: RegisterCustomerInput;
   PlaceOrderInput: PlaceOrderInput;
   OrderLineInput: OrderLineInput;
@@ -965,6 +1070,8 @@ export type RefusalResolvers<ContextType = RequestContext, ParentType extends Re
 
 export type PageInfoResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['PageInfo'] = ResolversParentTypes['PageInfo']> = {
   hasNextPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  hasPreviousPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  startCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   endCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
@@ -972,12 +1079,12 @@ export type QueryResolvers<ContextType = RequestContext, ParentType extends Reso
   order?: Resolver<Maybe<ResolversTypes['Order']>, ParentType, ContextType, RequireFields<QueryOrderArgs, 'id'>>;
   ordersById?: Resolver<ReadonlyArray<Maybe<ResolversTypes['Order']>>, ParentType, ContextType, RequireFields<QueryOrdersByIdArgs, 'ids'>>;
   orderChanges?: Resolver<ResolversTypes['OrderChanges'], ParentType, ContextType, RequireFields<QueryOrderChangesArgs, 'after' | 'first'>>;
-  orders?: Resolver<ResolversTypes['OrderConnection'], ParentType, ContextType, RequireFields<QueryOrdersArgs, 'first'>>;
+  orders?: Resolver<ResolversTypes['OrderConnection'], ParentType, ContextType, Partial<QueryOrdersArgs>>;
   orderAsOf?: Resolver<Maybe<ResolversTypes['OrderSnapshot']>, ParentType, ContextType, RequireFields<QueryOrderAsOfArgs, 'id' | 'at'>>;
   customer?: Resolver<Maybe<ResolversTypes['Customer']>, ParentType, ContextType, RequireFields<QueryCustomerArgs, 'id'>>;
   me?: Resolver<Maybe<ResolversTypes['Customer']>, ParentType, ContextType>;
   orderTotals?: Resolver<ResolversTypes['OrderTotals'], ParentType, ContextType>;
-  fulfilments?: Resolver<ReadonlyArray<ResolversTypes['Fulfilment']>, ParentType, ContextType, RequireFields<QueryFulfilmentsArgs, 'first'>>;
+  fulfilments?: Resolver<ResolversTypes['FulfilmentConnection'], ParentType, ContextType, Partial<QueryFulfilmentsArgs>>;
   fulfilment?: Resolver<Maybe<ResolversTypes['Fulfilment']>, ParentType, ContextType, RequireFields<QueryFulfilmentArgs, 'orderId'>>;
 };
 
@@ -1006,6 +1113,7 @@ export type OrderResolvers<ContextType = RequestContext, ParentType extends Reso
   adjustments?: Resolver<ReadonlyArray<ResolversTypes['Adjustment']>, ParentType, ContextType>;
   total?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
   deliveryAddress?: Resolver<ResolversTypes['Address'], ParentType, ContextType>;
+  deliveryInstructions?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   shippingOption?: Resolver<ResolversTypes['ShippingOption'], ParentType, ContextType>;
   placedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   updatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
@@ -1076,13 +1184,15 @@ export type CustomerResolvers<ContextType = RequestContext, ParentType extends R
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   email?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
-  orders?: Resolver<ResolversTypes['OrderConnection'], ParentType, ContextType, RequireFields<CustomerOrdersArgs, 'first'>>;
+  orders?: Resolver<ResolversTypes['OrderConnection'], ParentType, ContextType, Partial<CustomerOrdersArgs>>;
 };
 
 export type OrderConnectionResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderConnection'] = ResolversParentTypes['OrderConnection']> = {
-  nodes?: Resolver<ReadonlyArray<ResolversTypes['Order']>, ParentType, ContextType>;
   edges?: Resolver<ReadonlyArray<ResolversTypes['OrderEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['Order']>, ParentType, ContextType>;
   pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+  totalCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  totalCountCapped?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
 };
 
 export type OrderChangesResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderChanges'] = ResolversParentTypes['OrderChanges']> = {
@@ -1140,6 +1250,19 @@ export type FulfilmentResolvers<ContextType = RequestContext, ParentType extends
   lastError?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   updatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   history?: Resolver<ReadonlyArray<ResolversTypes['FulfilmentEntry']>, ParentType, ContextType>;
+};
+
+export type FulfilmentConnectionResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['FulfilmentConnection'] = ResolversParentTypes['FulfilmentConnection']> = {
+  edges?: Resolver<ReadonlyArray<ResolversTypes['FulfilmentEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['Fulfilment']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+  totalCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  totalCountCapped?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+};
+
+export type FulfilmentEdgeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['FulfilmentEdge'] = ResolversParentTypes['FulfilmentEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['Fulfilment'], ParentType, ContextType>;
 };
 
 export type FulfilmentTimerResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['FulfilmentTimer'] = ResolversParentTypes['FulfilmentTimer']> = {
@@ -1304,6 +1427,8 @@ export type Resolvers<ContextType = RequestContext> = {
   OrderTotals?: OrderTotalsResolvers<ContextType>;
   StatusCount?: StatusCountResolvers<ContextType>;
   Fulfilment?: FulfilmentResolvers<ContextType>;
+  FulfilmentConnection?: FulfilmentConnectionResolvers<ContextType>;
+  FulfilmentEdge?: FulfilmentEdgeResolvers<ContextType>;
   FulfilmentTimer?: FulfilmentTimerResolvers<ContextType>;
   FulfilmentEntry?: FulfilmentEntryResolvers<ContextType>;
   PlaceOrderResult?: PlaceOrderResultResolvers<ContextType>;

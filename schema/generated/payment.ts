@@ -37,18 +37,34 @@ export type Refusal = {
   readonly message: Scalars['String']['output'];
 };
 
+/** What lies ahead of a page and past it. All four are facts, in whichever direction the page was read. */
 export type PageInfo = {
+  /** True when the list goes on past the page. */
   readonly hasNextPage: Scalars['Boolean']['output'];
+  /** True when the list has something ahead of the page. */
+  readonly hasPreviousPage: Scalars['Boolean']['output'];
+  /** The cursor of the first item; null for an empty page. */
+  readonly startCursor?: Maybe<Scalars['String']['output']>;
+  /** The cursor of the last item; null for an empty page. */
   readonly endCursor?: Maybe<Scalars['String']['output']>;
 };
+
+/** Which way a list is sorted. Text sorts by its characters, an instant from the earliest to the latest. */
+export type SortDirection =
+  /** The smallest or earliest first. */
+  | 'ASC'
+  /** The greatest or latest first. */
+  | 'DESC';
 
 export type Query = {
   readonly payment?: Maybe<Payment>;
   /** Staff only, one a currency. */
   readonly paymentTotals: ReadonlyArray<PaymentTotals>;
+  /** A movement of money that the payment provider refused; null when there is none, and for callers who are not staff. */
+  readonly refusedMovement?: Maybe<RefusedMovement>;
   /**
-   * Staff only: movements of money that the payment provider refused, oldest first; the open ones when no filter is given.
-   * `first` is 1 to 100.
+   * Staff only: movements of money that the payment provider refused, oldest first unless `sort` says otherwise; the open ones
+   * when no filter is given.
    */
   readonly refusedMovements: RefusedMovementConnection;
   /** Staff only: what is open on the worklist, by kind and currency. */
@@ -61,10 +77,18 @@ export type QueryPaymentArgs = {
 };
 
 
+export type QueryRefusedMovementArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
 export type QueryRefusedMovementsArgs = {
   filter?: InputMaybe<RefusedMovementFilter>;
+  sort?: InputMaybe<RefusedMovementSort>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
+  last?: InputMaybe<Scalars['Int']['input']>;
+  before?: InputMaybe<Scalars['String']['input']>;
 };
 
 export type Mutation = {
@@ -235,14 +259,25 @@ export type RefusedMovement = {
   readonly note?: Maybe<Scalars['String']['output']>;
 };
 
+/** A page of a list of refused movements. */
 export type RefusedMovementConnection = {
-  readonly nodes: ReadonlyArray<RefusedMovement>;
+  /** The refused movements in the list's order, with their cursors. */
   readonly edges: ReadonlyArray<RefusedMovementEdge>;
+  /** The refused movements alone, in the same order. */
+  readonly nodes: ReadonlyArray<RefusedMovement>;
+  /** What lies ahead of the page and past it. */
   readonly pageInfo: PageInfo;
+  /** How many refused movements the whole list has, counted up to 1000. It is counted only when it is selected. */
+  readonly totalCount: Scalars['Int']['output'];
+  /** True when there are more refused movements than `totalCount` says. */
+  readonly totalCountCapped: Scalars['Boolean']['output'];
 };
 
+/** A refused movement in a list. */
 export type RefusedMovementEdge = {
+  /** The place in this list, to be given as `after` or `before`. It holds for the same filter and sort alone. */
   readonly cursor: Scalars['String']['output'];
+  /** A refused movement. */
   readonly node: RefusedMovement;
 };
 
@@ -259,6 +294,19 @@ export type RefusedMovementFilter = {
   /** Every kind when left out. */
   readonly kind?: InputMaybe<MovementKind>;
 };
+
+/** How a list of refused movements is sorted; ids break ties. */
+export type RefusedMovementSort = {
+  /** By what. */
+  readonly field: RefusedMovementSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what refused movements can be sorted. */
+export type RefusedMovementSortField =
+  /** When they were first refused. */
+  | 'REFUSED_AT';
 
 export type RetryMovementInput = {
   readonly idempotencyKey: Scalars['String']['input'];
@@ -489,6 +537,7 @@ export type ResolversTypes = {
   String: ResolverTypeWrapper<Scalars['String']['output']>;
   PageInfo: ResolverTypeWrapper<PageInfo>;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
+  SortDirection: SortDirection;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
@@ -507,6 +556,8 @@ export type ResolversTypes = {
   RefusedMovementEdge: ResolverTypeWrapper<RefusedMovementEdge>;
   RefusedMovementTotals: ResolverTypeWrapper<RefusedMovementTotals>;
   RefusedMovementFilter: RefusedMovementFilter;
+  RefusedMovementSort: RefusedMovementSort;
+  RefusedMovementSortField: RefusedMovementSortField;
   RetryMovementInput: RetryMovementInput;
   ReauthoriseMovementInput: ReauthoriseMovementInput;
   ReauthoriseTenderInput: ReauthoriseTenderInput;
@@ -549,6 +600,7 @@ export type ResolversParentTypes = {
   RefusedMovementEdge: RefusedMovementEdge;
   RefusedMovementTotals: RefusedMovementTotals;
   RefusedMovementFilter: RefusedMovementFilter;
+  RefusedMovementSort: RefusedMovementSort;
   RetryMovementInput: RetryMovementInput;
   ReauthoriseMovementInput: ReauthoriseMovementInput;
   ReauthoriseTenderInput: ReauthoriseTenderInput;
@@ -590,13 +642,16 @@ export type RefusalResolvers<ContextType = RequestContext, ParentType extends Re
 
 export type PageInfoResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['PageInfo'] = ResolversParentTypes['PageInfo']> = {
   hasNextPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  hasPreviousPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  startCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   endCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
 export type QueryResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
   payment?: Resolver<Maybe<ResolversTypes['Payment']>, ParentType, ContextType, RequireFields<QueryPaymentArgs, 'id'>>;
   paymentTotals?: Resolver<ReadonlyArray<ResolversTypes['PaymentTotals']>, ParentType, ContextType>;
-  refusedMovements?: Resolver<ResolversTypes['RefusedMovementConnection'], ParentType, ContextType, RequireFields<QueryRefusedMovementsArgs, 'first'>>;
+  refusedMovement?: Resolver<Maybe<ResolversTypes['RefusedMovement']>, ParentType, ContextType, RequireFields<QueryRefusedMovementArgs, 'id'>>;
+  refusedMovements?: Resolver<ResolversTypes['RefusedMovementConnection'], ParentType, ContextType, Partial<QueryRefusedMovementsArgs>>;
   refusedMovementTotals?: Resolver<ReadonlyArray<ResolversTypes['RefusedMovementTotals']>, ParentType, ContextType>;
 };
 
@@ -668,9 +723,11 @@ export type RefusedMovementResolvers<ContextType = RequestContext, ParentType ex
 };
 
 export type RefusedMovementConnectionResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovementConnection'] = ResolversParentTypes['RefusedMovementConnection']> = {
-  nodes?: Resolver<ReadonlyArray<ResolversTypes['RefusedMovement']>, ParentType, ContextType>;
   edges?: Resolver<ReadonlyArray<ResolversTypes['RefusedMovementEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['RefusedMovement']>, ParentType, ContextType>;
   pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+  totalCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  totalCountCapped?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
 };
 
 export type RefusedMovementEdgeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovementEdge'] = ResolversParentTypes['RefusedMovementEdge']> = {

@@ -39,7 +39,7 @@ export type Query = {
    * the estimate of one unit.
    */
   readonly quoteShipping: QuoteShippingResult;
-  /** Staff only: shipments by status, oldest first. `first` is 1 to 100. */
+  /** Staff only: shipments, oldest first unless `sort` says otherwise. */
   readonly shipments: ShipmentConnection;
 };
 
@@ -55,9 +55,12 @@ export type QueryQuoteShippingArgs = {
 
 
 export type QueryShipmentsArgs = {
-  status?: InputMaybe<ReadonlyArray<ShipmentStatus>>;
+  filter?: InputMaybe<ShipmentFilter>;
+  sort?: InputMaybe<ShipmentSort>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
+  last?: InputMaybe<Scalars['Int']['input']>;
+  before?: InputMaybe<Scalars['String']['input']>;
 };
 
 export type Mutation = {
@@ -125,21 +128,46 @@ export type TrackingEvent = {
   readonly text: Scalars['String']['output'];
 };
 
+/** A page of a list of shipments. */
 export type ShipmentConnection = {
-  readonly nodes: ReadonlyArray<Shipment>;
+  /** The shipments in the list's order, with their cursors. */
   readonly edges: ReadonlyArray<ShipmentEdge>;
+  /** The shipments alone, in the same order. */
+  readonly nodes: ReadonlyArray<Shipment>;
+  /** What lies ahead of the page and past it. */
   readonly pageInfo: PageInfo;
+  /** How many shipments the whole list has, counted up to 1000. It is counted only when it is selected. */
+  readonly totalCount: Scalars['Int']['output'];
+  /** True when there are more shipments than `totalCount` says. */
+  readonly totalCountCapped: Scalars['Boolean']['output'];
 };
 
+/** A shipment in a list. */
 export type ShipmentEdge = {
+  /** The place in this list, to be given as `after` or `before`. It holds for the same filter and sort alone. */
   readonly cursor: Scalars['String']['output'];
+  /** A shipment. */
   readonly node: Shipment;
 };
 
+/** What lies ahead of a page and past it. All four are facts, in whichever direction the page was read. */
 export type PageInfo = {
+  /** True when the list goes on past the page. */
   readonly hasNextPage: Scalars['Boolean']['output'];
+  /** True when the list has something ahead of the page. */
+  readonly hasPreviousPage: Scalars['Boolean']['output'];
+  /** The cursor of the first item; null for an empty page. */
+  readonly startCursor?: Maybe<Scalars['String']['output']>;
+  /** The cursor of the last item; null for an empty page. */
   readonly endCursor?: Maybe<Scalars['String']['output']>;
 };
+
+/** Which way a list is sorted. Text sorts by its characters, an instant from the earliest to the latest. */
+export type SortDirection =
+  /** The smallest or earliest first. */
+  | 'ASC'
+  /** The greatest or latest first. */
+  | 'DESC';
 
 export type Order = {
   readonly id: Scalars['ID']['output'];
@@ -175,6 +203,25 @@ export type ShippingEstimate = {
   readonly fee: Money;
   readonly days: Scalars['Int']['output'];
 };
+
+/** Which shipments a list has. Conditions that are given must all hold. */
+export type ShipmentFilter = {
+  /** They have one of these statuses: at most 20 of them, and no shipment fits an empty list. */
+  readonly status?: InputMaybe<ReadonlyArray<ShipmentStatus>>;
+};
+
+/** How a list of shipments is sorted; ids break ties. */
+export type ShipmentSort = {
+  /** By what. */
+  readonly field: ShipmentSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what shipments can be sorted. */
+export type ShipmentSortField =
+  /** When they were made. */
+  | 'CREATED_AT';
 
 export type QuoteShippingInput = {
   /** ISO 3166-1 alpha-2, as in an order's address. */
@@ -420,13 +467,17 @@ export type ResolversTypes = {
   ShipmentLine: ResolverTypeWrapper<ShipmentLine>;
   TrackingEvent: ResolverTypeWrapper<TrackingEvent>;
   ShipmentConnection: ResolverTypeWrapper<ShipmentConnection>;
+  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   ShipmentEdge: ResolverTypeWrapper<ShipmentEdge>;
   PageInfo: ResolverTypeWrapper<PageInfo>;
-  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
+  SortDirection: SortDirection;
   Order: ResolverTypeWrapper<Order>;
   Product: ResolverTypeWrapper<Product>;
   Dimensions: ResolverTypeWrapper<Dimensions>;
   ShippingEstimate: ResolverTypeWrapper<ShippingEstimate>;
+  ShipmentFilter: ShipmentFilter;
+  ShipmentSort: ShipmentSort;
+  ShipmentSortField: ShipmentSortField;
   QuoteShippingInput: QuoteShippingInput;
   GoodsInput: GoodsInput;
   DimensionsInput: DimensionsInput;
@@ -461,13 +512,15 @@ export type ResolversParentTypes = {
   ShipmentLine: ShipmentLine;
   TrackingEvent: TrackingEvent;
   ShipmentConnection: ShipmentConnection;
+  Boolean: Scalars['Boolean']['output'];
   ShipmentEdge: ShipmentEdge;
   PageInfo: PageInfo;
-  Boolean: Scalars['Boolean']['output'];
   Order: Order | FederationReferenceTypes['Order'];
   Product: Product | FederationReferenceTypes['Product'];
   Dimensions: Dimensions;
   ShippingEstimate: ShippingEstimate;
+  ShipmentFilter: ShipmentFilter;
+  ShipmentSort: ShipmentSort;
   QuoteShippingInput: QuoteShippingInput;
   GoodsInput: GoodsInput;
   DimensionsInput: DimensionsInput;
@@ -510,7 +563,7 @@ export type RefusalResolvers<ContextType = RequestContext, ParentType extends Re
 export type QueryResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
   shipment?: Resolver<Maybe<ResolversTypes['Shipment']>, ParentType, ContextType, RequireFields<QueryShipmentArgs, 'id'>>;
   quoteShipping?: Resolver<ResolversTypes['QuoteShippingResult'], ParentType, ContextType, RequireFields<QueryQuoteShippingArgs, 'input'>>;
-  shipments?: Resolver<ResolversTypes['ShipmentConnection'], ParentType, ContextType, RequireFields<QueryShipmentsArgs, 'first'>>;
+  shipments?: Resolver<ResolversTypes['ShipmentConnection'], ParentType, ContextType, Partial<QueryShipmentsArgs>>;
 };
 
 export type MutationResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
@@ -547,9 +600,11 @@ export type TrackingEventResolvers<ContextType = RequestContext, ParentType exte
 };
 
 export type ShipmentConnectionResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['ShipmentConnection'] = ResolversParentTypes['ShipmentConnection']> = {
-  nodes?: Resolver<ReadonlyArray<ResolversTypes['Shipment']>, ParentType, ContextType>;
   edges?: Resolver<ReadonlyArray<ResolversTypes['ShipmentEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['Shipment']>, ParentType, ContextType>;
   pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+  totalCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  totalCountCapped?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
 };
 
 export type ShipmentEdgeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['ShipmentEdge'] = ResolversParentTypes['ShipmentEdge']> = {
@@ -559,6 +614,8 @@ export type ShipmentEdgeResolvers<ContextType = RequestContext, ParentType exten
 
 export type PageInfoResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['PageInfo'] = ResolversParentTypes['PageInfo']> = {
   hasNextPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  hasPreviousPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  startCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   endCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 

@@ -285,26 +285,27 @@ describe('the operations dashboard', () => {
   })
 
   test('is closed to customers, like the list of fulfilments', async () => {
-    const fulfilments = '{ fulfilments(first: 5) { order { id number } phase pending stuck updatedAt } }'
+    const fulfilments =
+      '{ fulfilments(first: 5) { nodes { order { id number } phase pending stuck updatedAt } } }'
     expect(await customer.codeOf(QUERY)).toBe('FORBIDDEN')
     expect(await customer.codeOf(fulfilments)).toBe('FORBIDDEN')
     expect(await openGraphSession(platform, 'bff-web').codeOf(QUERY)).toBe('UNAUTHENTICATED')
   })
 
   test('lists fulfilments by phase', async () => {
-    const query = `query ($phase: FulfilmentPhase) { fulfilments(phase: $phase, first: 100) {
-      order { id number } phase pending timers { name dueAt } stuck lastError updatedAt } }`
-    type Fulfilments = { fulfilments: { order: { id: string }; phase: string }[] }
+    const query = `query ($phase: FulfilmentPhase) { fulfilments(phase: $phase, first: 100) { nodes {
+      order { id number } phase pending timers { name dueAt } stuck lastError updatedAt } } }`
+    type Fulfilments = { fulfilments: { nodes: { order: { id: string }; phase: string }[] } }
     // A fulfilment is listed once it has paused, within two seconds.
     const running = await vi.waitFor(async () => {
       const { fulfilments } = await support.data<Fulfilments>(query, { phase: 'RUNNING' })
-      expect(fulfilments.length).toBeGreaterThan(0)
-      return fulfilments
+      expect(fulfilments.nodes.length).toBeGreaterThan(0)
+      return fulfilments.nodes
     }, WAIT)
-    const { fulfilments: ended } = await support.data<Fulfilments>(query, { phase: 'ENDED' })
+    const { nodes: ended } = (await support.data<Fulfilments>(query, { phase: 'ENDED' })).fulfilments
     expect(new Set(running.map(({ phase }) => phase))).toEqual(new Set(['RUNNING']))
     expect(ended.every(({ phase }) => phase === 'ENDED')).toBe(true)
     const all = await support.data<Fulfilments>(query)
-    expect(all.fulfilments.length).toBeGreaterThanOrEqual(running.length + ended.length)
+    expect(all.fulfilments.nodes.length).toBeGreaterThanOrEqual(running.length + ended.length)
   })
 })

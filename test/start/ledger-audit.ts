@@ -254,7 +254,7 @@ async function allOf<Doc extends Document>(models: ReadModels, view: View<Doc>):
   for (let after: string | undefined; ; ) {
     const page = await collection.find({ limit: 500, ...(after !== undefined && { after }) })
     for (const { id, doc } of page.items) documents.set(id, doc)
-    if (!page.hasNext) return documents
+    if (!(await page.hasNext())) return documents
     after = page.items.at(-1)?.cursor
   }
 }

@@ -25,7 +25,10 @@ type Mapper = { readonly type: string; readonly from: string }
 /** The parent type of a type's resolvers, where it is not the type itself: `type`, exported by module `from`. */
 const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
   orders: {},
-  inventory: { Product: { type: 'ProductSource', from: '#subgraphs/inventory/queries/loaders.ts' } },
+  inventory: {
+    Product: { type: 'ProductSource', from: '#subgraphs/inventory/queries/loaders.ts' },
+    ProductConnection: { type: 'ProductConnectionSource', from: '#subgraphs/inventory/queries/loaders.ts' },
+  },
   payment: {},
   shipping: {},
   'bff-web': {},

@@ -19,6 +19,8 @@ import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 
 /** The size of a list whose field has no size argument. */
 const ASSUMED_SIZE = 10
+/** The size of a page whose caller says none. */
+const PAGE_SIZE = 20
 /** The arguments that set the size of a list: of the field itself, or of the lists in its value. */
 const SIZE_ARGUMENTS = ['first', 'last']
 
@@ -32,7 +34,7 @@ type PricedOperation = {
 
 /**
  * Counts each field once for each object that it is selected on. A list has as many items as `first` or `last` asks for,
- * on its field or the one around it, and ten otherwise; selections on every type of an interface or union count. The
+ * on its field or the one around it, twenty where neither has a value, and ten without these arguments; selections on every type of an interface or union count. The
  * document must be valid; takes time in proportion to its selections, written out.
  */
 export function costOf({ schema, document, operation, variables = {} }: PricedOperation): number {
@@ -90,10 +92,12 @@ function sizeIn(
   node: FieldNode,
   variables: Readonly<Record<string, unknown>>,
 ): number | undefined {
-  const argument = field.args.find(({ name }) => SIZE_ARGUMENTS.includes(name))
-  if (!argument) return undefined
-  const value = node.arguments?.find(({ name }) => name.value === argument.name)?.value
-  const given: unknown = value && valueFromAST(value, argument.type, variables)
-  const size = given ?? argument.defaultValue
-  return typeof size === 'number' && size >= 0 ? size : undefined
+  const sized = field.args.filter(({ name }) => SIZE_ARGUMENTS.includes(name))
+  if (sized.length === 0) return undefined
+  const sizes = sized.flatMap(({ name, type, defaultValue }) => {
+    const value = node.arguments?.find(argument => argument.name.value === name)?.value
+    const size: unknown = (value && valueFromAST(value, type, variables)) ?? defaultValue
+    return typeof size === 'number' && size >= 0 ? [size] : []
+  })
+  return sizes.length === 0 ? PAGE_SIZE : Math.max(...sizes)
 }

@@ -2,8 +2,8 @@
 import type { Document as BsonDocument, Filter as BsonFilter, Sort } from 'mongodb'
 import { checkPath } from '#platform/read-models/collection-names.ts'
 import { storedText } from '#platform/read-models/mongodb/document-codec.ts'
-import type { PagePosition, SortValue } from '#platform/read-models/page-cursor.ts'
-import type { Filter, Query } from '#platform/read-models/read-models.ts'
+import type { Bound, Scan, SortValue } from '#platform/read-models/page-cursor.ts'
+import type { Filter } from '#platform/read-models/read-models.ts'
 import { foldQuery } from '#platform/read-models/search-terms.ts'
 
 /** A document as it is stored; `doc` is null for one that was deleted. */
@@ -24,18 +24,17 @@ export function fieldOf(path: string): string {
   return `doc.${checkPath(path)}`
 }
 
-export function findFilter(query: Query, position: PagePosition | undefined): Condition {
-  const conditions = whereConditions(query.where ?? [])
-  return { $and: position ? [...conditions, pastCondition(query, position)] : conditions }
+export function findFilter({ where, orderBy, bounds }: Scan): Condition {
+  return { $and: [...whereConditions(where), ...bounds.map(bound => boundCondition(orderBy.path, bound))] }
 }
 
 export function countFilter(where: readonly Filter[]): Condition {
   return { $and: whereConditions(where) }
 }
 
-export function sortOf({ orderBy }: Query): Sort {
-  const direction = orderBy?.descending ? -1 : 1
-  return orderBy ? { [fieldOf(orderBy.path)]: direction, _id: direction } : { _id: 1 }
+export function sortOf({ orderBy: { path, descending } }: Scan): Sort {
+  const direction = descending ? -1 : 1
+  return path === undefined ? { _id: direction } : { [fieldOf(path)]: direction, _id: direction }
 }
 
 function whereConditions(where: readonly Filter[]): Condition[] {
@@ -60,18 +59,21 @@ function matchingConditions(text: string): Condition[] {
   return words.map(word => ({ terms: { $regex: `^${word}` } }) as Condition)
 }
 
+const OPERATORS = { '<': '$lt', '<=': '$lte', '>': '$gt', '>=': '$gte' } as const
+
 /** A comparison matches values of its own type only, so that the types beyond it are named. */
-function pastCondition({ orderBy }: Query, position: PagePosition): Condition {
+function boundCondition(path: string | undefined, { is, position }: Bound): Condition {
   const [value, id] = [storedValue(position.value), storedText(position.id)]
-  if (!orderBy) return { _id: { $gt: id } }
-  const field = fieldOf(orderBy.path)
-  const past = orderBy.descending ? '$lt' : '$gt'
+  const byId = { _id: { [OPERATORS[is]]: id } } as Condition
+  if (path === undefined) return byId
+  const field = fieldOf(path)
+  const isBelow = is === '<' || is === '<='
   const rank = TYPES.indexOf(typeOf(value))
-  const beyond = orderBy.descending ? TYPES.slice(0, rank) : TYPES.slice(rank + 1)
+  const beyond = isBelow ? TYPES.slice(0, rank) : TYPES.slice(rank + 1)
   return {
     $or: [
-      { [field]: { $eq: value }, _id: { [past]: id } },
-      ...(value === null ? [] : [{ [field]: { [past]: value } }]),
+      { [field]: { $eq: value }, ...byId },
+      ...(value === null ? [] : [{ [field]: { [isBelow ? '$lt' : '$gt']: value } }]),
       ...beyond.map(type => ({ [field]: type === 'null' ? { $eq: null } : { $type: BSON_TYPES[type] } })),
     ],
   } as Condition

@@ -16,7 +16,7 @@ import {
 import { countFilter, findFilter, type StoredDocument, sortOf } from '#platform/read-models/mongodb/query.ts'
 import { type MongodbServer, openMongodbServer } from '#platform/read-models/mongodb/server.ts'
 import { createCollection, createShadow } from '#platform/read-models/mongodb/shadow.ts'
-import { createPageCursors } from '#platform/read-models/page-cursor.ts'
+import { findPage } from '#platform/read-models/page-cursor.ts'
 import type {
   BatchWriter,
   Collection,
@@ -118,19 +118,19 @@ function mongoCollection<Doc extends Document>(target: OpenCollection<Doc>): Col
       const found = (await read(ids)).filter(({ doc }) => doc !== null)
       return new Map(found.map(row => [row._id, documentOf<Doc>(row) as Doc]))
     },
-    async find(query) {
-      const { position, pageOf } = createPageCursors(definition.name, query)
-      const filter = findFilter(query, position)
-      const options = { sort: sortOf(query), limit: query.limit + 1, batchSize: query.limit + 2 }
-      const rows = await withAttempts(() => stored.find(filter, options).toArray())
-      return pageOf(
-        rows.flatMap(row => {
+    find: query =>
+      findPage(definition.name, query, async scan => {
+        const options = { sort: sortOf(scan), limit: scan.limit, batchSize: scan.limit + 1 }
+        const rows = await withAttempts(() => stored.find(findFilter(scan), options).toArray())
+        return rows.flatMap(row => {
           const doc = documentOf<Doc>(row)
           return doc === null ? [] : [{ id: row._id, doc }]
-        }),
-      )
-    },
-    count: (where = []) => withAttempts(() => stored.countDocuments(countFilter(where))),
+        })
+      }),
+    count: (where = [], atMost) =>
+      withAttempts(() =>
+        stored.countDocuments(countFilter(where), atMost === undefined ? {} : { limit: atMost }),
+      ),
     async load(ids) {
       return new Map(
         (await read(ids, latest)).map(row => [

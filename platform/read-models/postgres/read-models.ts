@@ -9,8 +9,10 @@ import {
   storableText,
   toUnreachable,
 } from '#platform/postgres/pool.ts'
-import { createPageCursors } from '#platform/read-models/page-cursor.ts'
+import { findPage, type Scan } from '#platform/read-models/page-cursor.ts'
 import {
+  countAmongSomeSql,
+  countByTermsSql,
   countSql,
   findSql,
   isSearch,
@@ -43,8 +45,7 @@ import type {
   Collection,
   CollectionDefinition,
   Document,
-  Page,
-  Query,
+  Filter,
   ReadModels,
   Shadow,
 } from '#platform/read-models/read-models.ts'
@@ -172,11 +173,8 @@ function tableCollection<Doc extends Document>(
       const rows = await read<FoundRow>({ text, values: [ids.map(storableText)] })
       return new Map(rows.map(({ id, doc }) => [id, parseDocument<Doc>(doc)]))
     },
-    find: query => findPage(read, definition, { table, query }),
-    async count(where = []) {
-      const rows = await read<{ count: number }>(countSql(table, where))
-      return rows[0]?.count ?? 0
-    },
+    find: query => findPage(definition.name, query, scan => findRows<Doc>(read, table, scan)),
+    count: (where = [], atMost) => countRows(read, table, { where, atMost }),
     async load(ids) {
       if (ids.length === 0) return new Map()
       const rows = await read<LoadedRow>(loadSql([{ target, ids }]))
@@ -198,16 +196,27 @@ function tableCollection<Doc extends Document>(
  * A search looks first among the rows that come first in the order of the page, where a common word has its page, and
  * sorts all matches only when that does not fill the page.
  */
-async function findPage<Doc extends Document>(
+async function findRows<Doc extends Document>(
   read: TableReader,
-  definition: CollectionDefinition<Doc>,
-  { table, query }: { readonly table: Table; readonly query: Query },
-): Promise<Page<Doc>> {
-  const { position, pageOf } = createPageCursors(definition.name, query)
-  const toPage = (rows: readonly FoundRow[]) =>
-    pageOf(rows.map(({ id, doc }) => ({ id, doc: parseDocument<Doc>(doc) })))
-  if (!query.where?.some(isSearch)) return toPage(await read(findSql(table, query, position)))
-  const first = await read<FoundRow>(searchInOrderSql(table, query, position))
-  if (first.length > query.limit) return toPage(first)
-  return toPage(await read(searchByTermsSql(table, query, position)))
+  table: Table,
+  scan: Scan,
+): Promise<{ id: string; doc: Doc }[]> {
+  const rowsOf = async (sql: Sql) =>
+    (await read<FoundRow>(sql)).map(({ id, doc }) => ({ id, doc: parseDocument<Doc>(doc) }))
+  if (!scan.where.some(isSearch)) return rowsOf(findSql(table, scan))
+  const first = await rowsOf(searchInOrderSql(table, scan))
+  return first.length === scan.limit ? first : rowsOf(searchByTermsSql(table, scan))
+}
+
+/** A search that is counted up to a bound looks first at some rows, where a common word reaches it. */
+async function countRows(
+  read: TableReader,
+  table: Table,
+  { where, atMost }: { readonly where: readonly Filter[]; readonly atMost: number | undefined },
+): Promise<number> {
+  const counted = async (sql: Sql) => (await read<{ count: number }>(sql))[0]?.count ?? 0
+  if (atMost === undefined || !where.some(isSearch)) return counted(countSql(table, where, atMost))
+  const [some] = await read<{ count: number; isWhole: boolean }>(countAmongSomeSql(table, where))
+  if (some && (some.isWhole || some.count >= atMost)) return Math.min(some.count, atMost)
+  return counted(countByTermsSql(table, where, atMost))
 }

@@ -35,6 +35,8 @@ $$`
 export type Table = {
   readonly name: string
   readonly sql: string
+  /** The paths of each index that has all documents. */
+  readonly indexes: readonly (readonly string[])[]
   /** The columns of the paths' keys. */
   readonly keys: ReadonlyMap<string, string>
   /** The table of the terms; undefined for a collection without. */
@@ -68,6 +70,7 @@ function table<Doc extends Document>(definition: CollectionDefinition<Doc>, name
   return {
     name,
     sql: `${SCHEMA}.${name}`,
+    indexes,
     keys: new Map(paths.map(path => [path, `k_${digest(path)}`])),
     terms: definition.terms && `${SCHEMA}.${name}_words`,
   }

@@ -80,6 +80,7 @@ export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
         meta,
       }),
     list: statuses.list,
+    count: statuses.count,
     inspect: sagaId => inspect({ reducer, runHistory, workflowClient }, sagaId),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }

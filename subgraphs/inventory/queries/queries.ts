@@ -2,8 +2,8 @@
 import { requireRole } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Filter } from '#platform/read-models/read-models.ts'
-import { connection, type PageArguments } from '#platform/subgraph/connection.ts'
-import { checkCount, checkLine, checkPageSize } from '#platform/subgraph/input.ts'
+import { findConnection, type PageArguments } from '#platform/subgraph/connection.ts'
+import { checkCount, checkLine } from '#platform/subgraph/input.ts'
 import { MAX_SKUS, productLoader, type QueryDependencies } from '#subgraphs/inventory/queries/loaders.ts'
 import { noTotals, TOTALS_ID } from '#subgraphs/inventory/queries/views.ts'
 
@@ -61,8 +61,6 @@ function filtersOf({ text, category, inStock }: ProductFilter): Filter[] {
   return filters
 }
 
-async function productPage({ products }: QueryDependencies, page: PageArguments, where: readonly Filter[]) {
-  const limit = checkPageSize(page.first)
-  const after = page.after == null ? {} : { after: page.after }
-  return connection(await products.find({ where, orderBy: { path: 'sortTitle' }, limit, ...after }))
+function productPage({ products }: QueryDependencies, page: PageArguments, where: readonly Filter[]) {
+  return findConnection(products, { where, orderBy: { path: 'sortTitle' }, page })
 }

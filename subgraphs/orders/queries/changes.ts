@@ -43,19 +43,21 @@ async function orderChanges(
   const shown = await dependencies.shown() // before the documents are read
   if (from > shown && from > (await dependencies.head()))
     malformed('after', 'a position that was reached already', after)
-  const { items, hasNext, searchedTo } = await findChanges(dependencies, own, { from, shown, limit })
+  const { items, isCut, searchedTo } = await findChanges(dependencies, own, { from, shown, limit })
   const last = items.at(-1)?.doc.changedAt
-  const reached = hasNext && last !== undefined ? Math.min(last, searchedTo) : searchedTo
+  const reached = isCut && last !== undefined ? Math.min(last, searchedTo) : searchedTo
   const position = Math.max(from, reached)
   return {
     nodes: items.map(({ doc }) => doc),
     position: String(position),
-    hasMore: (hasNext || searchedTo < shown) && position > from, // while it cannot go on yet, asking at once again would not help
+    hasMore: (isCut || searchedTo < shown) && position > from, // while it cannot go on yet, asking at once again would not help
   }
 }
 
-type ChangedPage = Page<OrderDoc> & {
-  /** The page has every change up to here, unless it has a next one. */
+type ChangedPage = Pick<Page<OrderDoc>, 'items'> & {
+  /** True when there are more changes than the page has. */
+  readonly isCut: boolean
+  /** The page has every change up to here, unless it is cut. */
   readonly searchedTo: number
 }
 
@@ -71,7 +73,7 @@ async function findChanges(
     const page = await views.orders.find({ where: [...own, range], orderBy: { path: 'changedAt' }, limit })
     const searchedTo = isOld ? after + SPAN : shown
     const isEnough = !isOld || page.items.length > 0 || after - from >= MOST_EMPTY_SPANS * SPAN
-    if (isEnough) return { ...page, searchedTo }
+    if (isEnough) return { items: page.items, isCut: await page.hasNext(), searchedTo }
   }
 }
 

@@ -11,7 +11,7 @@ import type { OrderDoc, TotalsDoc } from '#subgraphs/orders/queries/views.ts'
 
 export type QueryDependencies = {
   readonly orders: OrderRepository
-  readonly sagas: Pick<SagaRunner<never>, 'list' | 'inspect'>
+  readonly sagas: Pick<SagaRunner<never>, 'list' | 'count' | 'inspect'>
   readonly views: {
     readonly orders: Collection<OrderDoc>
     readonly customers: Collection<RegisteredCustomer>

@@ -2,9 +2,10 @@
 import { mayActFor, requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Filter } from '#platform/read-models/read-models.ts'
-import { connection, type PageArguments } from '#platform/subgraph/connection.ts'
-import { checkCount, checkId, checkPageSize } from '#platform/subgraph/input.ts'
+import { findConnection, sortedBy } from '#platform/subgraph/connection.ts'
+import { checkCount, checkId } from '#platform/subgraph/input.ts'
 import type {
+  CustomerOrdersArgs,
   OrderFilter,
   QueryCustomerArgs,
   QueryOrderArgs,
@@ -40,9 +41,8 @@ export function createQueries(dependencies: QueryDependencies) {
       const found = await Promise.all(asked.map(id => loadOrder(dependencies, context, id)))
       return found.map(order => visibleOrder(order, viewer))
     },
-    orders(_: unknown, { filter, ...page }: QueryOrdersArgs, { viewer }: RequestContext) {
-      return findOrders(dependencies, [...ownOrders(viewer), ...filters(filter ?? {})], page)
-    },
+    orders: (_: unknown, args: QueryOrdersArgs, { viewer }: RequestContext) =>
+      findOrders(dependencies, ownOrders(viewer), args),
     orderAsOf: (_: unknown, args: QueryOrderAsOfArgs, context: RequestContext) =>
       orderAsOf(dependencies, args, context),
     async customer(_: unknown, { id }: QueryCustomerArgs, context: RequestContext) {
@@ -87,20 +87,17 @@ function filters({ text, status, customerId, placedFrom, placedTo }: OrderFilter
   return found
 }
 
-/** Newest first. */
-export async function findOrders(
-  dependencies: QueryDependencies,
-  where: readonly Filter[],
-  page: PageArguments,
+const SORT_PATHS = { PLACED_AT: 'placedAt' } as const
+const NEWEST_FIRST = { field: 'PLACED_AT', direction: 'DESC' } as const
+
+/** Reads a page of the orders of `all` that the caller's filter finds, newest first unless sorted otherwise. */
+export function findOrders(
+  { views }: QueryDependencies,
+  all: readonly Filter[],
+  { filter, sort, ...page }: CustomerOrdersArgs,
 ) {
-  const { first, after } = page
-  const found = await dependencies.views.orders.find({
-    where,
-    orderBy: { path: 'placedAt', descending: true },
-    limit: checkPageSize(first),
-    ...(after && { after }),
-  })
-  return connection(found)
+  const where = [...all, ...filters(filter ?? {})]
+  return findConnection(views.orders, { where, orderBy: sortedBy(SORT_PATHS, sort ?? NEWEST_FIRST), page })
 }
 
 async function orderAsOf(

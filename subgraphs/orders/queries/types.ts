@@ -2,7 +2,7 @@
 import { mayActFor } from '#platform/auth/viewer.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type { PageArguments } from '#platform/subgraph/connection.ts'
+import type { CustomerOrdersArgs } from '#schema/generated/orders.ts'
 import type { RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
 import type { Debt } from '#subgraphs/orders/domain/events.ts'
 import {
@@ -35,6 +35,7 @@ export function createTypes(dependencies: QueryDependencies) {
       __resolveReference: async ({ id }: Reference, context: RequestContext) =>
         context.viewer ? visibleOrder(await loadOrder(dependencies, context, id), context.viewer) : null,
       customer: ({ customer }: PlacedOrder): CustomerOfOrder => ({ id: customer.id, asOrdered: customer }),
+      deliveryInstructions: ({ instructions }: PlacedOrder) => instructions ?? null,
       allowedActions,
       refunded: refundedSoFar,
     },
@@ -58,8 +59,8 @@ export function createTypes(dependencies: QueryDependencies) {
         (await profile(customer, context)).name,
       email: async (customer: RegisteredCustomer | CustomerOfOrder, _: unknown, context: RequestContext) =>
         (await profile(customer, context)).email,
-      orders: ({ id }: Reference, page: PageArguments) =>
-        findOrders(dependencies, [{ path: 'customer.id', equals: id }], page),
+      orders: ({ id }: Reference, args: CustomerOrdersArgs) =>
+        findOrders(dependencies, [{ path: 'customer.id', equals: id }], args),
     },
     Money: { amount: (money: Money) => toDecimal(money) },
   }

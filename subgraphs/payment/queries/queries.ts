@@ -1,13 +1,15 @@
 // Resolves the queries of payment: payments, totals, and the worklist of refused movements.
-import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
+import { isStaff, requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import { toDecimal } from '#platform/domain/money.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Filter } from '#platform/read-models/read-models.ts'
-import { mapConnection } from '#platform/subgraph/connection.ts'
-import { checkId, checkPageSize } from '#platform/subgraph/input.ts'
+import { findConnection, mapConnection, sortedBy } from '#platform/subgraph/connection.ts'
+import { documentLoader } from '#platform/subgraph/document-loader.ts'
+import { checkId } from '#platform/subgraph/input.ts'
 import type {
   PaymentTotals,
   QueryPaymentArgs,
+  QueryRefusedMovementArgs,
   QueryRefusedMovementsArgs,
   RefusedMovementTotals,
 } from '#schema/generated/payment.ts'
@@ -17,6 +19,8 @@ import type { MovementTotalsDoc, TotalsDoc } from '#subgraphs/payment/queries/vi
 
 /** More than there are currencies, times the three kinds of movement. */
 const MAX_TOTALS = 1_000
+const SORT_PATHS = { REFUSED_AT: 'refusedAt' } as const
+const OLDEST_FIRST = { field: 'REFUSED_AT', direction: 'ASC' } as const
 
 export function createQueries(dependencies: QueryDependencies) {
   const { totals, movements, movementTotals } = dependencies
@@ -33,20 +37,25 @@ export function createQueries(dependencies: QueryDependencies) {
       return items.map(({ doc }) => totalsFields(doc))
     },
 
+    async refusedMovement(_: unknown, { id }: QueryRefusedMovementArgs, context: RequestContext) {
+      if (!isStaff(requireViewer(context.viewer))) return null
+      const movement = await documentLoader(context, 'movements', movements).load(id)
+      return movement ? movementFields(movement, movement.orderId) : null
+    },
+
     async refusedMovements(
       _: unknown,
-      { filter, first, after }: QueryRefusedMovementsArgs,
+      { filter, sort, ...page }: QueryRefusedMovementsArgs,
       { viewer }: RequestContext,
     ) {
       requireRole(viewer, 'support', 'ops', 'service')
       const kind: Filter[] = filter?.kind ? [{ path: 'kind', equals: filter.kind }] : []
-      const page = await movements.find({
+      const found = await findConnection(movements, {
         where: [{ path: 'status', equals: filter?.status ?? 'OPEN' }, ...kind],
-        orderBy: { path: 'refusedAt' },
-        limit: checkPageSize(first),
-        ...(after != null && { after }),
+        orderBy: sortedBy(SORT_PATHS, sort ?? OLDEST_FIRST),
+        page,
       })
-      return mapConnection(page, doc => movementFields(doc, doc.orderId))
+      return mapConnection(found, doc => movementFields(doc, doc.orderId))
     },
 
     async refusedMovementTotals(_: unknown, __: unknown, { viewer }: RequestContext) {

@@ -2,8 +2,8 @@
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'
-import { connection } from '#platform/subgraph/connection.ts'
-import { checkCount, checkId, checkPageSize, checkText } from '#platform/subgraph/input.ts'
+import { findConnection, sortedBy } from '#platform/subgraph/connection.ts'
+import { checkCount, checkId } from '#platform/subgraph/input.ts'
 import type {
   QueryQuoteShippingArgs,
   QueryShipmentArgs,
@@ -13,6 +13,9 @@ import { QUOTE_VALID_MS, quoteGoods } from '#subgraphs/shipping/domain/tariff.ts
 import { readQuote } from '#subgraphs/shipping/queries/input.ts'
 import { type QueryDependencies, visibleShipment } from '#subgraphs/shipping/queries/loaders.ts'
 import { stages } from '#subgraphs/shipping/queries/views.ts'
+
+const SORT_PATHS = { CREATED_AT: 'createdAt' } as const
+const OLDEST_FIRST = { field: 'CREATED_AT', direction: 'ASC' } as const
 
 export function createQueries({ shipments, now }: QueryDependencies) {
   return {
@@ -28,17 +31,15 @@ export function createQueries({ shipments, now }: QueryDependencies) {
       return { __typename: 'ShippingQuote', fee: moneyOut(quoted.fee), days: quoted.days, validUntil }
     },
 
-    async shipments(_: unknown, { status, first, after }: QueryShipmentsArgs, { viewer }: RequestContext) {
+    shipments(_: unknown, { filter, sort, ...page }: QueryShipmentsArgs, { viewer }: RequestContext) {
       requireRole(viewer, 'support', 'ops', 'service')
-      if (status) checkCount('status', status, { min: 0, max: 20 })
-      if (after) checkText('after', after, 500)
-      const page = await shipments.find({
-        ...(status && { where: stages.filters(status) }),
-        orderBy: { path: 'createdAt' },
-        limit: checkPageSize(first),
-        ...(after && { after }),
+      const { status } = filter ?? {}
+      if (status) checkCount('filter.status', status, { min: 0, max: 20 })
+      return findConnection(shipments, {
+        where: status ? stages.filters(status) : [],
+        orderBy: sortedBy(SORT_PATHS, sort ?? OLDEST_FIRST),
+        page,
       })
-      return connection(page)
     },
   }
 }

@@ -59,8 +59,24 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       for (let after: string | undefined; ; ) {
         const page = await collection.find({ ...query, ...(after !== undefined && { after }) })
         seen.push(...page.items.map(item => item.id))
-        if (!page.hasNext) return seen
+        if (!(await page.hasNext())) return seen
         after = page.items.at(-1)?.cursor
+      }
+    }
+
+    /** Reads a list from its end to its front. */
+    async function walkBack(collection: Collection<Order>, query: Query): Promise<string[]> {
+      const seen: string[] = []
+      for (let before: string | undefined; ; ) {
+        const page = await collection.find({
+          ...query,
+          fromEnd: true,
+          ...(before !== undefined && { before }),
+        })
+        seen.unshift(...page.items.map(item => item.id))
+        expect(await page.hasNext()).toBe(before !== undefined)
+        if (!(await page.hasPrevious())) return seen
+        before = page.items.at(0)?.cursor
       }
     }
 
@@ -279,6 +295,9 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
         const down = { orderBy: { path: 'total', descending: true }, limit }
         expect(await walk(collection, down)).toEqual(sorted.toReversed())
         expect(await walk(collection, { limit })).toEqual(sorted.toSorted())
+        expect(await walkBack(collection, { orderBy: { path: 'total' }, limit })).toEqual(sorted)
+        expect(await walkBack(collection, down)).toEqual(sorted.toReversed())
+        expect(await walkBack(collection, { limit })).toEqual(sorted.toSorted())
       }
     })
 
@@ -303,11 +322,81 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
           const pages = await walk(collection, { where, orderBy: { path: 'total', descending }, limit })
           expect(pages).toEqual(whole.items.map(item => item.id))
           expect(pages.toSorted()).toEqual(expected)
+          expect(
+            await walkBack(collection, { where, orderBy: { path: 'total', descending }, limit }),
+          ).toEqual(pages)
+          expect(await collection.count(where, limit)).toBe(Math.min(pages.length, limit))
           const numbers = whole.items.map(item => item.doc.total).filter(value => typeof value === 'number')
           expect(numbers).toEqual(numbers.toSorted((a, b) => (descending ? b - a : a - b)))
         },
       )
       await fc.assert(property, { numRuns: 12 })
+    })
+
+    test('cursors bound a page on both sides, and it says what lies beyond it on either', async () => {
+      const docs = Object.fromEntries(
+        Array.from('abcdefg', (id, index) => [id, { total: (index + 1) >> 1, note: 'mark' }]),
+      )
+      const collection = await filled(docs)
+      const wheres: Filter[][] = [[], [{ matching: 'mark' }]]
+      for (const where of wheres)
+        for (const descending of [false, true]) {
+          const query = { where, orderBy: { path: 'total', descending }, limit: 100 }
+          const all = (await collection.find(query)).items
+          const ids = all.map(({ id }) => id)
+          const [b, f] = [all[1]?.cursor ?? '', all[5]?.cursor ?? '']
+          const read = async (range: Partial<Query>) => {
+            const page = await collection.find({ ...query, ...range })
+            return [page.items.map(({ id }) => id), await page.hasPrevious(), await page.hasNext()]
+          }
+          expect(await read({})).toEqual([ids, false, false])
+          expect(await read({ limit: 3 })).toEqual([ids.slice(0, 3), false, true])
+          expect(await read({ limit: 3, fromEnd: true })).toEqual([ids.slice(4), true, false])
+          expect(await read({ after: b })).toEqual([ids.slice(2), true, false])
+          expect(await read({ before: f })).toEqual([ids.slice(0, 5), false, true])
+          expect(await read({ before: f, limit: 2 })).toEqual([ids.slice(0, 2), false, true])
+          expect(await read({ after: b, fromEnd: true, limit: 2 })).toEqual([ids.slice(5), true, false])
+          expect(await read({ after: b, before: f })).toEqual([ids.slice(2, 5), true, true])
+          expect(await read({ after: b, before: f, limit: 1 })).toEqual([ids.slice(2, 3), true, true])
+          expect(await read({ after: b, before: f, limit: 1, fromEnd: true })).toEqual([
+            ids.slice(4, 5),
+            true,
+            true,
+          ])
+          expect(await read({ after: f, before: b })).toEqual([[], true, true])
+          expect(await read({ after: all[6]?.cursor ?? '' })).toEqual([[], true, false])
+          expect(await read({ before: all[0]?.cursor ?? '', fromEnd: true })).toEqual([[], false, true])
+        }
+    })
+
+    test('what lies beyond a cursor is as it is now, though its own document is gone', async () => {
+      const collection = await filled({ a: { total: 1 }, b: { total: 2 }, c: { total: 3 } })
+      const query = { orderBy: { path: 'total' }, limit: 1 }
+      const after = (await collection.find(query)).items[0]?.cursor ?? ''
+      const page = await collection.find({ ...query, after })
+      expect(await page.hasPrevious()).toBe(true)
+      await collection.write([{ id: 'a', doc: null, position: 2 }])
+      expect(await page.hasPrevious()).toBe(false)
+      expect(await (await collection.find({ ...query, after })).hasPrevious()).toBe(false)
+      await collection.write([{ id: 'd', doc: { total: 0 }, position: 3 }])
+      expect(await page.hasPrevious()).toBe(true)
+    })
+
+    test('a count stops at its bound, also among the matches of a search', async () => {
+      const docs = Array.from({ length: 30 }, (_, index) => [
+        `o${index}`,
+        { status: index % 3 === 0 ? 'x' : 'y', total: index, note: index % 2 === 0 ? 'even' : 'odd' },
+      ])
+      const collection = await filled(Object.fromEntries(docs))
+      const counts = async (where: Filter[]) =>
+        Promise.all([undefined, 4, 10, 1_001].map(atMost => collection.count(where, atMost)))
+      expect(await counts([])).toEqual([30, 4, 10, 30])
+      expect(await counts([{ path: 'status', equals: 'x' }])).toEqual([10, 4, 10, 10])
+      expect(await counts([{ path: 'status', in: ['x', 'y'] }])).toEqual([30, 4, 10, 30])
+      expect(await counts([{ path: 'total', from: 25 }])).toEqual([5, 4, 5, 5])
+      expect(await counts([{ matching: 'even' }])).toEqual([15, 4, 10, 15])
+      expect(await counts([{ matching: 'even' }, { path: 'status', equals: 'x' }])).toEqual([5, 4, 5, 5])
+      expect(await counts([{ matching: '🦊' }])).toEqual([0, 0, 0, 0])
     })
 
     test('documents written between two pages neither repeat nor hide the others', async () => {
@@ -323,7 +412,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
         await collection.write(
           [0, 3, 6].map(total => ({ id: `new-${round}-${total}`, doc: { total }, position: 1 })),
         )
-        if (!page.hasNext) break
+        if (!(await page.hasNext())) break
         after = page.items.at(-1)?.cursor
       }
       expect(new Set(seen).size).toBe(seen.length)
@@ -343,6 +432,8 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
         { ...byTotal, where: [{ path: 'status', equals: 'x' }], after },
         { limit: 1, after },
         ...['', 'rubbish', '🦊', 'W10', 'bnVsbA', forged].map(text => ({ ...byTotal, after: text })),
+        ...['', 'rubbish', forged].map(text => ({ ...byTotal, before: text, fromEnd: true })),
+        { ...byTotal, where: [{ path: 'status', equals: 'x' }], before: after },
         ...[0, -1, 1.5, 1_001, Number.NaN].map(limit => ({ limit })),
       ]
       for (const query of refused)

@@ -5,7 +5,7 @@ import { freshDatabase } from '#test/fixtures/databases.ts'
 import { startKillable } from '#test/fixtures/killable-process.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import { startKillableServer } from '#test/platform/postgres/killable-server.ts'
-import { historyOf, runTrips, SUCCESS, untilHistory } from './runner-fixture.ts'
+import { historyOf, listedBy, runTrips, SUCCESS, untilHistory } from './runner-fixture.ts'
 import { tripOf, tripUntil } from './trip-saga.ts'
 
 /** Starts the owner of the trips, which is killed when it is to call `suicide`, and hangs in the other calls. */
@@ -27,7 +27,7 @@ test('the next runner continues under the same keys when one is killed in the mi
   await heir.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
   await heir.runner.deliver('t2', 'in1', tripUntil(new Date(Date.now() + 3_000)))
   await worker.said('t1:book')
-  await expect.poll(() => heir.runner.list()).toHaveLength(2)
+  await expect.poll(() => listedBy(heir)).toHaveLength(2)
   expect(keys).toEqual([])
 
   await worker.kill()
@@ -52,7 +52,7 @@ test('the next runner finds the sagas whose status the killed one has not writte
 
   await untilHistory(heir, 't1', 'StepSucceeded book')
   await expect
-    .poll(() => heir.runner.list(), WAIT)
+    .poll(() => listedBy(heir), WAIT)
     .toMatchObject([
       { id: 't1', phase: 'ended' },
       { id: 't2', timers: { deadline: expect.any(String) } },
@@ -80,7 +80,7 @@ test('sagas go on after their owner and their server were killed at once, and th
   await using worker = await startWorker(server.url)
   await using heir = await runTrips(server.url, async () => SUCCESS)
   await heir.runner.deliver('t1', 'in1', tripOf('try-a', 'try-b'))
-  const ended = () => heir.runner.list({ phase: 'ended' }).catch(() => [])
+  const ended = () => listedBy(heir, { phase: 'ended' }).catch(() => [])
   await expect.poll(ended, WAIT).toHaveLength(1)
   await heir.runner.deliver('t2', 'in1', tripOf('try-a', 'book'))
   await worker.said('t2:book')

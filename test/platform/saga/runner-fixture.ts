@@ -5,7 +5,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { SagaPolicy } from '#platform/saga/attempt.ts'
 import { startSagaRunner } from '#platform/saga/runner.ts'
-import type { Call, SagaRunner, StepResponse } from '#platform/saga/saga.ts'
+import type { Call, SagaFilter, SagaRunner, SagaStatus, StepResponse } from '#platform/saga/saga.ts'
 import { type TripEvent, tripSaga } from './trip-saga.ts'
 
 export const SUCCESS: StepResponse = { status: 'succeeded', result: {} }
@@ -50,6 +50,15 @@ export async function runTrips(
     onNews: listener => store.onAppended(listener),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+}
+
+/** Returns the sagas that are listed, by id. */
+export async function listedBy(
+  { runner }: Pick<TripRunner, 'runner'>,
+  filter: SagaFilter = {},
+): Promise<SagaStatus[]> {
+  const { items } = await runner.list(filter, { limit: 1_000 })
+  return items.map(({ doc }) => doc).sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 
 /** Returns the saga's history in short form: `StepSucceeded book`. */

@@ -5,6 +5,7 @@ import { WAIT } from '#test/fixtures/wait.ts'
 import {
   FAST_POLICY,
   historyOf,
+  listedBy,
   runTrips,
   SUCCESS,
   untilHistory,
@@ -73,7 +74,7 @@ test('a runner whose clock is behind fires no timer, and one with the right cloc
   const anHourAgo = () => new Date(Date.now() - 3_600_000)
   const first = await runTrips(url, async () => SUCCESS, FAST_POLICY, anHourAgo)
   await first.runner.deliver('t1', 'in1', tripUntil(new Date(Date.now() - 1_000)))
-  await vi.waitFor(async () => expect(await first.runner.list()).toHaveLength(1), WAIT)
+  await vi.waitFor(async () => expect(await listedBy(first)).toHaveLength(1), WAIT)
   expect(await historyOf(first, 't1')).toEqual(['TripStarted'])
   await first[Symbol.asyncDispose]()
 

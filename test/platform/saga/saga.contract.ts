@@ -2,10 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
-import type { Call, StepResponse } from '#platform/saga/saga.ts'
+import type { Call, SagaFilter, SagaPage, StepResponse } from '#platform/saga/saga.ts'
 import {
   FAST_POLICY,
   historyOf,
+  listedBy,
   type Perform,
   SUCCESS,
   type TripHost,
@@ -30,13 +31,9 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       return open.use(await environment.run(perform, policy))
     }
 
-    async function untilListed(
-      running: TripRunner,
-      filter: Parameters<TripRunner['runner']['list']>[0],
-      ids: string[],
-    ) {
+    async function untilListed(running: TripRunner, filter: SagaFilter, ids: string[]) {
       await vi.waitFor(
-        async () => expect((await running.runner.list(filter)).map(({ id }) => id)).toEqual(ids),
+        async () => expect((await listedBy(running, filter)).map(({ id }) => id)).toEqual(ids),
         60_000,
       )
     }
@@ -190,13 +187,13 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       })
       await running.runner.deliver('t1', 'in1', tripOf('pay'))
       await untilListed(running, { stuck: true }, ['t1'])
-      const [stuck] = await running.runner.list({ phase: 'running', stuck: true })
+      const [stuck] = await listedBy(running, { phase: 'running', stuck: true })
       expect(stuck).toMatchObject({ pending: ['pay'], lastError: 'Error: line down' })
       expect((await running.runner.inspect('t1'))?.status).toEqual(stuck)
 
       isDown = false
       await untilListed(running, { phase: 'ended', stuck: false }, ['t1'])
-      const [ended] = await running.runner.list()
+      const [ended] = await listedBy(running)
       expect(ended).toMatchObject({ stuck: false, pending: [] })
       expect(ended).not.toHaveProperty('lastError')
       expect(await historyOf(running, 't1')).toEqual(['TripStarted', 'StepStuck pay', 'StepSucceeded pay'])
@@ -294,26 +291,44 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
 
       const second = await run(async () => SUCCESS)
       await untilHistory(second, 't1', 'StepSucceeded remind')
-      const [, waiting] = await second.runner.list()
+      const [, waiting] = await listedBy(second)
       expect(waiting).toMatchObject({ id: 't2', timers: { deadline: far } })
     })
 
-    test('sagas are listed by phase and trouble in order of ids, a page at a time, and an unknown id is undefined', async () => {
+    test('sagas are listed by phase and trouble in the order of their last change, a page at a time both ways', async () => {
       const running = await run(async ({ sagaId }) => {
         if (sagaId === 't2') throw new Error('line down')
         return SUCCESS
       })
-      for (const id of ['t3', 't1', 't2', 't4']) await running.runner.deliver(id, 'in1', tripOf('book'))
-      await untilListed(running, { phase: 'ended' }, ['t1', 't3', 't4'])
-      await untilListed(running, { stuck: true }, ['t2'])
       const { runner } = running
-      const ids = async (...args: Parameters<typeof runner.list>) =>
-        (await runner.list(...args)).map(({ id }) => id)
-      expect(await ids()).toEqual(['t1', 't2', 't3', 't4'])
-      expect(await ids({}, 2)).toEqual(['t1', 't2'])
-      expect(await ids({}, 2, 't2')).toEqual(['t3', 't4'])
-      expect(await ids({ phase: 'ended' }, 1, 't1')).toEqual(['t3'])
-      expect(await ids({ phase: 'compensating' })).toEqual([])
+      const ended: string[] = []
+      for (const id of ['t3', 't1', 't4']) {
+        await runner.deliver(id, 'in1', tripOf('book'))
+        await untilListed(running, { phase: 'ended' }, ended.concat(id).sort())
+        ended.push(id)
+      }
+      await runner.deliver('t2', 'in1', tripOf('book'))
+      await untilListed(running, { stuck: true }, ['t2'])
+      const page = (filter: SagaFilter, range: SagaPage) => runner.list(filter, range)
+      const ids = async (filter: SagaFilter, range: SagaPage) =>
+        (await page(filter, range)).items.map(({ id }) => id)
+      expect(await ids({}, { limit: 9 })).toEqual(['t3', 't1', 't4', 't2'])
+      expect(await ids({}, { limit: 9, descending: true })).toEqual(['t2', 't4', 't1', 't3'])
+      expect(await ids({ phase: 'compensating' }, { limit: 9 })).toEqual([])
+      const first = await page({}, { limit: 3 })
+      const after = first.items.at(1)?.cursor ?? ''
+      expect([await first.hasPrevious(), await first.hasNext()]).toEqual([false, true])
+      expect(await ids({}, { limit: 3, after })).toEqual(['t4', 't2'])
+      expect(await ids({}, { limit: 1, before: after, fromEnd: true })).toEqual(['t3'])
+      expect(await ids({}, { limit: 2, fromEnd: true })).toEqual(['t4', 't2'])
+      const second = await page({}, { limit: 1, after })
+      expect([await second.hasPrevious(), await second.hasNext()]).toEqual([true, true])
+      expect(await runner.count({ phase: 'ended' }, 9)).toBe(3)
+      expect(await runner.count({ stuck: true }, 9)).toBe(1)
+      expect(await runner.count({}, 2)).toBe(2)
+      await expect(page({ stuck: true }, { limit: 1, after })).rejects.toMatchObject({
+        code: 'BAD_USER_INPUT',
+      })
       expect(await runner.inspect('nobody')).toBeUndefined()
     })
 
@@ -332,11 +347,13 @@ export function sagaContract(name: string, openPlace: () => Promise<TripHost>): 
       const ids = Array.from({ length: 300 }, (_, index) => `t${String(index).padStart(3, '0')}`)
       const steps = ['a', 'b']
       await Promise.all(ids.map(id => running.runner.deliver(id, 'in1', tripOf(...steps))))
-      await vi.waitFor(
-        async () => expect(await running.runner.list({ phase: 'ended' }, 500)).toHaveLength(300),
-        { timeout: 280_000, interval: 300 },
-      )
-      expect((await running.runner.list({ phase: 'ended' })).map(({ id }) => id)).toEqual(ids.slice(0, 50))
+      await vi.waitFor(async () => expect(await listedBy(running, { phase: 'ended' })).toHaveLength(300), {
+        timeout: 280_000,
+        interval: 300,
+      })
+      expect((await listedBy(running)).map(({ id }) => id)).toEqual(ids)
+      expect(await running.runner.count({}, 1_000)).toBe(300)
+      expect(await running.runner.count({ phase: 'ended' }, 100)).toBe(100)
       expect(most).toBeLessThanOrEqual(256)
       expect(calls.size).toBe(600)
       expect(new Set(calls.values())).toEqual(new Set([1]))

@@ -34,9 +34,10 @@ async function placeHeld(viewer: Viewer, changes: object = {}) {
   return { id: String(data.placeOrder.order.id), order: data.placeOrder.order, consistency }
 }
 
-const LIST = `query($filter: OrderFilter, $first: Int, $after: String) {
-  orders(filter: $filter, first: $first, after: $after) {
-    nodes { id } edges { cursor node { id } } pageInfo { hasNextPage endCursor } } }`
+const LIST = `query($filter: OrderFilter, $sort: OrderSort, $first: Int, $after: String, $last: Int, $before: String) {
+  orders(filter: $filter, sort: $sort, first: $first, after: $after, last: $last, before: $before) {
+    nodes { id } edges { cursor node { id } } totalCount totalCountCapped
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`
 
 async function list(viewer: Viewer, variables: object = {}): Promise<Data> {
   return (await all.request(viewer, LIST, { variables })).data.orders
@@ -113,6 +114,21 @@ describe('an order', () => {
   })
 })
 
+describe('the instructions for the carrier', () => {
+  test('come out again for the owner and staff, and are null when none were given', async () => {
+    const query = 'query($id: ID!) { order(id: $id) { deliveryInstructions } }'
+    const told = await placeHeld(ada)
+    const untold = await placeHeld(ada, { deliveryInstructions: '  ' })
+    const { consistency } = untold
+    const read = async (viewer: Viewer, { id }: { id: string }) =>
+      (await all.request(viewer, query, { variables: { id }, consistency })).data.order
+    expect(await read(ada, told)).toEqual({ deliveryInstructions: 'SANDBOX_HOLD' })
+    expect(await read(SUPPORT, told)).toEqual({ deliveryInstructions: 'SANDBOX_HOLD' })
+    expect(await read(ada, untold)).toEqual({ deliveryInstructions: null })
+    expect(await read(eve, told)).toBeNull()
+  })
+})
+
 describe('the list of orders', () => {
   test('is newest first, in pages, and a customer’s own only', async () => {
     const shopper = await all.newCustomer('Pat Pageturner')
@@ -124,6 +140,30 @@ describe('the list of orders', () => {
     const second = await list(shopper, { first: 2, after: first.pageInfo.endCursor })
     expect(ids(second)).toEqual(newest.slice(2))
     expect(second.pageInfo.hasNextPage).toBe(false)
+    expect(second.pageInfo.hasPreviousPage).toBe(true)
+    expect([second.totalCount, second.totalCountCapped]).toEqual([3, false])
+    const back = await list(shopper, { last: 1, before: second.pageInfo.startCursor })
+    expect(ids(back)).toEqual(newest.slice(1, 2))
+    expect(back.pageInfo).toMatchObject({ hasPreviousPage: true, hasNextPage: true })
+    const oldestFirst = { sort: { field: 'PLACED_AT', direction: 'ASC' } }
+    const end = await list(shopper, { ...oldestFirst, last: 2 })
+    expect(ids(end)).toEqual(newest.toReversed().slice(1))
+    expect(end.pageInfo).toMatchObject({ hasPreviousPage: true, hasNextPage: false })
+    const cursor = first.pageInfo.endCursor
+    for (const wrong of [
+      { ...oldestFirst, after: cursor },
+      { filter: { status: ['CANCELLED'] }, before: cursor, last: 1 },
+      { after: '' },
+      { before: 'junk', last: 1 },
+      { first: 1, last: 1 },
+      { last: 0 },
+      { last: -1 },
+      { first: 101 },
+    ]) {
+      const { codes } = await all.request(shopper, LIST, { variables: wrong })
+      expect(codes, JSON.stringify(wrong)).toEqual(['BAD_USER_INPUT'])
+    }
+    expect((await all.request(eve, LIST, { variables: { after: cursor } })).codes).toEqual(['BAD_USER_INPUT'])
     expect(ids(await list(eve, { filter: { customerId: shopper.subject } }))).toEqual([])
     expect(ids(await list(SUPPORT, { filter: { customerId: shopper.subject } }))).toEqual(newest)
   })
@@ -342,10 +382,26 @@ describe('for staff', () => {
     expect(found).toMatchObject({ order: { id }, phase: 'RUNNING', stuck: false })
     expect(found.history[0]).toMatchObject({ type: 'FulfilmentStarted', step: null })
     expect(found.history.map(({ step }: Data) => step)).toContain('reserve-stock')
-    const list = `{ fulfilments(phase: RUNNING, stuck: false, first: 100) { ${fields} } }`
-    const running = async () => (await all.request(OPS, list)).data.fulfilments
-    await expect.poll(async () => (await running()).map((entry: Data) => entry.order.id), WAIT).toContain(id)
-    expect((await all.request(ada, one, { variables: { id } })).codes).toEqual(['FORBIDDEN'])
+    const list = `query($last: Int, $first: Int, $before: String, $direction: SortDirection!) {
+      fulfilments(filter: { phase: RUNNING, stuck: false }, first: $first, last: $last, before: $before,
+        sort: { field: UPDATED_AT, direction: $direction }) {
+        nodes { ${fields} } totalCount pageInfo { hasNextPage hasPreviousPage startCursor } } }`
+    const running = async (variables: object) =>
+      (await all.request(OPS, list, { variables })).data.fulfilments
+    const idsOf = ({ nodes }: Data): string[] => nodes.map(({ order }: Data) => order.id)
+    const newest = { first: 100, direction: 'DESC' }
+    await expect.poll(async () => idsOf(await running(newest)), WAIT).toContain(id)
+    const changed = (await running(newest)).nodes.map(({ updatedAt }: Data) => updatedAt)
+    expect(changed).toEqual(changed.toSorted().reverse())
+    const last = await running({ last: 1, direction: 'ASC' })
+    expect(last.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: last.totalCount > 1 })
+    const before = { before: last.pageInfo.startCursor, last: 100, direction: 'ASC' }
+    expect(idsOf(await running(before))).not.toContain(idsOf(last)[0])
+    const foreign = { variables: { ...before, direction: 'DESC' } }
+    expect((await all.request(OPS, list, foreign)).codes).toEqual(['BAD_USER_INPUT'])
+    expect((await all.request(ada, list, { variables: newest })).codes).toEqual(['FORBIDDEN'])
+    expect((await all.request(ada, one, { variables: { id } })).data).toEqual({ fulfilment: null })
+    expect((await all.request(undefined, one, { variables: { id } })).codes).toEqual(['UNAUTHENTICATED'])
     const nothing = await all.request(OPS, one, { variables: { id: newId('order') } })
     expect(nothing.data).toEqual({ fulfilment: null })
   })

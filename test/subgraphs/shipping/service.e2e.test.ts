@@ -30,7 +30,7 @@ const CANCEL = `mutation ($input: ShipmentInput!) { cancelShipment(input: $input
 const DISPATCH = `mutation ($input: ShipmentInput!) { dispatchShipment(input: $input) { ${RESULT} } }`
 const GET = `query ($id: ID!) { shipment(id: $id) { ${SHIPMENT} } }`
 const LIST = `query ($status: [ShipmentStatus!], $first: Int, $after: String) {
-  shipments(status: $status, first: $first, after: $after) {
+  shipments(filter: { status: $status }, first: $first, after: $after) {
     nodes { id status } edges { cursor node { id } } pageInfo { hasNextPage endCursor } } }`
 const OF_ORDERS = `query ($orders: [_Any!]!) { _entities(representations: $orders) {
   ... on Order { id shipments { id status } } } }`

@@ -2,8 +2,10 @@ import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import type { Sql } from '#platform/postgres/pool.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
+import type { Scan } from '#platform/read-models/page-cursor.ts'
 import { countSql, findSql, searchInOrderSql } from '#platform/read-models/postgres/query.ts'
 import { liveTable } from '#platform/read-models/postgres/schema.ts'
+import type { Filter } from '#platform/read-models/read-models.ts'
 import { freshDatabase, queryDatabase } from '#test/fixtures/databases.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
 
@@ -13,6 +15,11 @@ beforeAll(async () => {
 })
 
 readModelsContract('PostgreSQL', () => openReadModels(url))
+
+/** Reads up to three rows by total. */
+function scanOf(where: readonly Filter[]): Scan {
+  return { where, orderBy: { path: 'total', descending: false }, bounds: [], limit: 3 }
+}
 
 /** A `generic` plan holds for any values. */
 async function explain({ text, values = [] }: Sql, plan: 'custom' | 'generic' = 'custom'): Promise<string> {
@@ -32,11 +39,18 @@ test('a filtered and sorted page is one scan of the declared index', async () =>
   const definition = { name: 'planned', version: 1, indexes: [['status', 'total']] }
   await models.collection(definition)
   for (const descending of [false, true]) {
-    const orderBy = { path: 'total', descending }
-    const query = { where: [{ path: 'status', equals: 'x' }], orderBy, limit: 3 }
-    const plan = await explain(findSql(liveTable(definition), query, { value: 5, id: 'a' }))
+    const scan = {
+      where: [{ path: 'status', equals: 'x' }],
+      orderBy: { path: 'total', descending },
+      bounds: [
+        { is: '>' as const, position: { value: 5, id: 'a' } },
+        { is: '<=' as const, position: { value: 9, id: 'a' } },
+      ],
+      limit: 3,
+    }
+    const plan = await explain(findSql(liveTable(definition), scan))
     expect(plan).toMatch(/Index Scan (Backward )?using planned_v1_/)
-    expect(plan).toMatch(/Index Cond: .*ROW/)
+    expect(plan).toMatch(/Index Cond: .*ROW.*ROW/)
     expect(plan).not.toMatch(/Sort|Filter/)
   }
 })
@@ -55,8 +69,9 @@ test('a range of a sparse path is one scan of an index that has only documents w
       const filter = { path: 'due', ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
       const query = { where: [filter], orderBy: { path: 'due' }, limit: 3 }
       expect((await collection.find(query)).items.map(({ id }) => id)).toEqual(['a'])
-      const { text, values = [] } = findSql(liveTable(definition), query, { value: '2025', id: 'a' })
-      const plan = await explain({ text, values }, 'generic')
+      const bounds = [{ is: '>' as const, position: { value: '2025', id: 'a' } }]
+      const scan = { where: [filter], orderBy: { path: 'due', descending: false }, bounds, limit: 3 }
+      const plan = await explain(findSql(liveTable(definition), scan), 'generic')
       expect(plan).toMatch(/Index Scan using sparse_v1_s_/)
       expect(plan).not.toMatch(/Sort|Filter/)
     }
@@ -66,10 +81,72 @@ test('an order of the second path of an index holds for one value of the first, 
   await using models = await openReadModels(url)
   const definition = { name: 'listed', version: 1, indexes: [['status', 'total']] }
   await models.collection(definition)
-  const query = { where: [{ path: 'status', in: ['x'] }], orderBy: { path: 'total' }, limit: 3 }
-  const plan = await explain(findSql(liveTable(definition), query, undefined))
+  const plan = await explain(findSql(liveTable(definition), scanOf([{ path: 'status', in: ['x'] }])))
   expect(plan).toMatch(/Index Scan using listed_v1_/)
   expect(plan).not.toMatch(/Sort|Filter/)
+})
+
+test('lists of values are one range of the index each, which are merged in the order of the page', async () => {
+  await using models = await openReadModels(url)
+  const indexes = [['total'], ['status', 'paid', 'total']]
+  const definition = { name: 'merged', version: 1, indexes }
+  const collection = await models.collection(definition)
+  const docs = Array.from({ length: 40 }, (_, total) => ({
+    status: 'xyz'[total % 3],
+    paid: total % 2 === 0,
+    total,
+  }))
+  await collection.write(
+    docs.map((doc, index) => ({ id: `o${index}`, doc: JSON.parse(JSON.stringify(doc)), position: 1 })),
+  )
+  const where = [
+    { path: 'status', in: ['x', 'z'] },
+    { path: 'paid', in: [true, false] },
+  ]
+  const plan = await explain(findSql(liveTable(definition), scanOf(where)))
+  expect(plan.match(/Index Scan using merged_v1_/g)).toHaveLength(4)
+  expect(plan).toMatch(/Merge Append/)
+  expect(plan).not.toMatch(/Sort Method| {2}Sort {2}\(/)
+  const { items } = await collection.find({ where, orderBy: { path: 'total', descending: true }, limit: 100 })
+  const expected = docs.filter(({ status }) => status !== 'y').map(({ total }) => total)
+  expect(items.map(({ doc }) => doc.total)).toEqual(expected.toReversed())
+})
+
+test('a count up to a bound ends a scan of the index that finds what it counts', async () => {
+  await using models = await openReadModels(url)
+  const definition = {
+    name: 'bounded',
+    version: 1,
+    indexes: [['total'], ['status', 'total']],
+    terms: ({ status }: { readonly status: string; readonly total: number }) => [status, 'common'],
+  }
+  const collection = await models.collection(definition)
+  const docs = Array.from({ length: 5_000 }, (_, total) => ({
+    status: total < 4_000 ? 'early' : 'late',
+    total,
+  }))
+  await collection.write(docs.map((doc, index) => ({ id: `o${index}`, doc, position: 1 })))
+  await models.analyze(definition)
+  for (const where of [[{ path: 'status', equals: 'late' }], [{ path: 'total', from: 4_000 }]]) {
+    const { text, values = [] } = countSql(liveTable(definition), where, 101)
+    const plan = await queryDatabase<{ 'QUERY PLAN': string }>(url, `EXPLAIN (ANALYZE) ${text}`, [...values])
+    const lines = plan.map(row => row['QUERY PLAN']).join('\n')
+    expect(lines).toMatch(/Index (Only )?Scan using bounded_v1_.*rows=101\b/)
+    expect(lines).not.toMatch(/Seq Scan|Filter/)
+    expect(await collection.count(where, 101)).toBe(101)
+    expect(await collection.count(where, 2_000)).toBe(1_000)
+  }
+  for (const [word, all] of [
+    ['common', 5_000],
+    ['early', 4_000],
+    ['late', 1_000],
+    ['none', 0],
+  ] as const) {
+    expect(await collection.count([{ matching: word }])).toBe(all)
+    expect(await collection.count([{ matching: word }], 101)).toBe(Math.min(all, 101))
+    const some = [{ matching: word }, { path: 'total', from: 3_999, to: 4_001 }]
+    expect(await collection.count(some, 101)).toBe(Math.min(all, word === 'common' ? 2 : 1))
+  }
 })
 
 test('the planner estimates how common a value is, at once after a swap', async () => {
@@ -84,7 +161,7 @@ test('the planner estimates how common a value is, at once after a swap', async 
     await shadow.swap()
   }
   const rows = (status: string) =>
-    explain(countSql(liveTable(definition), [{ path: 'status', equals: status }]))
+    explain(countSql(liveTable(definition), [{ path: 'status', equals: status }], undefined))
   expect(await rows('common')).toMatch(/rows=900 /)
   expect(await rows('rare')).toMatch(/rows=100 /)
 })
@@ -214,11 +291,10 @@ test('a search finds the words of many documents, of few, and of those that come
       expected.toReversed().slice(0, 80),
     )
   }
-  const { text, values = [] } = searchInOrderSql(
-    liveTable(definition),
-    { where: [{ matching: 'common' }], orderBy: { path: 'total' }, limit: 40 },
-    undefined,
-  )
+  const { text, values = [] } = searchInOrderSql(liveTable(definition), {
+    ...scanOf([{ matching: 'common' }]),
+    limit: 41,
+  })
   await queryDatabase(url, 'ANALYZE')
   const plan = await queryDatabase<{ 'QUERY PLAN': string }>(url, `EXPLAIN (ANALYZE) ${text}`, [...values])
   expect(plan.map(row => row['QUERY PLAN']).join('\n')).toMatch(/on searched_v1_f2 .*rows=41\b/) // no more than the page

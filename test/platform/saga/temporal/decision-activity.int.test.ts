@@ -105,7 +105,9 @@ test('the next run begins where the last one closed, with its state and pending 
   const later = [arrival('in1', tripOf('book')), answer('pay')]
   const decision = await deciding(1).decide({ ...T1, base, events: [], arrivals: later })
   expect(decision).toMatchObject({ accepted: [1], isOver: true, isFull: true })
-  expect(await statuses.list({}, 10, undefined)).toMatchObject([{ id: 't1', phase: 'running' }])
+  expect((await statuses.list({}, { limit: 10 })).items).toMatchObject([
+    { doc: { id: 't1', phase: 'running' } },
+  ])
   expect(noted).toMatchObject([{ status: { id: 't1', phase: 'ended' } }])
 })
 

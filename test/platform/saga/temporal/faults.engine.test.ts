@@ -5,6 +5,7 @@ import { freePort } from '#start/postgres-server.ts'
 import { startKillable } from '#test/fixtures/killable-process.ts'
 import {
   historyOf,
+  listedBy,
   type Perform,
   runTrips,
   SUCCESS,
@@ -247,7 +248,7 @@ describeOnTemporal(server => {
       'StepSucceeded pay',
     ])
     expect(keys.toSorted()).toEqual(['t1:pay', 't2:remind'])
-    expect((await running.runner.list()).map(({ id, phase }) => `${id} ${phase}`)).toEqual([
+    expect((await listedBy(running)).map(({ id, phase }) => `${id} ${phase}`)).toEqual([
       't1 ended',
       't2 ended',
     ])

@@ -60,8 +60,11 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
     }
 
     async function list(filter: string): Promise<string[]> {
-      const { data } = await all.request(OPS, `{ fulfilments(${filter}, first: 100) { ${fields} } }`)
-      return data.fulfilments.map((entry: Data) => entry.order.id)
+      const { data } = await all.request(
+        OPS,
+        `{ fulfilments(filter: { ${filter} }, first: 100) { nodes { ${fields} } } }`,
+      )
+      return data.fulfilments.nodes.map((entry: Data) => entry.order.id)
     }
 
     test('are listed by phase and show their history, while they run and after their end', async () => {

@@ -107,6 +107,17 @@ describe('the worklist', () => {
     expect((await list({ first: 0 })).codes).toEqual(['BAD_USER_INPUT'])
   })
 
+  test('shows one entry by its id to staff alone', async () => {
+    const { movementId: id } = await refusedCapture()
+    const one = 'query ($id: ID!) { refusedMovement(id: $id) { id status } }'
+    const found = async (caller: Caller, wanted = id) =>
+      payment.request(caller, one, { id: wanted }, await upToDate())
+    expect((await found(support)).data).toEqual({ refusedMovement: { id, status: 'OPEN' } })
+    expect((await found(support, 'cap_nothing')).data).toEqual({ refusedMovement: null })
+    expect((await found(customer)).data).toEqual({ refusedMovement: null })
+    expect((await found(nobody)).codes).toEqual(['UNAUTHENTICATED'])
+  })
+
   test('adds up open entries without closed ones', async () => {
     const before = await totals()
     const refused = await refusedCapture('tok_capture_declined_2')
