@@ -13,6 +13,7 @@ const IMPORTED = / from '(\.[^']+)\.ts'/g
 const ENTRIES = {
   index: 'core/index',
   codegen: 'codegen',
+  live: 'live/live',
 }
 
 /** Replaces `folder` by the package: modules, types, manifest, README, licence. Rejects with the errors of the compiler. */

@@ -14,6 +14,7 @@ const PEERS = ['@apollo/client', '@urql/core', 'graphql']
 const LOADED: Readonly<Record<string, readonly string[]>> = {
   '.': [],
   './codegen': [],
+  './live': [],
 }
 
 type Manifest = Record<string, unknown> & {

@@ -45,7 +45,7 @@ export function isTransient(code: string | undefined): boolean {
   return code === 'UNAVAILABLE' || code === 'RATE_LIMITED'
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
