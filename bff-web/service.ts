@@ -1,6 +1,7 @@
-// Starts the web BFF: its pages, its graph with REST over it, and how the order feed reads its orders.
+// Starts the web BFF: its pages, its graph with REST over it, its pictures, and how the order feed reads its orders.
 import type { BffConfig } from '#bff/config.ts'
 import { startBff } from '#bff/service.ts'
+import { mountImages } from '#bff-web/images/mount.ts'
 import * as orderPages from '#bff-web/resolvers/order-pages.ts'
 import * as productPages from '#bff-web/resolvers/product-pages.ts'
 import { createOrderReader, idOf, type Order, ownerOf } from '#bff-web/resolvers/subscriptions.ts'
@@ -17,6 +18,9 @@ export function startBffWeb(config: BffConfig): Promise<RunningService> {
     createOrderReader,
     idOf,
     ownerOf,
-    mount: mountRest,
+    mount(http, parts) {
+      mountRest(http, parts)
+      mountImages(http)
+    },
   })
 }

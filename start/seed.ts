@@ -1,6 +1,7 @@
 // Seeds a first start through the web BFF, as any client could: products, customers, and orders in different states.
+import { picturePath } from '#bff-web/images/pictures.ts'
 import type { EmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { SEED_CUSTOMERS, SEED_PRODUCTS, WAREHOUSES } from '#start/seed-data.ts'
+import { SEED_CUSTOMERS, SEED_PRODUCTS, type SeedProduct, WAREHOUSES } from '#start/seed-data.ts'
 
 type TokenSigner = Pick<EmbeddedIssuer, 'sign'>
 
@@ -65,14 +66,20 @@ const CANCEL =
 /** Sends every command under a fixed key, so an interrupted seeding is simply repeated. Throws on the first error. */
 export async function seed(web: string, issuer: TokenSigner): Promise<void> {
   const ops = await issuer.sign({ role: 'ops', subject: 'seed' })
+  const families = Map.groupBy(SEED_PRODUCTS, ({ sku, family = sku }) => family)
   await Promise.all([
-    ...SEED_PRODUCTS.map(product => send({ url: web, token: ops }, ADD_PRODUCT, productInput(product))),
+    ...[...families.values()].map(products => addProducts({ url: web, token: ops }, products)),
     ...SEED_CUSTOMERS.map(async ({ id, name, email }) => {
       const token = await issuer.sign({ role: 'customer', subject: id })
       await send({ url: web, token }, REGISTER, { idempotencyKey: `seed:${id}`, name, email })
     }),
   ])
   await Promise.all(ORDERS.map(order => placeOrder(web, issuer, order)))
+}
+
+/** Adds them one after the other, which is the order of variants. */
+async function addProducts(session: Session, products: readonly SeedProduct[]): Promise<void> {
+  for (const product of products) await send(session, ADD_PRODUCT, await productInput(product))
 }
 
 async function placeOrder(web: string, issuer: TokenSigner, order: SeedOrder): Promise<void> {
@@ -96,7 +103,7 @@ async function placeOrder(web: string, issuer: TokenSigner, order: SeedOrder): P
     await send({ url: web, token }, CANCEL, { idempotencyKey: `seed:cancel:${order.key}`, orderId })
 }
 
-function productInput({
+async function productInput({
   sku,
   title,
   category,
@@ -104,13 +111,18 @@ function productInput({
   weightGrams,
   size,
   stock,
-}: (typeof SEED_PRODUCTS)[number]): object {
+  picture,
+  altText,
+  ...described
+}: SeedProduct): Promise<object> {
   const [lengthCm, widthCm, heightCm] = size
   return {
-    idempotencyKey: `seed:${sku}`,
+    ...described,
+    idempotencyKey: `seed:described:${sku}`,
     sku,
     title,
     category,
+    images: [{ url: await picturePath(picture), width: 800, height: 800, altText }],
     price: { amount: price, currency: CURRENCY },
     weightGrams,
     dimensions: { lengthCm, widthCm, heightCm },

@@ -1007,6 +1007,34 @@ export type AddProductInput = {
   readonly dimensions: DimensionsInput;
   readonly lowStockThreshold?: InputMaybe<Scalars['Int']['input']>;
   readonly stock?: InputMaybe<ReadonlyArray<StockInput>>;
+  /** Plain text with line breaks, at most 5000 characters. */
+  readonly description?: InputMaybe<Scalars['String']['input']>;
+  /** At most 20 pictures, the main one first. */
+  readonly images?: InputMaybe<ReadonlyArray<ProductImageInput>>;
+  /** The name that all variants of one product share; left out for a product without variants. */
+  readonly family?: InputMaybe<Scalars['String']['input']>;
+  /** What sets it apart from the others of its family: at most 5, of different names. */
+  readonly options?: InputMaybe<ReadonlyArray<ProductOptionInput>>;
+};
+
+/** A picture of a product. */
+export type ProductImageInput = {
+  /** An http or https URL, or a path that begins with /images/. */
+  readonly url: Scalars['String']['input'];
+  /** The width in pixels, 1 to 10000. */
+  readonly width: Scalars['Int']['input'];
+  /** The height in pixels, 1 to 10000. */
+  readonly height: Scalars['Int']['input'];
+  /** What the picture shows, for those who cannot see it; at most 300 characters. */
+  readonly altText: Scalars['String']['input'];
+};
+
+/** A property by which variants differ, and its value. */
+export type ProductOptionInput = {
+  /** Such as size; 1 to 30 characters. */
+  readonly name: Scalars['String']['input'];
+  /** Such as M; 1 to 60 characters. */
+  readonly value: Scalars['String']['input'];
 };
 
 export type DimensionsInput = {
@@ -1514,6 +1542,8 @@ export type ResolversTypes = {
   ShippingQuoteInput: ShippingQuoteInput;
   GoodsInput: GoodsInput;
   AddProductInput: AddProductInput;
+  ProductImageInput: ProductImageInput;
+  ProductOptionInput: ProductOptionInput;
   DimensionsInput: DimensionsInput;
   StockInput: StockInput;
   ChangePriceInput: ChangePriceInput;
@@ -1641,6 +1671,8 @@ export type ResolversParentTypes = {
   ShippingQuoteInput: ShippingQuoteInput;
   GoodsInput: GoodsInput;
   AddProductInput: AddProductInput;
+  ProductImageInput: ProductImageInput;
+  ProductOptionInput: ProductOptionInput;
   DimensionsInput: DimensionsInput;
   StockInput: StockInput;
   ChangePriceInput: ChangePriceInput;

@@ -354,7 +354,8 @@ export type ProductOptionInput = {
 export type ProductImageInput = {
   /**
    * An http or https URL without a user name, or a path that the shop serves, such as /images/mug.svg: steps of letters,
-   * digits, dots, dashes and underscores that do not begin with a dot. At most 2000 characters.
+   * digits, dots, dashes and underscores that do not begin with a dot, and perhaps a version, such as ?v=2. At most 2000
+   * characters.
    */
   readonly url: Scalars['String']['input'];
   /** The width in pixels, 1 to 10000. */

@@ -96,6 +96,31 @@ describe('an instance that runs', () => {
     expect(data).toEqual({ me: { name: ada.name } })
   })
 
+  test('shows a catalogue with pictures, which the web BFF serves, and with variants', async () => {
+    const query = `{ searchProducts(first: 100) { nodes {
+      sku description images { url altText } variants { sku available } } } }`
+    const response = await fetch(`${instance.url('gateway')}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    })
+    const { data } = (await response.json()) as {
+      data: { searchProducts: { nodes: { sku: string; description: string; images: { url: string }[] }[] } }
+    }
+    const { nodes } = data.searchProducts
+    const shirts = ['shirt-white-m', 'shirt-white-l', 'shirt-indigo-m', 'shirt-indigo-l']
+    expect(nodes.find(({ sku }) => sku === 'shirt-white-m')).toMatchObject({
+      variants: shirts.map(sku => ({ sku, available: expect.any(Number) })),
+    })
+    for (const { sku, description, images } of nodes) {
+      expect({ sku, images: images.length }).toEqual({ sku, images: 1 })
+      expect(description.length).toBeGreaterThan(0)
+      const picture = await fetch(new URL(images[0]?.url ?? '', instance.url('bff-web')))
+      expect(picture.headers.get('cache-control')).toContain('immutable')
+      expect(picture.headers.get('content-type')).toBe('image/svg+xml')
+    }
+  })
+
   test('makes tools/token.ts fail when tokens come from another issuer', async () => {
     const foreign = { AUTH_JWKS_URL: 'https://issuer.example/jwks.json' }
     const { code, output } = await run('token', ['--role', 'ops', '--subject', 'ops'], foreign)

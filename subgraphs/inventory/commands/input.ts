@@ -139,8 +139,8 @@ function readImages(images: readonly ProductImageInput[]): ProductImage[] {
   })
 }
 
-/** The characters of a path that the shop serves itself; each step begins with one that is no dot. */
-const IMAGE_PATH = /^\/images(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/
+/** A path that the shop serves itself, perhaps with a version; each step begins with a character that is no dot. */
+const IMAGE_PATH = /^\/images(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+(?:\?v=[A-Za-z0-9._-]+)?$/
 const MAX_URL = 2000
 
 function checkImageUrl(field: string, url: string): string {

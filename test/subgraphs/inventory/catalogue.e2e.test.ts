@@ -17,7 +17,7 @@ const DESCRIBE = `mutation ($input: DescribeProductInput!) { describeProduct(inp
   __typename ... on ProductChanged { product { ${SHOWN} } } ... on NoSuchProduct { code sku } } }`
 const GET = `query ($sku: ID!) { product(sku: $sku) { ${SHOWN} } }`
 
-const mug = { url: '/images/mug.svg', width: 800, height: 600, altText: 'A mug on a table' }
+const mug = { url: '/images/mug.svg?v=1f2e', width: 800, height: 600, altText: 'A mug on a table' }
 const handle = { url: 'https://img.example/handle.webp?v=2', width: 400, height: 400, altText: 'Its handle' }
 
 function product(overrides: object = {}) {
