@@ -5,8 +5,11 @@ import type { TypedDocument } from '#platform/graphql/client/client.ts'
 type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** An amount of money in one currency. */
 export type MoneyInput = {
+  /** The amount in the main unit of the currency, with at most as many decimals as it has. */
   readonly amount: string;
+  /** The currency of the amount. */
   readonly currency: string;
 };
 
@@ -26,53 +29,82 @@ export type ProductFilter = {
   readonly inStock?: boolean | null | undefined;
 };
 
+/** How far an order has come. */
 export type OrderStatus =
+  /** It is written down; its stock and its payment are being asked for. */
   | 'PLACED'
   /** Stock is held and the payment authorised. */
   | 'CONFIRMED'
+  /** Some of its parcels are with the carrier, and others are not. */
   | 'PARTIALLY_SHIPPED'
+  /** All of its parcels are with the carrier, and not all have arrived. */
   | 'SHIPPED'
   /** All of it has arrived. */
   | 'DELIVERED'
   /** Nothing more will be sent. It need not all have arrived: the lines say what was delivered, lost, and never sent. */
   | 'COMPLETED'
+  /** It was cancelled before anything was sent; `cancellation` says why. */
   | 'CANCELLED'
   /** All that arrived came back. */
   | 'RETURNED';
 
+/** A command that an order allows. */
 export type OrderAction =
+  /** The mutation `cancelOrder`. */
   | 'CANCEL'
+  /** The mutation `requestReturn`, for units that have arrived and are not part of a return yet. */
   | 'REQUEST_RETURN';
 
+/** Why an order was cancelled. */
 export type CancellationReason =
+  /** The customer, or staff for it, asked for that. */
   | 'CUSTOMER_REQUEST'
+  /** There was not enough stock. */
   | 'OUT_OF_STOCK'
+  /** The payment provider declined a tender. */
   | 'PAYMENT_DECLINED'
+  /** The payment could not be asked for in time. */
   | 'PAYMENT_UNAVAILABLE'
+  /** Neither the customer nor the bank approved the payment in time. */
   | 'APPROVAL_TIMED_OUT'
+  /** The stock that was held for it was given back before the payment stood. */
   | 'STOCK_HOLD_EXPIRED'
+  /** The carrier did not take its parcels. */
   | 'CARRIER_REFUSED';
 
+/** How fast an order is sent. */
 export type ShippingOption =
+  /** At the usual pace and fee. */
   | 'STANDARD'
+  /** Faster, for a higher fee. */
   | 'EXPRESS';
 
+/** A means of payment. */
 export type TenderKind =
+  /** A payment card. */
   | 'CARD'
+  /** A voucher or gift card. */
   | 'VOUCHER'
+  /** A slip that the customer pays at a bank: its approval may take days. */
   | 'BANK_SLIP';
 
 /** Who owes a debt: the customer for goods that left without payment, the shop for a refund that was refused. */
 export type Debtor =
+  /** The customer owes the shop. */
   | 'CUSTOMER'
+  /** The shop owes the customer. */
   | 'SHOP';
 
 /** How a debt ended: the money moved after all, an operator wrote it off, or its goods were lost, so nobody owes it. */
 export type DebtResolution =
+  /** The money moved after all. */
   | 'PAID'
+  /** An operator gave it up, or noted that it was settled elsewhere. */
   | 'WRITTEN_OFF'
+  /** Nobody owes it any more: its goods were lost, or the payment was voided as a whole. */
   | 'DROPPED';
 
+/** Which orders a list has. Conditions that are given must all hold. */
 export type OrderFilter = {
   /**
    * Each word begins a word of the order's id, number, reference or SKUs, of the customer's name or email, or of the
@@ -80,7 +112,9 @@ export type OrderFilter = {
    * nothing; blank text is no filter. At most 32 words.
    */
   readonly text?: string | null | undefined;
+  /** They have one of these statuses; no order fits an empty list. */
   readonly status?: ReadonlyArray<OrderStatus> | null | undefined;
+  /** They are this customer's. A customer who gives another one's id finds nothing. */
   readonly customerId?: string | null | undefined;
   /** From this instant on. */
   readonly placedFrom?: string | null | undefined;
@@ -88,6 +122,7 @@ export type OrderFilter = {
   readonly placedTo?: string | null | undefined;
 };
 
+/** An order to place. */
 export type PlaceOrderInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -104,7 +139,9 @@ export type PlaceOrderInput = {
    * the others cover all. An order that is free needs none.
    */
   readonly tenders?: ReadonlyArray<TenderInput>;
+  /** Where it goes. */
   readonly deliveryAddress: AddressInput;
+  /** How fast it is sent. */
   readonly shippingOption?: ShippingOption | null | undefined;
   /** Passed to the carrier; at most 500 characters. */
   readonly deliveryInstructions?: string | null | undefined;
@@ -120,7 +157,9 @@ export type PlaceOrderInput = {
   readonly settleWithinMs?: number | null | undefined;
 };
 
+/** Units of one product to order. */
 export type OrderLineInput = {
+  /** The product's stock-keeping unit. */
   readonly sku: string;
   /** 1 to 10000. */
   readonly quantity: number;
@@ -128,29 +167,43 @@ export type OrderLineInput = {
   readonly agreedUnitPrice?: MoneyInput | null | undefined;
 };
 
+/** A means of payment, and what it pays. */
 export type TenderInput = {
+  /** What it is. */
   readonly kind: TenderKind;
   /** What the payment provider gave the client for the card, voucher or slip; never a card number. */
   readonly token: string;
+  /** What it pays, more than 0; the rest of the total when left out. */
   readonly amount?: MoneyInput | null | undefined;
 };
 
+/** A postal address. */
 export type AddressInput = {
+  /** Who receives it; 1 to 200 characters. */
   readonly name: string;
+  /** Street and number, or what stands in their place; 1 to 200 characters. */
   readonly line1: string;
+  /** More of the address, such as a floor; at most 200 characters. */
   readonly line2?: string | null | undefined;
+  /** The city, town or village; 1 to 100 characters. */
   readonly city: string;
+  /** A state or province; at most 100 characters. */
   readonly region?: string | null | undefined;
   /** At most 20 characters; required but for countries that have none, such as HK and AE. */
   readonly postalCode?: string | null | undefined;
+  /** ISO 3166-1 alpha-2, such as DE. */
   readonly country: string;
 };
 
+/** A surcharge or a discount. */
 export type AdjustmentInput = {
+  /** Says to people what it is for; 1 to 100 characters. */
   readonly label: string;
+  /** Negative for a discount; not 0. */
   readonly amount: MoneyInput;
 };
 
+/** An order to cancel. */
 export type CancelOrderInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -158,20 +211,31 @@ export type CancelOrderInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: string;
+  /** The order's id. A customer can cancel its own orders, support and ops any. */
   readonly orderId: string;
   /** Wait up to this long, 0 to 10000, for the end of the cancellation. */
   readonly settleWithinMs?: number | null | undefined;
 };
 
+/** How far a shipment has come. */
 export type ShipmentStatus =
+  /** The carrier is being asked for a label. */
   | 'REQUESTED'
+  /** It is packed, and waits for the carrier. */
   | 'LABELLED'
+  /** The carrier does not take it. */
   | 'REFUSED'
+  /** It was called back before the carrier had it. */
   | 'CANCELLED'
+  /** The carrier has it. */
   | 'DISPATCHED'
+  /** It is on its way. */
   | 'IN_TRANSIT'
+  /** It arrives today. */
   | 'OUT_FOR_DELIVERY'
+  /** It has arrived. */
   | 'DELIVERED'
+  /** The carrier lost it. */
   | 'LOST';
 
 export type CardPartsFragment = { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> };

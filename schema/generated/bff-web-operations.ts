@@ -5,8 +5,11 @@ import type { TypedDocument } from '#platform/graphql/client/client.ts'
 type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** An amount of money in one currency. */
 export type MoneyInput = {
+  /** The amount in the main unit of the currency, with at most as many decimals as it has. */
   readonly amount: string;
+  /** The currency of the amount. */
   readonly currency: string;
 };
 
@@ -93,8 +96,11 @@ export type ProductImageInput = {
 
 /** Whole centimetres, 1 to 1000 each. */
 export type DimensionsInput = {
+  /** Its length. */
   readonly lengthCm: number;
+  /** Its width. */
   readonly widthCm: number;
+  /** Its height. */
   readonly heightCm: number;
 };
 
@@ -129,64 +135,102 @@ export type AdjustStockInput = {
   readonly reason: string;
 };
 
+/** How far an order has come. */
 export type OrderStatus =
+  /** It is written down; its stock and its payment are being asked for. */
   | 'PLACED'
   /** Stock is held and the payment authorised. */
   | 'CONFIRMED'
+  /** Some of its parcels are with the carrier, and others are not. */
   | 'PARTIALLY_SHIPPED'
+  /** All of its parcels are with the carrier, and not all have arrived. */
   | 'SHIPPED'
   /** All of it has arrived. */
   | 'DELIVERED'
   /** Nothing more will be sent. It need not all have arrived: the lines say what was delivered, lost, and never sent. */
   | 'COMPLETED'
+  /** It was cancelled before anything was sent; `cancellation` says why. */
   | 'CANCELLED'
   /** All that arrived came back. */
   | 'RETURNED';
 
+/** A command that an order allows. */
 export type OrderAction =
+  /** The mutation `cancelOrder`. */
   | 'CANCEL'
+  /** The mutation `requestReturn`, for units that have arrived and are not part of a return yet. */
   | 'REQUEST_RETURN';
 
+/** Why an order was cancelled. */
 export type CancellationReason =
+  /** The customer, or staff for it, asked for that. */
   | 'CUSTOMER_REQUEST'
+  /** There was not enough stock. */
   | 'OUT_OF_STOCK'
+  /** The payment provider declined a tender. */
   | 'PAYMENT_DECLINED'
+  /** The payment could not be asked for in time. */
   | 'PAYMENT_UNAVAILABLE'
+  /** Neither the customer nor the bank approved the payment in time. */
   | 'APPROVAL_TIMED_OUT'
+  /** The stock that was held for it was given back before the payment stood. */
   | 'STOCK_HOLD_EXPIRED'
+  /** The carrier did not take its parcels. */
   | 'CARRIER_REFUSED';
 
+/** How fast an order is sent. */
 export type ShippingOption =
+  /** At the usual pace and fee. */
   | 'STANDARD'
+  /** Faster, for a higher fee. */
   | 'EXPRESS';
 
+/** A means of payment. */
 export type TenderKind =
+  /** A payment card. */
   | 'CARD'
+  /** A voucher or gift card. */
   | 'VOUCHER'
+  /** A slip that the customer pays at a bank: its approval may take days. */
   | 'BANK_SLIP';
 
 /** Who owes a debt: the customer for goods that left without payment, the shop for a refund that was refused. */
 export type Debtor =
+  /** The customer owes the shop. */
   | 'CUSTOMER'
+  /** The shop owes the customer. */
   | 'SHOP';
 
 /** How a debt ended: the money moved after all, an operator wrote it off, or its goods were lost, so nobody owes it. */
 export type DebtResolution =
+  /** The money moved after all. */
   | 'PAID'
+  /** An operator gave it up, or noted that it was settled elsewhere. */
   | 'WRITTEN_OFF'
+  /** Nobody owes it any more: its goods were lost, or the payment was voided as a whole. */
   | 'DROPPED';
 
+/** How far a return has come. */
 export type ReturnStatus =
+  /** The customer asked for it, and the goods are not back. */
   | 'REQUESTED'
+  /** The goods are back, and the refund is under way. */
   | 'RECEIVED'
+  /** The money was given back. */
   | 'REFUNDED'
+  /** It was not accepted. */
   | 'REJECTED';
 
+/** What a fulfilment is doing. */
 export type FulfilmentPhase =
+  /** It takes the steps that fulfil the order, or waits for what comes next. */
   | 'RUNNING'
+  /** It takes back what was done, since the order is being cancelled. */
   | 'COMPENSATING'
+  /** Nothing is left to do. */
   | 'ENDED';
 
+/** Which orders a list has. Conditions that are given must all hold. */
 export type OrderFilter = {
   /**
    * Each word begins a word of the order's id, number, reference or SKUs, of the customer's name or email, or of the
@@ -194,7 +238,9 @@ export type OrderFilter = {
    * nothing; blank text is no filter. At most 32 words.
    */
   readonly text?: string | null | undefined;
+  /** They have one of these statuses; no order fits an empty list. */
   readonly status?: ReadonlyArray<OrderStatus> | null | undefined;
+  /** They are this customer's. A customer who gives another one's id finds nothing. */
   readonly customerId?: string | null | undefined;
   /** From this instant on. */
   readonly placedFrom?: string | null | undefined;
@@ -210,6 +256,7 @@ export type FulfilmentFilter = {
   readonly stuck?: boolean | null | undefined;
 };
 
+/** A customer to register, or new facts about one. */
 export type RegisterCustomerInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -219,10 +266,13 @@ export type RegisterCustomerInput = {
   readonly idempotencyKey: string;
   /** Staff only: a customer registers itself under its token's subject. */
   readonly id?: string | null | undefined;
+  /** 1 to 200 characters. */
   readonly name: string;
+  /** One address of at most 254 characters, such as ada@example.com. */
   readonly email: string;
 };
 
+/** An order to place. */
 export type PlaceOrderInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -239,7 +289,9 @@ export type PlaceOrderInput = {
    * the others cover all. An order that is free needs none.
    */
   readonly tenders?: ReadonlyArray<TenderInput>;
+  /** Where it goes. */
   readonly deliveryAddress: AddressInput;
+  /** How fast it is sent. */
   readonly shippingOption?: ShippingOption | null | undefined;
   /** Passed to the carrier; at most 500 characters. */
   readonly deliveryInstructions?: string | null | undefined;
@@ -255,7 +307,9 @@ export type PlaceOrderInput = {
   readonly settleWithinMs?: number | null | undefined;
 };
 
+/** Units of one product to order. */
 export type OrderLineInput = {
+  /** The product's stock-keeping unit. */
   readonly sku: string;
   /** 1 to 10000. */
   readonly quantity: number;
@@ -263,29 +317,43 @@ export type OrderLineInput = {
   readonly agreedUnitPrice?: MoneyInput | null | undefined;
 };
 
+/** A means of payment, and what it pays. */
 export type TenderInput = {
+  /** What it is. */
   readonly kind: TenderKind;
   /** What the payment provider gave the client for the card, voucher or slip; never a card number. */
   readonly token: string;
+  /** What it pays, more than 0; the rest of the total when left out. */
   readonly amount?: MoneyInput | null | undefined;
 };
 
+/** A postal address. */
 export type AddressInput = {
+  /** Who receives it; 1 to 200 characters. */
   readonly name: string;
+  /** Street and number, or what stands in their place; 1 to 200 characters. */
   readonly line1: string;
+  /** More of the address, such as a floor; at most 200 characters. */
   readonly line2?: string | null | undefined;
+  /** The city, town or village; 1 to 100 characters. */
   readonly city: string;
+  /** A state or province; at most 100 characters. */
   readonly region?: string | null | undefined;
   /** At most 20 characters; required but for countries that have none, such as HK and AE. */
   readonly postalCode?: string | null | undefined;
+  /** ISO 3166-1 alpha-2, such as DE. */
   readonly country: string;
 };
 
+/** A surcharge or a discount. */
 export type AdjustmentInput = {
+  /** Says to people what it is for; 1 to 100 characters. */
   readonly label: string;
+  /** Negative for a discount; not 0. */
   readonly amount: MoneyInput;
 };
 
+/** An order to cancel. */
 export type CancelOrderInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -293,11 +361,13 @@ export type CancelOrderInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: string;
+  /** The order's id. A customer can cancel its own orders, support and ops any. */
   readonly orderId: string;
   /** Wait up to this long, 0 to 10000, for the end of the cancellation. */
   readonly settleWithinMs?: number | null | undefined;
 };
 
+/** Goods to send back. */
 export type RequestReturnInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -305,17 +375,23 @@ export type RequestReturnInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: string;
+  /** The id of the order that they belong to. */
   readonly orderId: string;
+  /** 1 to 100 lines. */
   readonly lines: ReadonlyArray<ReturnLineInput>;
   /** At most 500 characters. */
   readonly reason: string;
 };
 
+/** Units of one product to send back. */
 export type ReturnLineInput = {
+  /** The product's stock-keeping unit. */
   readonly sku: string;
+  /** 1 to 10000, and no more than arrived and is not part of another return. */
   readonly quantity: number;
 };
 
+/** A return that staff decides on. */
 export type DecideReturnInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -323,28 +399,47 @@ export type DecideReturnInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: string;
+  /** The id of the order. */
   readonly orderId: string;
+  /** The id of the return, such as ret_0190a5b2-…. */
   readonly returnId: string;
 };
 
+/** How a payment stands. */
 export type PaymentStatus =
+  /** The payment provider is being asked to authorise it. */
   | 'REQUESTED'
+  /** The customer or the bank still has to approve it. */
   | 'AWAITING_APPROVAL'
+  /** The money is promised, and none of it is taken. */
   | 'AUTHORISED'
+  /** The provider declined a tender; nothing is promised. */
   | 'DECLINED'
+  /** A part of what is promised was taken. */
   | 'PARTIALLY_CAPTURED'
+  /** All that is promised was taken. */
   | 'CAPTURED'
+  /** What was promised was let go of, and nothing was taken. */
   | 'VOIDED'
+  /** A part of what was taken was given back, or all of it while more is still promised. */
   | 'PARTIALLY_REFUNDED'
+  /** All that was taken was given back. */
   | 'REFUNDED';
 
+/** How a tender stands. */
 export type TenderStatus =
+  /** The payment provider is being asked to authorise it. */
   | 'REQUESTED'
+  /** The customer or the bank still has to approve it. */
   | 'AWAITING_APPROVAL'
+  /** Its amount is promised; `captured` and `refunded` say what of it moved. */
   | 'AUTHORISED'
+  /** The provider declined it. */
   | 'DECLINED'
+  /** What was promised and not taken was let go of. */
   | 'VOIDED';
 
+/** What a movement of money does. */
 export type MovementKind =
   /** Takes what is authorised. */
   | 'CAPTURE'
@@ -353,7 +448,9 @@ export type MovementKind =
   /** Lets go of what is authorised and not captured. */
   | 'VOID';
 
+/** How a refused movement stands. */
 export type MovementStatus =
+  /** An operator has to look after it. */
   | 'OPEN'
   /** It was tried again, and the provider carried it out. */
   | 'SETTLED'
@@ -362,6 +459,7 @@ export type MovementStatus =
   /** Nothing is owed any more: the payment was voided as a whole. */
   | 'DROPPED';
 
+/** Which refused movements a list has. Conditions that are given must all hold. */
 export type RefusedMovementFilter = {
   /** OPEN when left out. */
   readonly status?: MovementStatus | null | undefined;
@@ -369,54 +467,94 @@ export type RefusedMovementFilter = {
   readonly kind?: MovementKind | null | undefined;
 };
 
+/** A refused movement to try again. */
 export type RetryMovementInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
+  /** The id of the order that it is about. */
   readonly orderId: string;
+  /** The id of the movement. */
   readonly movementId: string;
 };
 
+/** A refused capture to take under a new authorisation. */
 export type ReauthoriseMovementInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
+  /** The id of the order that it is about. */
   readonly orderId: string;
+  /** The id of the movement. */
   readonly movementId: string;
   /** The tender's own token when left out. */
   readonly tender?: ReauthoriseTenderInput | null | undefined;
 };
 
+/** Another means of payment, which the customer gave. */
 export type ReauthoriseTenderInput = {
+  /** What it is. */
   readonly kind: TenderKind;
   /** The provider's token of another card, voucher or slip of the customer: never a card number. */
   readonly token: string;
 };
 
+/** A refused movement to give up. */
 export type WriteOffMovementInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
+  /** The id of the order that it is about. */
   readonly orderId: string;
+  /** The id of the movement. */
   readonly movementId: string;
   /** Why: 1 to 500 characters. */
   readonly note: string;
 };
 
+/** How far a shipment has come. */
 export type ShipmentStatus =
+  /** The carrier is being asked for a label. */
   | 'REQUESTED'
+  /** It is packed, and waits for the carrier. */
   | 'LABELLED'
+  /** The carrier does not take it. */
   | 'REFUSED'
+  /** It was called back before the carrier had it. */
   | 'CANCELLED'
+  /** The carrier has it. */
   | 'DISPATCHED'
+  /** It is on its way. */
   | 'IN_TRANSIT'
+  /** It arrives today. */
   | 'OUT_FOR_DELIVERY'
+  /** It has arrived. */
   | 'DELIVERED'
+  /** The carrier lost it. */
   | 'LOST';
 
+/** Goods to send, and where they go. */
 export type QuoteShippingInput = {
   /** ISO 3166-1 alpha-2, as in an order's address. */
   readonly country: string;
+  /** At most 20 characters. It does not change the fee. */
   readonly postalCode?: string | null | undefined;
   /** Of the whole order, 1 to 1000000, when its size is not known. Either this or `goods`. */
   readonly weightGrams?: number | null | undefined;
   /** 1 to 100 kinds of goods, charged by weight and size as an order of them is. Either this or `weightGrams`. */
   readonly goods?: ReadonlyArray<GoodsInput> | null | undefined;
+  /** How fast they are sent. */
   readonly option?: ShippingOption | null | undefined;
+  /** The currency of the fee. */
   readonly currency: string;
 };
 
@@ -426,9 +564,11 @@ export type GoodsInput = {
   readonly quantity: number;
   /** 1 to 1000000. */
   readonly weightGrams: number;
+  /** The size of one unit. */
   readonly dimensions: DimensionsInput;
 };
 
+/** A shipment that something is to be done with. */
 export type ShipmentInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -436,6 +576,7 @@ export type ShipmentInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: string;
+  /** The shipment's id. */
   readonly shipmentId: string;
 };
 

@@ -21,19 +21,27 @@ export type Scalars = {
   _FieldSet: { input: unknown; output: unknown; }
 };
 
+/** An amount of money in one currency. */
 export type Money = {
+  /** The amount in the main unit of the currency, with as many decimals as it has: two for EUR, none for JPY. */
   readonly amount: Scalars['Decimal']['output'];
+  /** The currency of the amount. */
   readonly currency: Scalars['Currency']['output'];
 };
 
+/** An amount of money in one currency. */
 export type MoneyInput = {
+  /** The amount in the main unit of the currency, with at most as many decimals as it has. */
   readonly amount: Scalars['Decimal']['input'];
+  /** The currency of the amount. */
   readonly currency: Scalars['Currency']['input'];
 };
 
 /** Why a command was not carried out. Every refusal carries a stable code and a sentence for people. */
 export type Refusal = {
+  /** Names the reason for programs. It does not change between versions. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
 };
 
@@ -56,6 +64,7 @@ export type SortDirection =
   /** The greatest or latest first. */
   | 'DESC';
 
+/** What can be read. */
 export type Query = {
   /** One order by id; null when there is none, or when it is not the caller's. */
   readonly order?: Maybe<Order>;
@@ -73,6 +82,7 @@ export type Query = {
    * is as that event made it.
    */
   readonly orderAsOf?: Maybe<OrderSnapshot>;
+  /** One customer; null when there is none, and for other customers. Staff sees all. */
   readonly customer?: Maybe<Customer>;
   /** The customer whose token this is; null for staff, and before registration. */
   readonly me?: Maybe<Customer>;
@@ -85,22 +95,26 @@ export type Query = {
 };
 
 
+/** What can be read. */
 export type QueryOrderArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What can be read. */
 export type QueryOrdersByIdArgs = {
   ids: ReadonlyArray<Scalars['ID']['input']>;
 };
 
 
+/** What can be read. */
 export type QueryOrderChangesArgs = {
   after: Scalars['String']['input'];
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 
+/** What can be read. */
 export type QueryOrdersArgs = {
   filter?: InputMaybe<OrderFilter>;
   sort?: InputMaybe<OrderSort>;
@@ -111,17 +125,20 @@ export type QueryOrdersArgs = {
 };
 
 
+/** What can be read. */
 export type QueryOrderAsOfArgs = {
   id: Scalars['ID']['input'];
   at: Scalars['DateTime']['input'];
 };
 
 
+/** What can be read. */
 export type QueryCustomerArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What can be read. */
 export type QueryFulfilmentsArgs = {
   filter?: InputMaybe<FulfilmentFilter>;
   sort?: InputMaybe<FulfilmentSort>;
@@ -132,11 +149,14 @@ export type QueryFulfilmentsArgs = {
 };
 
 
+/** What can be read. */
 export type QueryFulfilmentArgs = {
   orderId: Scalars['ID']['input'];
 };
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type Mutation = {
+  /** Registers a customer, or changes the name and email address of one. A customer does it for itself, staff for anybody. */
   readonly registerCustomer: Customer;
   /**
    * Places an order. It is confirmed once its stock is held and its payment authorised: wait for that with
@@ -155,97 +175,143 @@ export type Mutation = {
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationRegisterCustomerArgs = {
   input: RegisterCustomerInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationPlaceOrderArgs = {
   input: PlaceOrderInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationCancelOrderArgs = {
   input: CancelOrderInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationRequestReturnArgs = {
   input: RequestReturnInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationReceiveReturnArgs = {
   input: DecideReturnInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationRejectReturnArgs = {
   input: DecideReturnInput;
 };
 
+/** How far an order has come. */
 export type OrderStatus =
+  /** It is written down; its stock and its payment are being asked for. */
   | 'PLACED'
   /** Stock is held and the payment authorised. */
   | 'CONFIRMED'
+  /** Some of its parcels are with the carrier, and others are not. */
   | 'PARTIALLY_SHIPPED'
+  /** All of its parcels are with the carrier, and not all have arrived. */
   | 'SHIPPED'
   /** All of it has arrived. */
   | 'DELIVERED'
   /** Nothing more will be sent. It need not all have arrived: the lines say what was delivered, lost, and never sent. */
   | 'COMPLETED'
+  /** It was cancelled before anything was sent; `cancellation` says why. */
   | 'CANCELLED'
   /** All that arrived came back. */
   | 'RETURNED';
 
+/** A command that an order allows. */
 export type OrderAction =
+  /** The mutation `cancelOrder`. */
   | 'CANCEL'
+  /** The mutation `requestReturn`, for units that have arrived and are not part of a return yet. */
   | 'REQUEST_RETURN';
 
+/** Why an order was cancelled. */
 export type CancellationReason =
+  /** The customer, or staff for it, asked for that. */
   | 'CUSTOMER_REQUEST'
+  /** There was not enough stock. */
   | 'OUT_OF_STOCK'
+  /** The payment provider declined a tender. */
   | 'PAYMENT_DECLINED'
+  /** The payment could not be asked for in time. */
   | 'PAYMENT_UNAVAILABLE'
+  /** Neither the customer nor the bank approved the payment in time. */
   | 'APPROVAL_TIMED_OUT'
+  /** The stock that was held for it was given back before the payment stood. */
   | 'STOCK_HOLD_EXPIRED'
+  /** The carrier did not take its parcels. */
   | 'CARRIER_REFUSED';
 
+/** How fast an order is sent. */
 export type ShippingOption =
+  /** At the usual pace and fee. */
   | 'STANDARD'
+  /** Faster, for a higher fee. */
   | 'EXPRESS';
 
+/** A means of payment. */
 export type TenderKind =
+  /** A payment card. */
   | 'CARD'
+  /** A voucher or gift card. */
   | 'VOUCHER'
+  /** A slip that the customer pays at a bank: its approval may take days. */
   | 'BANK_SLIP';
 
+/** An order of one customer. Its customer and staff see it; for others it is not there. */
 export type Order = {
+  /** Such as ord_0190a5b2-…; ids sort by when orders were placed. */
   readonly id: Scalars['ID']['output'];
   /** Short, for people: W followed by ten letters and digits. */
   readonly number: Scalars['String']['output'];
   /** The client's own reference, if it gave one. */
   readonly reference?: Maybe<Scalars['String']['output']>;
+  /** Who ordered. */
   readonly customer: Customer;
+  /** How far it has come. */
   readonly status: OrderStatus;
   /** True while the bank or the customer still has to approve the payment. */
   readonly awaitingApproval: Scalars['Boolean']['output'];
+  /** True from the wish to cancel it until it is cancelled, or the cancellation is refused. */
   readonly cancellationRequested: Scalars['Boolean']['output'];
+  /** Why and when it was cancelled; null unless it was. */
   readonly cancellation?: Maybe<Cancellation>;
+  /** What was ordered, in the order of the lines: 1 to 100 of them. */
   readonly lines: ReadonlyArray<OrderLine>;
+  /** The sum of the lines. */
   readonly itemsTotal: Money;
+  /** What sending it costs the customer. */
   readonly shippingFee: Money;
+  /** Surcharges and discounts that staff agreed, at most 20. */
   readonly adjustments: ReadonlyArray<Adjustment>;
+  /** The sum of the items, the shipping fee and the adjustments: what is paid. */
   readonly total: Money;
+  /** Where it goes. */
   readonly deliveryAddress: Address;
   /** What the carrier was told, as given with the order; null when nothing was. */
   readonly deliveryInstructions?: Maybe<Scalars['String']['output']>;
+  /** How fast it is sent. */
   readonly shippingOption: ShippingOption;
+  /** When it was placed. */
   readonly placedAt: Scalars['DateTime']['output'];
+  /** When it changed last. */
   readonly updatedAt: Scalars['DateTime']['output'];
+  /** What happened to it, oldest first. */
   readonly timeline: ReadonlyArray<TimelineEntry>;
   /** What the caller may do with the order now. */
   readonly allowedActions: ReadonlyArray<OrderAction>;
+  /** The returns that the customer asked for, oldest first. */
   readonly returns: ReadonlyArray<Return>;
   /** What was given back so far: for goods that were lost, came back or were called back, and of late payments; 0 when nothing was. */
   readonly refunded: Money;
@@ -255,68 +321,99 @@ export type Order = {
 
 /** Who owes a debt: the customer for goods that left without payment, the shop for a refund that was refused. */
 export type Debtor =
+  /** The customer owes the shop. */
   | 'CUSTOMER'
+  /** The shop owes the customer. */
   | 'SHOP';
 
 /** How a debt ended: the money moved after all, an operator wrote it off, or its goods were lost, so nobody owes it. */
 export type DebtResolution =
+  /** The money moved after all. */
   | 'PAID'
+  /** An operator gave it up, or noted that it was settled elsewhere. */
   | 'WRITTEN_OFF'
+  /** Nobody owes it any more: its goods were lost, or the payment was voided as a whole. */
   | 'DROPPED';
 
+/** Money that should have moved, and that the payment provider did not move. */
 export type Debt = {
   /** The id of the refused movement of money by which an operator settles it. */
   readonly id: Scalars['ID']['output'];
+  /** Who owes it. */
   readonly owedBy: Debtor;
+  /** How much is owed; more than 0. */
   readonly amount: Money;
   /** The provider's reason, such as `card_expired`. */
   readonly code: Scalars['String']['output'];
+  /** When the provider refused to move it. */
   readonly since: Scalars['DateTime']['output'];
   /** Null while the debt is open. */
   readonly resolution?: Maybe<DebtResolution>;
+  /** When it ended; null while it is open. */
   readonly resolvedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
+/** Units of one product, at one price. */
 export type OrderLine = {
   /** Position in the order, from 1. */
   readonly lineNo: Scalars['Int']['output'];
   /** The product as it is now; null while the catalogue cannot be asked, or when it is gone. */
   readonly product?: Maybe<Product>;
+  /** The product's stock-keeping unit. */
   readonly sku: Scalars['ID']['output'];
+  /** The product's title when it was ordered. */
   readonly title: Scalars['String']['output'];
+  /** How many units were ordered. */
   readonly quantity: Scalars['Int']['output'];
   /** Units that left, delivered and lost ones included. */
   readonly shippedQuantity: Scalars['Int']['output'];
+  /** Units that arrived, those that came back included. */
   readonly deliveredQuantity: Scalars['Int']['output'];
   /** Units that the carrier lost. */
   readonly lostQuantity: Scalars['Int']['output'];
   /** Delivered units that came back. */
   readonly returnedQuantity: Scalars['Int']['output'];
+  /** The price of one unit, as agreed when the order was placed. */
   readonly unitPrice: Money;
+  /** The price of all units of the line. */
   readonly total: Money;
 };
 
+/** A product of the catalogue. */
 export type Product = {
+  /** Its stock-keeping unit. */
   readonly sku: Scalars['ID']['output'];
 };
 
+/** A surcharge or a discount that staff agreed. */
 export type Adjustment = {
+  /** Says to people what it is for; 1 to 100 characters. */
   readonly label: Scalars['String']['output'];
   /** Negative for a discount. */
   readonly amount: Money;
 };
 
+/** How an order came to be cancelled. */
 export type Cancellation = {
+  /** Why. */
   readonly reason: CancellationReason;
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** When. */
   readonly at: Scalars['DateTime']['output'];
 };
 
+/** A postal address. */
 export type Address = {
+  /** Who receives it. */
   readonly name: Scalars['String']['output'];
+  /** Street and number, or what stands in their place. */
   readonly line1: Scalars['String']['output'];
+  /** More of the address, such as a floor; null when there is nothing. */
   readonly line2?: Maybe<Scalars['String']['output']>;
+  /** The city, town or village. */
   readonly city: Scalars['String']['output'];
+  /** A state or province; null when none was given. */
   readonly region?: Maybe<Scalars['String']['output']>;
   /** Null where the country has none and none was given. */
   readonly postalCode?: Maybe<Scalars['String']['output']>;
@@ -324,22 +421,30 @@ export type Address = {
   readonly country: Scalars['String']['output'];
 };
 
+/** Something that happened to an order. */
 export type TimelineEntry = {
+  /** When it happened. */
   readonly at: Scalars['DateTime']['output'];
   /** The event's name, such as OrderConfirmed. */
   readonly type: Scalars['String']['output'];
+  /** Says to people what happened, in English. */
   readonly text: Scalars['String']['output'];
 };
 
+/** A customer of the shop. The customer and staff see it. */
 export type Customer = {
+  /** Such as cus_0190a5b2-…: the subject of the customer's tokens. */
   readonly id: Scalars['ID']['output'];
+  /** The name as it is now. */
   readonly name: Scalars['String']['output'];
+  /** The email address as it is now. */
   readonly email: Scalars['String']['output'];
   /** The orders of the customer, newest first unless `sort` says otherwise. */
   readonly orders: OrderConnection;
 };
 
 
+/** A customer of the shop. The customer and staff see it. */
 export type CustomerOrdersArgs = {
   filter?: InputMaybe<OrderFilter>;
   sort?: InputMaybe<OrderSort>;
@@ -365,6 +470,7 @@ export type OrderConnection = {
 
 /** An order in a list. */
 export type OrderChanges = {
+  /** The orders, that whose last change is the oldest first. */
   readonly nodes: ReadonlyArray<Order>;
   /** Give it as `after` the next time: no change past it is left out, and one may come again. */
   readonly position: Scalars['String']['output'];
@@ -372,43 +478,70 @@ export type OrderChanges = {
   readonly hasMore: Scalars['Boolean']['output'];
 };
 
+/** An order in a list. */
 export type OrderEdge = {
+  /** The place in this list, to be given as `after` or `before`. It holds for the same filter and sort alone. */
   readonly cursor: Scalars['String']['output'];
+  /** The order. */
   readonly node: Order;
 };
 
+/** An order as it stood at a past instant. */
 export type OrderSnapshot = {
+  /** The order's id. */
   readonly id: Scalars['ID']['output'];
+  /** The instant that was asked for. */
   readonly at: Scalars['DateTime']['output'];
   /** The number of events behind it. */
   readonly version: Scalars['Int']['output'];
+  /** How far it had come. */
   readonly status: OrderStatus;
+  /** True while the bank or the customer had to approve the payment. */
   readonly awaitingApproval: Scalars['Boolean']['output'];
+  /** What was ordered, with the quantities of that instant. */
   readonly lines: ReadonlyArray<OrderLine>;
+  /** What the order came to. */
   readonly total: Money;
 };
 
+/** How far a return has come. */
 export type ReturnStatus =
+  /** The customer asked for it, and the goods are not back. */
   | 'REQUESTED'
+  /** The goods are back, and the refund is under way. */
   | 'RECEIVED'
+  /** The money was given back. */
   | 'REFUNDED'
+  /** It was not accepted. */
   | 'REJECTED';
 
+/** Delivered goods that the customer sends back. */
 export type Return = {
+  /** Such as ret_0190a5b2-…. */
   readonly id: Scalars['ID']['output'];
+  /** How far it has come. */
   readonly status: ReturnStatus;
+  /** The customer's words; 1 to 500 characters. */
   readonly reason: Scalars['String']['output'];
+  /** What goes back, by SKU. */
   readonly lines: ReadonlyArray<ReturnLine>;
+  /** What is expected to be given back, until the return is REFUNDED; what was given back, from then on. */
   readonly refund: Money;
+  /** When the customer asked for it. */
   readonly requestedAt: Scalars['DateTime']['output'];
 };
 
+/** Units of one product that go back. */
 export type ReturnLine = {
+  /** The product's stock-keeping unit. */
   readonly sku: Scalars['ID']['output'];
+  /** How many units. */
   readonly quantity: Scalars['Int']['output'];
 };
 
+/** Counts and sums over all orders that were ever placed. */
 export type OrderTotals = {
+  /** How many orders have each status; every status is there. */
   readonly byStatus: ReadonlyArray<StatusCount>;
   /** Sum of order totals, all ever placed, by currency. */
   readonly placed: ReadonlyArray<Money>;
@@ -416,25 +549,43 @@ export type OrderTotals = {
   readonly cancelled: ReadonlyArray<Money>;
 };
 
+/** How many orders have a status. */
 export type StatusCount = {
+  /** The status. */
   readonly status: OrderStatus;
+  /** How many orders. */
   readonly count: Scalars['Int']['output'];
 };
 
+/** What a fulfilment is doing. */
 export type FulfilmentPhase =
+  /** It takes the steps that fulfil the order, or waits for what comes next. */
   | 'RUNNING'
+  /** It takes back what was done, since the order is being cancelled. */
   | 'COMPENSATING'
+  /** Nothing is left to do. */
   | 'ENDED';
 
+/**
+ * The saga that holds the goods of an order, charges it and sends it. A list shows it as it was up to two seconds ago. Staff
+ * only.
+ */
 export type Fulfilment = {
+  /** The order that it fulfils. */
   readonly order: Order;
+  /** What it is doing. */
   readonly phase: FulfilmentPhase;
   /** Steps called and not yet answered. */
   readonly pending: ReadonlyArray<Scalars['String']['output']>;
+  /** What it waits for. */
   readonly timers: ReadonlyArray<FulfilmentTimer>;
+  /** True once a step that is repeated without end has failed for 30 seconds; false again when it succeeds. */
   readonly stuck: Scalars['Boolean']['output'];
+  /** How the last failed call of a step failed; null when none did. For operators: it may name hosts. */
   readonly lastError?: Maybe<Scalars['String']['output']>;
+  /** When something happened in it last. */
   readonly updatedAt: Scalars['DateTime']['output'];
+  /** All that happened in it, oldest first. It is read from the log when it is selected. */
   readonly history: ReadonlyArray<FulfilmentEntry>;
 };
 
@@ -460,17 +611,25 @@ export type FulfilmentEdge = {
   readonly node: Fulfilment;
 };
 
+/** An instant that a fulfilment waits for. */
 export type FulfilmentTimer = {
+  /** Says what happens then, such as `approval`. */
   readonly name: Scalars['String']['output'];
+  /** The instant. */
   readonly dueAt: Scalars['DateTime']['output'];
 };
 
+/** Something that happened in a fulfilment. */
 export type FulfilmentEntry = {
+  /** When it happened. */
   readonly at: Scalars['DateTime']['output'];
+  /** Its name, such as StepSucceeded. */
   readonly type: Scalars['String']['output'];
+  /** The step that it is about, such as reserve-stock; null when it is about none. */
   readonly step?: Maybe<Scalars['String']['output']>;
 };
 
+/** Which orders a list has. Conditions that are given must all hold. */
 export type OrderFilter = {
   /**
    * Each word begins a word of the order's id, number, reference or SKUs, of the customer's name or email, or of the
@@ -478,7 +637,9 @@ export type OrderFilter = {
    * nothing; blank text is no filter. At most 32 words.
    */
   readonly text?: InputMaybe<Scalars['String']['input']>;
+  /** They have one of these statuses; no order fits an empty list. */
   readonly status?: InputMaybe<ReadonlyArray<OrderStatus>>;
+  /** They are this customer's. A customer who gives another one's id finds nothing. */
   readonly customerId?: InputMaybe<Scalars['ID']['input']>;
   /** From this instant on. */
   readonly placedFrom?: InputMaybe<Scalars['DateTime']['input']>;
@@ -520,6 +681,7 @@ export type FulfilmentSortField =
   /** When they changed last. One that changes while the list is read may be met again, or passed over. */
   | 'UPDATED_AT';
 
+/** A customer to register, or new facts about one. */
 export type RegisterCustomerInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -529,10 +691,13 @@ export type RegisterCustomerInput = {
   readonly idempotencyKey: Scalars['String']['input'];
   /** Staff only: a customer registers itself under its token's subject. */
   readonly id?: InputMaybe<Scalars['ID']['input']>;
+  /** 1 to 200 characters. */
   readonly name: Scalars['String']['input'];
+  /** One address of at most 254 characters, such as ada@example.com. */
   readonly email: Scalars['String']['input'];
 };
 
+/** An order to place. */
 export type PlaceOrderInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -549,7 +714,9 @@ export type PlaceOrderInput = {
    * the others cover all. An order that is free needs none.
    */
   readonly tenders?: ReadonlyArray<TenderInput>;
+  /** Where it goes. */
   readonly deliveryAddress: AddressInput;
+  /** How fast it is sent. */
   readonly shippingOption?: InputMaybe<ShippingOption>;
   /** Passed to the carrier; at most 500 characters. */
   readonly deliveryInstructions?: InputMaybe<Scalars['String']['input']>;
@@ -565,7 +732,9 @@ export type PlaceOrderInput = {
   readonly settleWithinMs?: InputMaybe<Scalars['Int']['input']>;
 };
 
+/** Units of one product to order. */
 export type OrderLineInput = {
+  /** The product's stock-keeping unit. */
   readonly sku: Scalars['ID']['input'];
   /** 1 to 10000. */
   readonly quantity: Scalars['Int']['input'];
@@ -573,29 +742,43 @@ export type OrderLineInput = {
   readonly agreedUnitPrice?: InputMaybe<MoneyInput>;
 };
 
+/** A means of payment, and what it pays. */
 export type TenderInput = {
+  /** What it is. */
   readonly kind: TenderKind;
   /** What the payment provider gave the client for the card, voucher or slip; never a card number. */
   readonly token: Scalars['String']['input'];
+  /** What it pays, more than 0; the rest of the total when left out. */
   readonly amount?: InputMaybe<MoneyInput>;
 };
 
+/** A postal address. */
 export type AddressInput = {
+  /** Who receives it; 1 to 200 characters. */
   readonly name: Scalars['String']['input'];
+  /** Street and number, or what stands in their place; 1 to 200 characters. */
   readonly line1: Scalars['String']['input'];
+  /** More of the address, such as a floor; at most 200 characters. */
   readonly line2?: InputMaybe<Scalars['String']['input']>;
+  /** The city, town or village; 1 to 100 characters. */
   readonly city: Scalars['String']['input'];
+  /** A state or province; at most 100 characters. */
   readonly region?: InputMaybe<Scalars['String']['input']>;
   /** At most 20 characters; required but for countries that have none, such as HK and AE. */
   readonly postalCode?: InputMaybe<Scalars['String']['input']>;
+  /** ISO 3166-1 alpha-2, such as DE. */
   readonly country: Scalars['String']['input'];
 };
 
+/** A surcharge or a discount. */
 export type AdjustmentInput = {
+  /** Says to people what it is for; 1 to 100 characters. */
   readonly label: Scalars['String']['input'];
+  /** Negative for a discount; not 0. */
   readonly amount: MoneyInput;
 };
 
+/** An order to cancel. */
 export type CancelOrderInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -603,11 +786,13 @@ export type CancelOrderInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The order's id. A customer can cancel its own orders, support and ops any. */
   readonly orderId: Scalars['ID']['input'];
   /** Wait up to this long, 0 to 10000, for the end of the cancellation. */
   readonly settleWithinMs?: InputMaybe<Scalars['Int']['input']>;
 };
 
+/** Goods to send back. */
 export type RequestReturnInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -615,17 +800,23 @@ export type RequestReturnInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The id of the order that they belong to. */
   readonly orderId: Scalars['ID']['input'];
+  /** 1 to 100 lines. */
   readonly lines: ReadonlyArray<ReturnLineInput>;
   /** At most 500 characters. */
   readonly reason: Scalars['String']['input'];
 };
 
+/** Units of one product to send back. */
 export type ReturnLineInput = {
+  /** The product's stock-keeping unit. */
   readonly sku: Scalars['ID']['input'];
+  /** 1 to 10000, and no more than arrived and is not part of another return. */
   readonly quantity: Scalars['Int']['input'];
 };
 
+/** A return that staff decides on. */
 export type DecideReturnInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -633,14 +824,18 @@ export type DecideReturnInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The id of the order. */
   readonly orderId: Scalars['ID']['input'];
+  /** The id of the return, such as ret_0190a5b2-…. */
   readonly returnId: Scalars['ID']['input'];
 };
 
+/** The order, as far as it is decided in the time that was given, or why there is none. */
 export type PlaceOrderResult = OrderAccepted | OrderPending | UnknownProduct | UnknownCustomer | OutOfStock | PaymentDeclined | TotalChanged | TenderMismatch | MixedCurrencies | OrderNotFulfilled;
 
 /** The order is confirmed, or has gone on from there, or its payment waits for the customer's or the bank's approval. */
 export type OrderAccepted = {
+  /** The order as it stands. */
   readonly order: Order;
 };
 
@@ -655,99 +850,155 @@ export type OrderPending = {
   readonly message: Scalars['String']['output'];
 };
 
+/** No product of the catalogue has one of the SKUs. Nothing was recorded. */
 export type UnknownProduct = Refusal & {
+  /** Always PRODUCT_UNKNOWN. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** The SKUs that no product has. */
   readonly skus: ReadonlyArray<Scalars['ID']['output']>;
 };
 
+/** Nobody is registered under the id. Nothing was recorded. */
 export type UnknownCustomer = Refusal & {
+  /** Always CUSTOMER_UNKNOWN. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** The id. */
   readonly customerId: Scalars['ID']['output'];
 };
 
+/** There is not enough stock. */
 export type OutOfStock = Refusal & {
+  /** Always OUT_OF_STOCK. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** What is missing, by SKU. */
   readonly shortages: ReadonlyArray<Shortage>;
   /** The cancelled order, if one was recorded. */
   readonly cancelledOrder?: Maybe<Order>;
 };
 
+/** A product of which there is too little. */
 export type Shortage = {
+  /** The product's stock-keeping unit. */
   readonly sku: Scalars['ID']['output'];
+  /** How many units were asked for. */
   readonly requested: Scalars['Int']['output'];
+  /** How many units there are for sale. */
   readonly available: Scalars['Int']['output'];
 };
 
+/** The payment provider declined a tender. The order was recorded, and is cancelled. */
 export type PaymentDeclined = Refusal & {
+  /** Always PAYMENT_DECLINED. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
   /** True when the same tender may work later. */
   readonly retryable: Scalars['Boolean']['output'];
+  /** The cancelled order, if one was recorded. */
   readonly cancelledOrder?: Maybe<Order>;
 };
 
+/** The order does not come to `expectedTotal`, because a price or a fee has changed, for example. Nothing was recorded. */
 export type TotalChanged = Refusal & {
+  /** Always TOTAL_CHANGED. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** What the client expected. */
   readonly expected: Money;
+  /** What the order comes to. */
   readonly actual: Money;
 };
 
+/** The tenders do not make up the total. Nothing was recorded. */
 export type TenderMismatch = Refusal & {
+  /** Always TENDER_MISMATCH. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** What the order comes to. */
   readonly total: Money;
+  /** What the tenders come to. */
   readonly tendered: Money;
 };
 
+/** Prices, fees or tenders are in several currencies; an order has one. Nothing was recorded. */
 export type MixedCurrencies = Refusal & {
+  /** Always CURRENCIES_MIXED. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** The currencies that were met. */
   readonly currencies: ReadonlyArray<Scalars['Currency']['output']>;
 };
 
 /** The order was placed and then cancelled for another reason, named in `order.cancellation`. */
 export type OrderNotFulfilled = Refusal & {
+  /** Always ORDER_NOT_FULFILLED. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** The cancelled order. */
   readonly order: Order;
 };
 
+/** The cancellation, ended or under way, or why there is none. */
 export type CancelOrderResult = OrderCancellation | CannotCancel;
 
 /** `order.status` is CANCELLED when it has ended, or `order.cancellationRequested` is true while it goes on. */
 export type OrderCancellation = {
+  /** The order as it stands. */
   readonly order: Order;
 };
 
+/** The order cannot be cancelled. */
 export type CannotCancel = Refusal & {
+  /** One of ORDER_NOT_FOUND, ORDER_SHIPPED. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
   /** Where the order stands; null when there is no such order. */
   readonly status?: Maybe<OrderStatus>;
 };
 
+/** The return, or why there is none. */
 export type RequestReturnResult = ReturnRequested | CannotReturn;
 
+/** The return is written down; staff decides on it when the goods are back. */
 export type ReturnRequested = {
+  /** The order, with the return. */
   readonly order: Order;
+  /** The return. */
   readonly return: Return;
 };
 
+/** The goods cannot be returned, or the return cannot be decided on in this way. */
 export type CannotReturn = Refusal & {
+  /**
+   * One of ORDER_NOT_FOUND, ORDER_NOT_DELIVERED, RETURN_EXCEEDS_DELIVERED, RETURNS_EXHAUSTED, RETURN_NOT_FOUND,
+   * RETURN_REJECTED, RETURN_RECEIVED.
+   */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
   /** Where the order stands; null when there is no such order. */
   readonly status?: Maybe<OrderStatus>;
 };
 
+/** The decision, or why there is none. */
 export type DecideReturnResult = ReturnDecided | CannotReturn;
 
+/** The return is received or rejected, as asked. */
 export type ReturnDecided = {
+  /** The order, with the return. */
   readonly order: Order;
+  /** The return. */
   readonly return: Return;
 };
 

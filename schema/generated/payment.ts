@@ -21,19 +21,27 @@ export type Scalars = {
   _FieldSet: { input: unknown; output: unknown; }
 };
 
+/** An amount of money in one currency. */
 export type Money = {
+  /** The amount in the main unit of the currency, with as many decimals as it has: two for EUR, none for JPY. */
   readonly amount: Scalars['Decimal']['output'];
+  /** The currency of the amount. */
   readonly currency: Scalars['Currency']['output'];
 };
 
+/** An amount of money in one currency. */
 export type MoneyInput = {
+  /** The amount in the main unit of the currency, with at most as many decimals as it has. */
   readonly amount: Scalars['Decimal']['input'];
+  /** The currency of the amount. */
   readonly currency: Scalars['Currency']['input'];
 };
 
 /** Why a command was not carried out. Every refusal carries a stable code and a sentence for people. */
 export type Refusal = {
+  /** Names the reason for programs. It does not change between versions. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
 };
 
@@ -56,7 +64,9 @@ export type SortDirection =
   /** The greatest or latest first. */
   | 'DESC';
 
+/** What can be read. */
 export type Query = {
+  /** One payment; null when there is none, and when its order is not the caller's. */
   readonly payment?: Maybe<Payment>;
   /** Staff only, one a currency. */
   readonly paymentTotals: ReadonlyArray<PaymentTotals>;
@@ -72,16 +82,19 @@ export type Query = {
 };
 
 
+/** What can be read. */
 export type QueryPaymentArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What can be read. */
 export type QueryRefusedMovementArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What can be read. */
 export type QueryRefusedMovementsArgs = {
   filter?: InputMaybe<RefusedMovementFilter>;
   sort?: InputMaybe<RefusedMovementSort>;
@@ -91,6 +104,7 @@ export type QueryRefusedMovementsArgs = {
   before?: InputMaybe<Scalars['String']['input']>;
 };
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type Mutation = {
   /** Authorises all tenders or none. Answers `pending` when a tender still needs approval. */
   readonly authorisePayment: AuthorisePaymentResult;
@@ -112,90 +126,137 @@ export type Mutation = {
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationAuthorisePaymentArgs = {
   input: AuthorisePaymentInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationCapturePaymentArgs = {
   input: MovePaymentInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationVoidPaymentArgs = {
   input: VoidPaymentInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationRefundPaymentArgs = {
   input: MovePaymentInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationRetryMovementArgs = {
   input: RetryMovementInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationReauthoriseMovementArgs = {
   input: ReauthoriseMovementInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationWriteOffMovementArgs = {
   input: WriteOffMovementInput;
 };
 
+/** How a payment stands. */
 export type PaymentStatus =
+  /** The payment provider is being asked to authorise it. */
   | 'REQUESTED'
+  /** The customer or the bank still has to approve it. */
   | 'AWAITING_APPROVAL'
+  /** The money is promised, and none of it is taken. */
   | 'AUTHORISED'
+  /** The provider declined a tender; nothing is promised. */
   | 'DECLINED'
+  /** A part of what is promised was taken. */
   | 'PARTIALLY_CAPTURED'
+  /** All that is promised was taken. */
   | 'CAPTURED'
+  /** What was promised was let go of, and nothing was taken. */
   | 'VOIDED'
+  /** A part of what was taken was given back, or all of it while more is still promised. */
   | 'PARTIALLY_REFUNDED'
+  /** All that was taken was given back. */
   | 'REFUNDED';
 
+/** A means of payment. */
 export type TenderKind =
+  /** A payment card. */
   | 'CARD'
+  /** A voucher or gift card. */
   | 'VOUCHER'
+  /** A slip that the customer pays at a bank: its approval may take days. */
   | 'BANK_SLIP';
 
+/** How a tender stands. */
 export type TenderStatus =
+  /** The payment provider is being asked to authorise it. */
   | 'REQUESTED'
+  /** The customer or the bank still has to approve it. */
   | 'AWAITING_APPROVAL'
+  /** Its amount is promised; `captured` and `refunded` say what of it moved. */
   | 'AUTHORISED'
+  /** The provider declined it. */
   | 'DECLINED'
+  /** What was promised and not taken was let go of. */
   | 'VOIDED';
 
+/** The payment of an order. The order's customer and staff see it; for others it is not there. */
 export type Payment = {
+  /** Such as pay_0190a5b2-…, with the UUID of its order. */
   readonly id: Scalars['ID']['output'];
+  /** The order that it pays. */
   readonly order: Order;
+  /** How it stands. */
   readonly status: PaymentStatus;
+  /** What is to be paid. */
   readonly amount: Money;
+  /** What is promised now: captured amounts count, voided ones do not. */
   readonly authorised: Money;
+  /** What was taken; what was given back of it counts. */
   readonly captured: Money;
+  /** What was given back of it. */
   readonly refunded: Money;
   /** A tender that was authorised again has a further entry, with an id of its own. */
   readonly tenders: ReadonlyArray<Tender>;
+  /** The provider's reason; null unless the payment was declined. */
   readonly declineReason?: Maybe<Scalars['String']['output']>;
   /** Staff only; null for others. Movements that the provider refused, open and closed, oldest first. */
   readonly refusedMovements?: Maybe<ReadonlyArray<RefusedMovement>>;
+  /** When it was asked for. */
   readonly createdAt: Scalars['DateTime']['output'];
+  /** When it changed last. */
   readonly updatedAt: Scalars['DateTime']['output'];
 };
 
+/** A card, voucher or slip that pays a part of a payment. */
 export type Tender = {
+  /** Such as tnd_0190a5b2-…. */
   readonly id: Scalars['ID']['output'];
+  /** What it is. */
   readonly kind: TenderKind;
+  /** How it stands. */
   readonly status: TenderStatus;
+  /** The part of the payment that it pays. */
   readonly amount: Money;
+  /** What was taken of it; what was given back of that counts. */
   readonly captured: Money;
+  /** What was given back of that. */
   readonly refunded: Money;
 };
 
+/** An order of one customer. */
 export type Order = {
+  /** Such as ord_0190a5b2-…. */
   readonly id: Scalars['ID']['output'];
   /**
    * Empty before payment was asked for, and for callers whose order it is not. Nullable, as all that a service adds to an
@@ -204,15 +265,23 @@ export type Order = {
   readonly payments?: Maybe<ReadonlyArray<Payment>>;
 };
 
+/** Sums over all payments in one currency, ever. */
 export type PaymentTotals = {
+  /** The currency. */
   readonly currency: Scalars['Currency']['output'];
+  /** What was to be paid. */
   readonly requested: Scalars['Decimal']['output'];
+  /** What was promised. Less `voided` it is what is held or was taken. */
   readonly authorised: Scalars['Decimal']['output'];
+  /** What was taken. */
   readonly captured: Scalars['Decimal']['output'];
+  /** What was promised, and let go of. */
   readonly voided: Scalars['Decimal']['output'];
+  /** What was taken, and given back. */
   readonly refunded: Scalars['Decimal']['output'];
 };
 
+/** What a movement of money does. */
 export type MovementKind =
   /** Takes what is authorised. */
   | 'CAPTURE'
@@ -221,7 +290,9 @@ export type MovementKind =
   /** Lets go of what is authorised and not captured. */
   | 'VOID';
 
+/** How a refused movement stands. */
 export type MovementStatus =
+  /** An operator has to look after it. */
   | 'OPEN'
   /** It was tried again, and the provider carried it out. */
   | 'SETTLED'
@@ -234,10 +305,13 @@ export type MovementStatus =
 export type RefusedMovement = {
   /** The id of the capture or refund; a void has one too. */
   readonly id: Scalars['ID']['output'];
+  /** The id of the order that it is about. */
   readonly orderId: Scalars['ID']['output'];
   /** Null while orders does not answer: the worklist stands without it. */
   readonly order?: Maybe<Order>;
+  /** What it was to do. */
   readonly kind: MovementKind;
+  /** How it stands. */
   readonly status: MovementStatus;
   /** What is still to be moved. */
   readonly amount: Money;
@@ -281,13 +355,19 @@ export type RefusedMovementEdge = {
   readonly node: RefusedMovement;
 };
 
+/** What is open on the worklist, of one kind in one currency. */
 export type RefusedMovementTotals = {
+  /** The kind. */
   readonly kind: MovementKind;
+  /** The currency. */
   readonly currency: Scalars['Currency']['output'];
+  /** How many movements are open; at least 1. */
   readonly count: Scalars['Int']['output'];
+  /** What they come to. */
   readonly amount: Scalars['Decimal']['output'];
 };
 
+/** Which refused movements a list has. Conditions that are given must all hold. */
 export type RefusedMovementFilter = {
   /** OPEN when left out. */
   readonly status?: InputMaybe<MovementStatus>;
@@ -308,39 +388,68 @@ export type RefusedMovementSortField =
   /** When they were first refused. */
   | 'REFUSED_AT';
 
+/** A refused movement to try again. */
 export type RetryMovementInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The id of the order that it is about. */
   readonly orderId: Scalars['ID']['input'];
+  /** The id of the movement. */
   readonly movementId: Scalars['ID']['input'];
 };
 
+/** A refused capture to take under a new authorisation. */
 export type ReauthoriseMovementInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The id of the order that it is about. */
   readonly orderId: Scalars['ID']['input'];
+  /** The id of the movement. */
   readonly movementId: Scalars['ID']['input'];
   /** The tender's own token when left out. */
   readonly tender?: InputMaybe<ReauthoriseTenderInput>;
 };
 
+/** Another means of payment, which the customer gave. */
 export type ReauthoriseTenderInput = {
+  /** What it is. */
   readonly kind: TenderKind;
   /** The provider's token of another card, voucher or slip of the customer: never a card number. */
   readonly token: Scalars['String']['input'];
 };
 
+/** A refused movement to give up. */
 export type WriteOffMovementInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The id of the order that it is about. */
   readonly orderId: Scalars['ID']['input'];
+  /** The id of the movement. */
   readonly movementId: Scalars['ID']['input'];
   /** Why: 1 to 500 characters. */
   readonly note: Scalars['String']['input'];
 };
 
+/** The movement as it stands now, or why nothing was done. */
 export type MovementResult = MovementChanged | MovementUnchanged;
 
 /** What was asked for is done. A retry may have been refused again: then the entry is open, with one try more. */
 export type MovementChanged = {
+  /** The movement. */
   readonly movement: RefusedMovement;
+  /** Its payment. */
   readonly payment: Payment;
 };
 
@@ -349,51 +458,94 @@ export type MovementChanged = {
  * AUTHORISATION_GONE, REFUND_EXCEEDS_CAPTURES, NOT_A_CAPTURE or TOO_MANY_AUTHORISATIONS.
  */
 export type MovementUnchanged = Refusal & {
+  /**
+   * One of MOVEMENT_NOT_FOUND, MOVEMENT_CLOSED, MOVEMENT_UNDER_WAY, MOVEMENT_NOT_REPEATABLE, AUTHORISATION_GONE,
+   * REFUND_EXCEEDS_CAPTURES, NOT_A_CAPTURE, TOO_MANY_AUTHORISATIONS.
+   */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
 };
 
+/** The payment of an order to authorise. Services alone. */
 export type AuthorisePaymentInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The id of the order. */
   readonly orderId: Scalars['ID']['input'];
+  /** Whose order it is. */
   readonly customerId: Scalars['ID']['input'];
+  /** What is to be paid, more than 0: the sum of the tenders. */
   readonly amount: MoneyInput;
+  /** 1 to 20 tenders. */
   readonly tenders: ReadonlyArray<AuthoriseTenderInput>;
 };
 
+/** A means of payment, and what it pays. */
 export type AuthoriseTenderInput = {
+  /** What it is. */
   readonly kind: TenderKind;
+  /** What the payment provider gave the client for it; never a card number. */
   readonly token: Scalars['String']['input'];
+  /** What it pays, more than 0. */
   readonly amount: MoneyInput;
 };
 
+/** Money of a payment to take or to give back. Services alone. */
 export type MovePaymentInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The id of the order. */
   readonly orderId: Scalars['ID']['input'];
+  /** How much, more than 0. */
   readonly amount: MoneyInput;
 };
 
+/** A payment to let go of. Services alone. */
 export type VoidPaymentInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The id of the order. */
   readonly orderId: Scalars['ID']['input'];
 };
 
+/** The payment, or why there is none. */
 export type AuthorisePaymentResult = PaymentAuthorisation | PaymentRefused;
 
+/** The payment as it stands now, or why nothing was moved. */
 export type MovePaymentResult = PaymentMoved | PaymentRefused;
 
+/** All tenders are authorised, or wait for approval. */
 export type PaymentAuthorisation = {
+  /** The payment. */
   readonly payment: Payment;
+  /** True while a tender waits for approval. */
   readonly pending: Scalars['Boolean']['output'];
 };
 
+/** The money was moved, or there was nothing left to move. */
 export type PaymentMoved = {
   /** Null only for a void that came before any payment was requested. */
   readonly payment?: Maybe<Payment>;
 };
 
+/** The provider, or a rule, does not allow it. */
 export type PaymentRefused = Refusal & {
+  /** Names the reason for programs. It does not change between versions. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
   /** True when the same tender may work later. */
   readonly retryable: Scalars['Boolean']['output'];

@@ -21,18 +21,25 @@ export type Scalars = {
   _FieldSet: { input: unknown; output: unknown; }
 };
 
+/** An amount of money in one currency. */
 export type Money = {
+  /** The amount in the main unit of the currency, with as many decimals as it has: two for EUR, none for JPY. */
   readonly amount: Scalars['Decimal']['output'];
+  /** The currency of the amount. */
   readonly currency: Scalars['Currency']['output'];
 };
 
 /** Why a command was not carried out. Every refusal carries a stable code and a sentence for people. */
 export type Refusal = {
+  /** Names the reason for programs. It does not change between versions. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
 };
 
+/** What can be read. */
 export type Query = {
+  /** One shipment; null when there is none, and when its order is not the caller's. */
   readonly shipment?: Maybe<Shipment>;
   /**
    * What sending goods there costs, valid until the instant given. An order of the same goods is charged the same, and so is
@@ -44,16 +51,19 @@ export type Query = {
 };
 
 
+/** What can be read. */
 export type QueryShipmentArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What can be read. */
 export type QueryQuoteShippingArgs = {
   input: QuoteShippingInput;
 };
 
 
+/** What can be read. */
 export type QueryShipmentsArgs = {
   filter?: InputMaybe<ShipmentFilter>;
   sort?: InputMaybe<ShipmentSort>;
@@ -63,6 +73,7 @@ export type QueryShipmentsArgs = {
   before?: InputMaybe<Scalars['String']['input']>;
 };
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type Mutation = {
   /** Ops only: hand a labelled shipment to the carrier now, instead of waiting for its collection. */
   readonly dispatchShipment: ShipmentResult;
@@ -73,58 +84,94 @@ export type Mutation = {
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationDispatchShipmentArgs = {
   input: ShipmentInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationCreateShipmentArgs = {
   input: CreateShipmentInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationCancelShipmentArgs = {
   input: ShipmentInput;
 };
 
+/** How fast an order is sent. */
 export type ShippingOption =
+  /** At the usual pace and fee. */
   | 'STANDARD'
+  /** Faster, for a higher fee. */
   | 'EXPRESS';
 
+/** How far a shipment has come. */
 export type ShipmentStatus =
+  /** The carrier is being asked for a label. */
   | 'REQUESTED'
+  /** It is packed, and waits for the carrier. */
   | 'LABELLED'
+  /** The carrier does not take it. */
   | 'REFUSED'
+  /** It was called back before the carrier had it. */
   | 'CANCELLED'
+  /** The carrier has it. */
   | 'DISPATCHED'
+  /** It is on its way. */
   | 'IN_TRANSIT'
+  /** It arrives today. */
   | 'OUT_FOR_DELIVERY'
+  /** It has arrived. */
   | 'DELIVERED'
+  /** The carrier lost it. */
   | 'LOST';
 
+/** What is sent of an order from one warehouse. The order's customer and staff see it; for others it is not there. */
 export type Shipment = {
+  /** Such as shp_0190a5b2-…. */
   readonly id: Scalars['ID']['output'];
+  /** The order that it belongs to. */
   readonly order: Order;
+  /** How far it has come. */
   readonly status: ShipmentStatus;
+  /** The code of the warehouse that it leaves from. */
   readonly warehouse: Scalars['ID']['output'];
+  /** How fast it is sent. */
   readonly option: ShippingOption;
+  /** The carrier's number; null before it is labelled. */
   readonly trackingNumber?: Maybe<Scalars['String']['output']>;
+  /** When the carrier expects it to arrive; null while that is not known. */
   readonly estimatedDelivery?: Maybe<Scalars['DateTime']['output']>;
+  /** What is in it, by SKU. */
   readonly lines: ReadonlyArray<ShipmentLine>;
+  /** What happened to it, oldest first. */
   readonly tracking: ReadonlyArray<TrackingEvent>;
+  /** When it was made. */
   readonly createdAt: Scalars['DateTime']['output'];
+  /** When it changed last. */
   readonly updatedAt: Scalars['DateTime']['output'];
 };
 
+/** Units of one product in a shipment. */
 export type ShipmentLine = {
+  /** The product's stock-keeping unit. */
   readonly sku: Scalars['ID']['output'];
+  /** The product as it is now. */
   readonly product: Product;
+  /** How many units. */
   readonly quantity: Scalars['Int']['output'];
 };
 
+/** Something that happened to a shipment. */
 export type TrackingEvent = {
+  /** When it happened. */
   readonly at: Scalars['DateTime']['output'];
+  /** How far the shipment had come then. */
   readonly status: ShipmentStatus;
+  /** Says to people what happened, as the carrier does. */
   readonly text: Scalars['String']['output'];
 };
 
@@ -169,15 +216,21 @@ export type SortDirection =
   /** The greatest or latest first. */
   | 'DESC';
 
+/** An order of one customer. */
 export type Order = {
+  /** Such as ord_0190a5b2-…. */
   readonly id: Scalars['ID']['output'];
   /** Empty before goods are packed, and for callers whose order it is not. */
   readonly shipments?: Maybe<ReadonlyArray<Shipment>>;
 };
 
+/** A product of the catalogue. */
 export type Product = {
+  /** Its stock-keeping unit. */
   readonly sku: Scalars['ID']['output'];
+  /** The weight of one unit in grams. */
   readonly weightGrams: Scalars['Int']['output'];
+  /** The size of one unit. */
   readonly dimensions: Dimensions;
   /**
    * Cost and days for one unit, from its weight and size, as `quoteShipping` and an order have them; null where the carrier
@@ -187,20 +240,28 @@ export type Product = {
 };
 
 
+/** A product of the catalogue. */
 export type ProductShippingEstimateArgs = {
   country: Scalars['String']['input'];
   option?: InputMaybe<ShippingOption>;
   currency: Scalars['Currency']['input'];
 };
 
+/** The size of a box, in whole centimetres. */
 export type Dimensions = {
+  /** Its length. */
   readonly lengthCm: Scalars['Int']['output'];
+  /** Its width. */
   readonly widthCm: Scalars['Int']['output'];
+  /** Its height. */
   readonly heightCm: Scalars['Int']['output'];
 };
 
+/** What sending one unit costs, and how long it takes. */
 export type ShippingEstimate = {
+  /** What it costs the customer. */
   readonly fee: Money;
+  /** How many days it takes. */
   readonly days: Scalars['Int']['output'];
 };
 
@@ -223,15 +284,19 @@ export type ShipmentSortField =
   /** When they were made. */
   | 'CREATED_AT';
 
+/** Goods to send, and where they go. */
 export type QuoteShippingInput = {
   /** ISO 3166-1 alpha-2, as in an order's address. */
   readonly country: Scalars['String']['input'];
+  /** At most 20 characters. It does not change the fee. */
   readonly postalCode?: InputMaybe<Scalars['String']['input']>;
   /** Of the whole order, 1 to 1000000, when its size is not known. Either this or `goods`. */
   readonly weightGrams?: InputMaybe<Scalars['Int']['input']>;
   /** 1 to 100 kinds of goods, charged by weight and size as an order of them is. Either this or `weightGrams`. */
   readonly goods?: InputMaybe<ReadonlyArray<GoodsInput>>;
+  /** How fast they are sent. */
   readonly option?: InputMaybe<ShippingOption>;
+  /** The currency of the fee. */
   readonly currency: Scalars['Currency']['input'];
 };
 
@@ -241,16 +306,21 @@ export type GoodsInput = {
   readonly quantity: Scalars['Int']['input'];
   /** 1 to 1000000. */
   readonly weightGrams: Scalars['Int']['input'];
+  /** The size of one unit. */
   readonly dimensions: DimensionsInput;
 };
 
 /** Whole centimetres, 1 to 1000 each. */
 export type DimensionsInput = {
+  /** Its length. */
   readonly lengthCm: Scalars['Int']['input'];
+  /** Its width. */
   readonly widthCm: Scalars['Int']['input'];
+  /** Its height. */
   readonly heightCm: Scalars['Int']['input'];
 };
 
+/** A shipment that something is to be done with. */
 export type ShipmentInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -258,69 +328,114 @@ export type ShipmentInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The shipment's id. */
   readonly shipmentId: Scalars['ID']['input'];
 };
 
+/** A shipment to make. Services alone. */
 export type CreateShipmentInput = {
+  /**
+   * Your own name for the wish, 1 to 200 characters. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The id of the order. */
   readonly orderId: Scalars['ID']['input'];
+  /** Whose order it is. */
   readonly customerId: Scalars['ID']['input'];
+  /** The code of the warehouse that it leaves from; 1 to 64 characters. */
   readonly warehouse: Scalars['ID']['input'];
+  /** How fast it is sent. */
   readonly option: ShippingOption;
+  /** 1 to 500 lines. */
   readonly lines: ReadonlyArray<ShipmentLineInput>;
+  /** The weight of all of it in grams, 1 to 1000000. */
   readonly weightGrams: Scalars['Int']['input'];
+  /** Where it goes. */
   readonly address: AddressInput;
+  /** Passed to the carrier; at most 500 characters. */
   readonly instructions?: InputMaybe<Scalars['String']['input']>;
 };
 
+/** Units of one product to send. */
 export type ShipmentLineInput = {
+  /** The product's stock-keeping unit. */
   readonly sku: Scalars['ID']['input'];
+  /** How many units, 1 to 1000000. */
   readonly quantity: Scalars['Int']['input'];
 };
 
+/** A postal address. */
 export type AddressInput = {
+  /** Who receives it; 1 to 200 characters. */
   readonly name: Scalars['String']['input'];
+  /** Street and number, or what stands in their place; 1 to 200 characters. */
   readonly line1: Scalars['String']['input'];
+  /** More of the address, such as a floor; at most 200 characters. */
   readonly line2?: InputMaybe<Scalars['String']['input']>;
+  /** The city, town or village; 1 to 100 characters. */
   readonly city: Scalars['String']['input'];
+  /** A state or province; at most 100 characters. */
   readonly region?: InputMaybe<Scalars['String']['input']>;
   /** Left out where the country has none. */
   readonly postalCode?: InputMaybe<Scalars['String']['input']>;
+  /** ISO 3166-1 alpha-2, such as DE. */
   readonly country: Scalars['String']['input'];
 };
 
+/** The quote, or why there is none. */
 export type QuoteShippingResult = ShippingQuote | NotShippable;
 
+/** The shipment, or why there is none. */
 export type CreateShipmentResult = ShipmentCreated | CarrierRefused;
 
+/** The shipment as it stands now, or why nothing was done. */
 export type ShipmentResult = ShipmentChanged | ShipmentRefused;
 
+/** What sending goods costs. */
 export type ShippingQuote = {
+  /** What it costs the customer. */
   readonly fee: Money;
+  /** How many days it takes. */
   readonly days: Scalars['Int']['output'];
+  /** Until when an order of the same goods is charged the same: ten minutes from now. */
   readonly validUntil: Scalars['DateTime']['output'];
 };
 
+/** The goods cannot be sent there. */
 export type NotShippable = Refusal & {
+  /** One of COUNTRY_NOT_SERVED, TOO_HEAVY. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
 };
 
+/** The shipment is made, and labelled. */
 export type ShipmentCreated = {
+  /** The shipment. */
   readonly shipment: Shipment;
 };
 
+/** The carrier does not take it. */
 export type CarrierRefused = Refusal & {
+  /** Names the reason for programs. It does not change between versions. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
 };
 
+/** What was asked for is done, or was done before. */
 export type ShipmentChanged = {
+  /** The shipment as it stands. */
   readonly shipment: Shipment;
 };
 
+/** The shipment does not allow it. */
 export type ShipmentRefused = Refusal & {
+  /** Names the reason for programs, such as SHIPMENT_NOT_LABELLED. It does not change between versions. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
 };
 
