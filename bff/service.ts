@@ -20,6 +20,7 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import { mountGraphql } from '#platform/graphql/endpoint/endpoint.ts'
 import { createPersistedOperations, readManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { mountExamples } from '#platform/graphql/explorer/examples.ts'
+import { DEFER_SDL } from '#platform/graphql/incremental/defer-directive.ts'
 import { mountLiveGraphql } from '#platform/graphql/live-server/live-server.ts'
 import type { ResponseCachePolicy } from '#platform/graphql/response-cache/response-cache.ts'
 import { scalars } from '#platform/graphql/scalars.ts'
@@ -136,7 +137,7 @@ async function createSchema<Order extends object>(
   const read = createOrderReader(pages)
   const feed = open.use(openOrderFeed<Order>({ follower, bus, logger, idOf, ownerOf, read }))
   return makeExecutableSchema<RequestContext>({
-    typeDefs: await readFile(new URL(`../schema/${name}.graphql`, import.meta.url), 'utf8'),
+    typeDefs: [await readFile(new URL(`../schema/${name}.graphql`, import.meta.url), 'utf8'), DEFER_SDL],
     resolvers: [scalars, createResolvers(pages, feed)],
   })
 }

@@ -26,6 +26,7 @@ const limits = z.strictObject({
   rootFields: count.default(DEFAULT_LIMITS.rootFields),
   selections: count.default(DEFAULT_LIMITS.selections),
   fieldPairs: count.default(DEFAULT_LIMITS.fieldPairs),
+  defers: count.default(DEFAULT_LIMITS.defers),
   directives: count.default(DEFAULT_LIMITS.directives),
   variables: count.default(DEFAULT_LIMITS.variables),
   values: count.default(DEFAULT_LIMITS.values),

@@ -11,7 +11,7 @@ import type { QueryDeduplication } from '#gateway/pipeline/query-deduplication.t
 import { type FormatError, type GatewayResponse, refuse } from '#gateway/pipeline/response.ts'
 import { emptyMetadata, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 import { runOperation } from '#gateway/pipeline/run-operation.ts'
-import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscriptions/multipart.ts'
+import type { ServeMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -27,6 +27,7 @@ import { type EndClient, FORWARDER_HEADER, parseEndClient } from '#platform/grap
 import { type BatchesFrom, checkBatch } from '#platform/graphql/endpoint/batch.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { sandboxPage, wantsSandbox } from '#platform/graphql/explorer/sandbox-page.ts'
+import { acceptedMultipartTypes } from '#platform/graphql/incremental/multipart.ts'
 import { bodyOfQueryString, readParameters } from '#platform/graphql/operation-parameters.ts'
 import {
   JSON_TYPE,

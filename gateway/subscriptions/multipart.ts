@@ -2,11 +2,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
+import { acceptedMultipartTypes } from '#platform/graphql/incremental/multipart.ts'
 import { type EncodedResult, resultJson } from '#platform/graphql/live-server/encoded-results.ts'
 import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 import type { Framing, StreamingResponses } from '#platform/graphql/live-server/streaming-responses.ts'
 import { parseBody } from '#platform/http/json-body.ts'
-import { preferredType } from '#platform/http/media-types.ts'
 
 /**
  * Resolves with true when it has responded: the client accepts parts, and the operation is a subscription. Returns
@@ -14,8 +14,6 @@ import { preferredType } from '#platform/http/media-types.ts'
  */
 export type ServeMultipart = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean> | undefined
 
-const PARTS_TYPES = /multipart\/mixed[^,]*/gi
-const WEIGHT = /;\s*q\s*=[^;]*/i
 const SUBSCRIPTIONS = /\bsubscriptionSpec="?1\.0\b/i
 
 // A client sees a part once it sees the delimiter after it, so the delimiter is sent with the part.
@@ -55,12 +53,6 @@ export function createMultipart(
     const wanted = multipartRequest(request)
     return wanted && serve(wanted, request, reply)
   }
-}
-
-/** Returns the multipart types that a client accepts, without those with a weight of 0. */
-export function acceptedMultipartTypes({ headers: { accept = '' } }: FastifyRequest): string[] {
-  const named = (accept.match(PARTS_TYPES) ?? []).map(type => type.replace(WEIGHT, ''))
-  return named.filter(type => preferredType(accept, [type]) !== undefined)
 }
 
 /** Returns undefined for other requests and malformed ones: the endpoint responds to them. */

@@ -6,6 +6,7 @@ import { isObject } from '#platform/domain/json.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import type { RequestBudget } from '#platform/graphql/documents/limits.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
+import type { PartsForm } from '#platform/graphql/incremental/parts-form.ts'
 
 /** Each operation has its own, members of a batch included. */
 export type RequestContext = {
@@ -27,6 +28,8 @@ export type RequestContext = {
   readonly loaders: Map<string, unknown>
   /** A member of a batch gets the rest of the request's limits; undefined for an operation that comes alone. */
   readonly budget?: RequestBudget | undefined
+  /** The form in which the client accepts the response in parts; undefined where it gets a single one. */
+  readonly partsForm?: PartsForm
 }
 
 type Consistency = {

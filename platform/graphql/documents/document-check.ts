@@ -22,6 +22,7 @@ import {
   type OperationLimits,
 } from '#platform/graphql/documents/limits.ts'
 import { noIntrospection, rootTypeRule } from '#platform/graphql/documents/validation-rules.ts'
+import { deferRule } from '#platform/graphql/incremental/defer-directive.ts'
 
 /** The document of a long text has no locations: each error of a field would have to search for its line. */
 export type DocumentCheckResult =
@@ -60,7 +61,7 @@ export function createDocumentCheck({
   introspection,
 }: DocumentRules): (text: string, tokens?: number) => DocumentCheckResult {
   const otherRules = specifiedRules.filter(rule => !FRAGMENT_RULES.includes(rule))
-  const rules = [...otherRules, rootTypeRule, ...(introspection ? [] : [noIntrospection])]
+  const rules = [...otherRules, rootTypeRule, deferRule, ...(introspection ? [] : [noIntrospection])]
   const options = { maxErrors: MAX_ERRORS, hideSuggestions: !introspection }
 
   function check(text: string, maxTokens: number): DocumentCheckResult {

@@ -12,6 +12,7 @@ import {
 } from 'graphql'
 import { countFieldPairs, type PairLimits } from '#platform/graphql/documents/field-pairs.ts'
 import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'
+import { isDefer } from '#platform/graphql/incremental/defer-directive.ts'
 
 export type OperationLimits = {
   /** Lexical tokens of the document. */
@@ -27,6 +28,8 @@ export type OperationLimits = {
   readonly fieldPairs: number
   /** Directives of the document, as it is written. */
   readonly directives: number
+  /** Fragments with `@defer`, counted wherever a fragment is spread. */
+  readonly defers: number
   /** Variables that the document defines. */
   readonly variables: number
   /** Numbers, texts, lists and objects in the values of variables. */
@@ -44,12 +47,13 @@ export const DEFAULT_LIMITS: OperationLimits = {
   selections: 10_000,
   fieldPairs: 20_000,
   directives: 200,
+  defers: 20,
   variables: 100,
   values: 10_000,
   batch: 50,
 }
 
-/** Depth, aliases and root fields are those of the largest operation; the rest counts the whole document. */
+/** Depth, aliases, root fields and defers are those of the largest operation; the rest counts the whole document. */
 export type DocumentSize = Omit<OperationLimits, 'values' | 'batch'>
 
 /** How many levels of an introspection query do not count. */
@@ -60,9 +64,10 @@ type Count = {
   readonly aliases: number
   readonly fields: number
   readonly selections: number
+  readonly defers: number
 }
 
-const NOTHING: Count = { depth: 0, aliases: 0, fields: 0, selections: 0 }
+const NOTHING: Count = { depth: 0, aliases: 0, fields: 0, selections: 0, defers: 0 }
 
 /** How the error message of each limit describes the count. */
 const DESCRIPTIONS: readonly (readonly [keyof DocumentSize, (count: number) => string])[] = [
@@ -72,6 +77,7 @@ const DESCRIPTIONS: readonly (readonly [keyof DocumentSize, (count: number) => s
   ['selections', count => `has ${count} selections`],
   ['fieldPairs', count => `repeats fields in ${count} pairs or more`],
   ['directives', count => `has ${count} directives`],
+  ['defers', count => `defers ${count} fragments`],
   ['variables', count => `has ${count} variables`],
 ]
 
@@ -94,6 +100,7 @@ export function measureDocument(document: DocumentNode, limits: OperationLimits)
     depth: most(count => count.depth),
     aliases: most(count => count.aliases),
     rootFields: most(count => count.fields),
+    defers: most(count => count.defers),
     selections: counts.reduce((sum, count) => sum + count.selections, 0) + measure.unused(),
     directives: measure.directives() + headDirectives([...operations, ...fragments.values()]),
     variables: operations.reduce((sum, { variableDefinitions = [] }) => sum + variableDefinitions.length, 0),
@@ -133,6 +140,20 @@ function headDirectives(definitions: readonly (OperationDefinitionNode | Fragmen
   )
 }
 
+function addCounts(sum: Count, inner: Count): Count {
+  return {
+    depth: Math.max(sum.depth, inner.depth),
+    aliases: sum.aliases + inner.aliases,
+    fields: sum.fields + inner.fields,
+    selections: sum.selections + inner.selections,
+    defers: sum.defers + inner.defers,
+  }
+}
+
+function countDefer({ directives = [] }: SelectionNode, count: Count): Count {
+  return directives.some(isDefer) ? { ...count, defers: count.defers + 1 } : count
+}
+
 function lengthOf(directives: readonly DirectiveNode[] | undefined): number {
   return directives?.length ?? 0
 }
@@ -166,9 +187,9 @@ function createMeasure(fragments: Fragments): Measure {
     directives += lengthOf(selection.directives)
     switch (selection.kind) {
       case Kind.FRAGMENT_SPREAD:
-        return measureFragment(selection.name.value)
+        return countDefer(selection, measureFragment(selection.name.value))
       case Kind.INLINE_FRAGMENT:
-        return measureSet(selection.selectionSet)
+        return countDefer(selection, measureSet(selection.selectionSet))
       case Kind.FIELD: {
         const inner = selection.selectionSet ? measureSet(selection.selectionSet) : NOTHING
         const free = selection.name.value.startsWith('__') ? INTROSPECTION_LEVELS : 0
@@ -177,6 +198,7 @@ function createMeasure(fragments: Fragments): Measure {
           aliases: inner.aliases + (selection.alias ? 1 : 0),
           fields: 1,
           selections: inner.selections,
+          defers: inner.defers,
         }
       }
     }
@@ -184,15 +206,7 @@ function createMeasure(fragments: Fragments): Measure {
 
   /** `fields` counts this level only. */
   function measureSet({ selections }: SelectionSetNode): Count {
-    return selections.map(measureSelection).reduce(
-      (sum, inner) => ({
-        depth: Math.max(sum.depth, inner.depth),
-        aliases: sum.aliases + inner.aliases,
-        fields: sum.fields + inner.fields,
-        selections: sum.selections + inner.selections,
-      }),
-      { ...NOTHING, selections: selections.length },
-    )
+    return selections.map(measureSelection).reduce(addCounts, { ...NOTHING, selections: selections.length })
   }
 
   return {

@@ -16,6 +16,8 @@ import { createErrorFormatter } from '#platform/graphql/endpoint/apollo-errors.t
 import { createDocumentPlugin } from '#platform/graphql/endpoint/document-plugin.ts'
 import { createOperationPlugin, type PositionWaiter } from '#platform/graphql/endpoint/operation-plugin.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
+import { executeInParts } from '#platform/graphql/incremental/execute-in-parts.ts'
+import { partsFormOf } from '#platform/graphql/incremental/parts-form.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 
 export type ApolloOptions = {
@@ -50,6 +52,8 @@ export function createApolloServer(
     documentStore: null,
     executionOptions: { maxCoercionErrors: MAX_VARIABLE_ERRORS },
     hideSchemaDetailsFromClientErrors: !development,
+    legacyExperimentalExecuteIncrementally: args =>
+      executeInParts(args, partsFormOf(args.contextValue) ?? 'ids'),
     persistedQueries: persisted ? { cache: persisted.store } : false,
     plugins: [
       createDocumentPlugin({ documents, values: limits.values, schema, maxCost, logger }),

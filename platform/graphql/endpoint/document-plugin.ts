@@ -7,6 +7,7 @@ import type { DocumentCache } from '#platform/graphql/documents/document-cache.t
 import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
 import { variablesProblem } from '#platform/graphql/documents/variable-values.ts'
 import { formatError } from '#platform/graphql/errors.ts'
+import { withoutDefer } from '#platform/graphql/incremental/defer-directive.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 type Operation = GraphQLRequestContext<RequestContext>
@@ -59,7 +60,8 @@ async function documentOf(
   if (problem !== undefined) return [new CallerError('BAD_USER_INPUT', problem)]
   try {
     const checked = await documents(source, contextValue.budget)
-    return 'errors' in checked ? [...checked.errors] : checked.document
+    if ('errors' in checked) return [...checked.errors]
+    return contextValue.partsForm ? checked.document : withoutDefer(checked.document)
   } catch (error) {
     if (error instanceof CallerError) return [error]
     throw error

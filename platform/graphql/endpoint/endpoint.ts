@@ -18,6 +18,8 @@ import { type BatchesFrom, executeBatch } from '#platform/graphql/endpoint/batch
 import { executeOperation, type HttpResult } from '#platform/graphql/endpoint/operation-execution.ts'
 import type { NamedOperation } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { sandboxPage, wantsSandbox } from '#platform/graphql/explorer/sandbox-page.ts'
+import { acceptedPartsForm, sendParts } from '#platform/graphql/incremental/multipart.ts'
+import type { PartsForm } from '#platform/graphql/incremental/parts-form.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import { kindOfText } from '#platform/graphql/operation-kind.ts'
 import { bodyOfQueryString } from '#platform/graphql/operation-parameters.ts'
@@ -27,7 +29,7 @@ import {
   type ResponseCache,
   type ResponseCachePolicy,
 } from '#platform/graphql/response-cache/response-cache.ts'
-import { mountGraphqlRoute, preferredResponseType } from '#platform/graphql/route.ts'
+import { JSON_TYPE, mountGraphqlRoute, preferredResponseType } from '#platform/graphql/route.ts'
 import { RequestError } from '#platform/http/errors.ts'
 import { parseBody } from '#platform/http/json-body.ts'
 import { isRead } from '#platform/http/methods.ts'
@@ -123,12 +125,14 @@ async function execute(stages: Stages, exchange: Exchange): Promise<void> {
     return void reply.headers(headers).send(html)
   }
   const body = isRead(request) ? readQuery(request) : parseBody(request)
-  const type = preferredResponseType(request.headers.accept)
+  const partsForm = acceptedPartsForm(request)
+  // A client that accepts parts alone still gets JSON for an error, and for what has a single part.
+  const type = preferredResponseType(request.headers.accept) ?? (partsForm && JSON_TYPE)
   if (type === undefined) throw new RequestError(406, 'the response is application/json, in one of two forms')
   const run = () =>
     Array.isArray(body)
       ? executeBatch(stages, { request, reply, body })
-      : executeOne(stages, exchange, { body, type })
+      : executeOne(stages, exchange, { body, type, partsForm })
   const response = stages.guard
     ? await stages.guard.run<EncodedResponse | undefined>(kindOf(stages, request), {
         run,
@@ -165,18 +169,26 @@ type Exchange = {
   readonly lookup: CacheLookup | undefined
 }
 
+type AcceptedOperation = {
+  readonly body: unknown
+  readonly type: string
+  readonly partsForm: PartsForm | undefined
+}
+
 async function executeOne(
   stages: Stages,
   { request, reply, lookup }: Exchange,
-  { body, type }: { readonly body: unknown; readonly type: string },
+  { body, type, partsForm }: AcceptedOperation,
 ): Promise<EncodedResponse | undefined> {
   const created: { context?: RequestContext } = {}
   const {
     status,
     headers: resultHeaders,
     result,
+    rest,
   } = await executeOperation(stages, request, {
     body,
+    partsForm,
     context: async () => {
       created.context = await stages.createContext(request, { caller: lookup?.caller })
       return created.context
@@ -184,6 +196,10 @@ async function executeOne(
   })
   for (const [name, value] of resultHeaders) void reply.header(name, value)
   void reply.code(status).type(type)
+  if (rest && partsForm) {
+    await sendParts(request, reply, { form: partsForm, first: JSON.stringify(result), rest: texts(rest) })
+    return undefined
+  }
   if (isPlain(result) && handOver(request, reply, result)) return undefined
   const { sources } = created.context ?? {}
   const headers = headersOf(reply)
@@ -192,6 +208,10 @@ async function executeOne(
   if (stages.cache && lookup && sources?.completed && isOk)
     return stages.cache.put(lookup.key, { sources, text, headers, ...sources.completed })
   return encodeResponse({ text, headers, tagged: isOk && isRead(request) })
+}
+
+async function* texts(results: AsyncIterable<object>): AsyncGenerator<string, void, void> {
+  for await (const result of results) yield JSON.stringify(result)
 }
 
 /** Data is made of fresh lists, objects and serialised scalars; errors and extensions may hold anything. */

@@ -27,6 +27,13 @@ export function createOperationPlugin(
     async didEncounterErrors({ errors, contextValue }) {
       attributeErrors(errors, contextValue.requestId)
     },
+    async didEncounterSubsequentErrors({ contextValue }, errors) {
+      attributeErrors(errors, contextValue.requestId)
+    },
+    async willSendSubsequentPayload({ contextValue }, part) {
+      const reported = part.hasNext ? undefined : consistencyExtensions(contextValue)
+      if (reported) part.extensions = { ...part.extensions, ...reported }
+    },
     async willSendResponse(operation) {
       reportConsistency(operation)
       reportRetryAfter(operation)
@@ -73,4 +80,12 @@ function reportConsistency({ contextValue, response }: Operation): void {
   if (response.body?.kind !== 'single') return
   const { singleResult } = response.body
   singleResult.extensions = { ...singleResult.extensions, stale }
+}
+
+/** The last part says what the headers, which went with the first, could not. */
+function consistencyExtensions({ consistency }: RequestContext): Record<string, unknown> | undefined {
+  const token = formatToken(consistency.seen)
+  const { stale } = consistency
+  if (token === '' && stale.length === 0) return undefined
+  return { ...(token !== '' && { [CONSISTENCY_HEADER]: token }), ...(stale.length > 0 && { stale }) }
 }

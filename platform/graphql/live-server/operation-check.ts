@@ -12,6 +12,7 @@ import {
 import { createDocumentCache } from '#platform/graphql/documents/document-cache.ts'
 import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/documents/limits.ts'
 import { variablesProblem } from '#platform/graphql/documents/variable-values.ts'
+import { withoutDefer } from '#platform/graphql/incremental/defer-directive.ts'
 import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 
 /** A document that may be run. Documents with equal numbers have equal texts. */
@@ -45,7 +46,7 @@ export function createOperationCheck({
     if (problem !== undefined) return { errors: [invalid(problem)] }
     const checked = await documents(text)
     if ('errors' in checked) return checked
-    const { document } = checked
+    const document = withoutDefer(checked.document) // a live connection has no way to say that it accepts parts
     const found = known.get(document)
     if (found) return found
     const made = { number: ++number, document, usesAfterOnlyToStart: usesAfterOnlyToStart(document) }
