@@ -26,7 +26,7 @@ export function requiredPositions(
 /** A withdrawn key is noticed this much later on a connection that keeps sending the same token. */
 const REMEMBERED_MS = 10_000
 
-type Remembered = { readonly authorization: string; readonly caller: Promise<Caller>; readonly until: number }
+type Remembered = { readonly authorization: string; readonly caller: Caller; readonly until: number }
 
 /** The last token of each connection, which most of its requests repeat: comparing it is cheaper than a digest. */
 const remembered = new WeakMap<object, Remembered>()
@@ -42,14 +42,21 @@ export function identifyCaller(
 ): Promise<Caller> {
   if (!authorization) return ANONYMOUS_CALLER
   if (connection === undefined) return identify(verifier, authorization)
-  const last = remembered.get(connection)
-  if (last?.authorization === authorization && performance.now() < last.until) return last.caller
+  const known = rememberedCaller(authorization, connection)
+  if (known !== undefined) return Promise.resolve(known)
   return identify(verifier, authorization).then(caller => {
     const lifetime = Math.min(REMEMBERED_MS, (caller.verified?.expiresAt ?? 0) - Date.now())
     const until = performance.now() + lifetime
-    remembered.set(connection, { authorization, caller: Promise.resolve(caller), until })
+    remembered.set(connection, { authorization, caller, until })
     return caller
   })
+}
+
+/** Returns the caller of a request whose connection sent the same token a moment ago, and of an anonymous one. */
+export function rememberedCaller(authorization: string | undefined, connection: object): Caller | undefined {
+  if (!authorization) return ANONYMOUS
+  const last = remembered.get(connection)
+  return last?.authorization === authorization && performance.now() < last.until ? last.caller : undefined
 }
 
 async function identify(verifier: Verifier, authorization: string): Promise<Caller> {

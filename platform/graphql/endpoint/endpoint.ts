@@ -78,7 +78,7 @@ export async function mountGraphql(http: HttpServer, options: GraphqlOptions): P
     url: '/graphql',
     // Returns nothing: Fastify would wait for a returned reply, which costs more than to find a cached response.
     handler: (request, reply) => {
-      respond(stages, request, reply).catch((error: unknown) => reply.send(error))
+      respond(stages, { request, reply })?.catch((error: unknown) => reply.send(error))
     },
   })
   return { [Symbol.asyncDispose]: () => server.stop() }
@@ -106,16 +106,23 @@ type KnownParts = {
   readonly caller?: Caller | undefined
 }
 
-/** A cached response waits once: for the token's check. */
-function respond(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { cache, verifier, count } = stages
-  if (cache === undefined) return execute(stages, { request, reply, lookup: undefined })
-  return readCacheKey(cache, verifier, request).then(lookup => {
-    const cached = lookup && cache.get(lookup.key)
-    if (cached === undefined) return execute(stages, { request, reply, lookup })
-    count({ name: cached.name, kind: 'query', outcome: 'ok' })
-    return sendResponse(request, reply, cached)
-  })
+/** A cached response waits for nothing but the check of a token that its connection did not send before. */
+function respond(
+  stages: Stages,
+  { request, reply }: Pick<Exchange, 'request' | 'reply'>,
+): Promise<void> | undefined {
+  const lookup = stages.cache && readCacheKey(stages.cache, stages.verifier, request)
+  return lookup instanceof Promise
+    ? lookup.then(found => lookUp(stages, { request, reply, lookup: found }))
+    : lookUp(stages, { request, reply, lookup })
+}
+
+function lookUp(stages: Stages, exchange: Exchange): Promise<void> | undefined {
+  const { request, reply, lookup } = exchange
+  const cached = lookup && stages.cache?.get(lookup.key)
+  if (cached === undefined) return execute(stages, exchange)
+  stages.count({ name: cached.name, kind: 'query', outcome: 'ok' })
+  return sendResponse(request, reply, cached)
 }
 
 async function execute(stages: Stages, exchange: Exchange): Promise<void> {

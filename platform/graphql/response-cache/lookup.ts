@@ -2,13 +2,11 @@
 import type { FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
-import { type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
+import { type Caller, identifyCaller, rememberedCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import type { CacheKey, ResponseCache } from '#platform/graphql/response-cache/response-cache.ts'
 import { rawJsonOf } from '#platform/http/json-body.ts'
 
 export type CacheLookup = { readonly key: CacheKey; readonly caller: Caller }
-
-const NOT_CACHEABLE = Promise.resolve(undefined)
 
 /**
  * Returns the key and the caller of a request; undefined for one that later stages must check or refuse: an invalid
@@ -18,17 +16,19 @@ export function readCacheKey(
   cache: ResponseCache,
   verifier: Verifier,
   request: FastifyRequest,
-): Promise<CacheLookup | undefined> {
+): CacheLookup | undefined | Promise<CacheLookup | undefined> {
   const operation = operationOf(request)
-  if (operation === undefined) return NOT_CACHEABLE
-  const { headers } = request
+  if (operation === undefined) return undefined
+  const { headers, raw } = request
   const keyFor = (caller: Caller): CacheLookup => {
     const { 'accept-language': language, accept } = headers
     const cacheable = { viewer: caller.verified?.viewer, language, accept, operation }
     return { caller, key: cache.keyOf(cacheable, requiredPositions(caller, headers[CONSISTENCY_HEADER])) }
   }
+  const known = rememberedCaller(headers.authorization, raw.socket)
+  if (known !== undefined) return keyFor(known)
   // The stage that makes the context reports why a token is not valid.
-  return identifyCaller(verifier, headers.authorization, request.raw.socket).then(keyFor, () => undefined)
+  return identifyCaller(verifier, headers.authorization, raw.socket).then(keyFor, () => undefined)
 }
 
 function operationOf(request: FastifyRequest): Buffer | undefined {
