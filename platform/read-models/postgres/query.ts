@@ -97,18 +97,19 @@ export function countAmongSomeSql(table: Table, where: readonly Filter[]): Sql {
   }
 }
 
-/** Counts up to `atMost` matches of a search. They are found by the index of the terms, as far as they are counted. */
+/** Counts up to `atMost` matches of a search. The index of the terms finds them, and a deleted document has no terms. */
 export function countByTermsSql(table: Table, where: readonly Filter[], atMost: number): Sql {
   const values = createValues()
   const [searches, others] = partition(where, isSearch)
   const matches = searches.map(({ matching }) => termsSql(matching, values))
   if (table.terms === undefined || matches.includes(undefined)) return { text: 'SELECT 0 AS count' }
-  const conditions = whereSql(table, others, values).join(' AND ')
+  const matched = `matched AS MATERIALIZED (SELECT id FROM ${table.terms} AS t WHERE ${matches.join(' AND ')})`
+  const kept =
+    others.length === 0
+      ? 'matched'
+      : `matched JOIN ${table.sql} AS found USING (id) WHERE ${whereSql(table, others, values).join(' AND ')}`
   return {
-    text: `WITH matched AS MATERIALIZED (SELECT id FROM ${table.terms} AS t WHERE ${matches.join(' AND ')})
-      SELECT count(*)::int AS count FROM (
-        SELECT FROM matched JOIN ${table.sql} AS found USING (id) WHERE ${conditions} LIMIT ${values.add(atMost)}
-      ) AS counted`,
+    text: `WITH ${matched} SELECT count(*)::int AS count FROM (SELECT FROM ${kept} LIMIT ${values.add(atMost)}) AS counted`,
     values: values.list,
   }
 }

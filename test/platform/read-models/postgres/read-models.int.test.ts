@@ -147,6 +147,8 @@ test('a count up to a bound ends a scan of the index that finds what it counts',
     const some = [{ matching: word }, { path: 'total', from: 3_999, to: 4_001 }]
     expect(await collection.count(some, 101)).toBe(Math.min(all, word === 'common' ? 2 : 1))
   }
+  await collection.write([{ id: 'o4500', doc: null, position: 2 }])
+  expect(await collection.count([{ matching: 'late' }], 2_000)).toBe(999)
 })
 
 test('the planner estimates how common a value is, at once after a swap', async () => {
