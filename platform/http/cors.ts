@@ -46,7 +46,7 @@ const PREFLIGHT_SECONDS = '7200'
  */
 export function allowOrigins(app: FastifyInstance, origins: Origins, findPath: FindPath): void {
   if (origins.length === 0) return
-  // Most requests have no Origin. A package would make its options anew for each of them, at some 4 % of a cached page.
+  // Most requests have no Origin. A package would make its options anew for each of them.
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('vary', 'origin')
     const { origin, 'access-control-request-method': preflighted } = request.headers
