@@ -224,6 +224,15 @@ export const testResume = defineCommand({
   examples: ['npm run test:resume'],
 })
 
+export const testOutbox = defineCommand({
+  name: 'test:outbox',
+  purpose:
+    'Kills tabs of a front end that orders over a bad network, and checks that each order is placed once.',
+  options: testOptions,
+  details: 'OUTBOX_KILLS is how often (100).',
+  examples: ['npm run test:outbox'],
+})
+
 export const testOverload = defineCommand({
   name: 'test:overload',
   purpose: 'Offers an instance three times what it can serve for a minute, and compares with its peak.',
@@ -332,6 +341,7 @@ export const COMMANDS: readonly Command[] = [
   testEngines,
   testKill,
   testResume,
+  testOutbox,
   testOverload,
   testFleet,
   fuzzGateway,

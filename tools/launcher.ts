@@ -40,6 +40,13 @@ const PROGRAMS: readonly (readonly [Command, Program])[] = [
     },
   ],
   [
+    commands.testOutbox,
+    {
+      steps: [['vitest', 'run', 'test/clients/kit/outbox-kills.e2e.test.ts']],
+      env: { OUTBOX_KILLS: env.OUTBOX_KILLS || '100' },
+    },
+  ],
+  [
     commands.testOverload,
     {
       steps: [['vitest', 'run', 'test/e2e/overload.e2e.test.ts']],

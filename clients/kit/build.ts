@@ -8,12 +8,16 @@ import manifest from './package.json' with { type: 'json' }
 
 const ROOT = import.meta.dirname
 const TSC = path.join(ROOT, '../../node_modules/typescript/bin/tsc')
+const COMMENT = /\/\*\*[\s\S]*?\*\//g
 const IMPORTED = / from '(\.[^']+)\.ts'/g
 /** The sources of the entries, by name. */
 const ENTRIES = {
   index: 'core/index',
   codegen: 'codegen',
   live: 'live/live',
+  outbox: 'outbox/outbox',
+  apollo: 'adapters/apollo',
+  urql: 'adapters/urql',
 }
 
 /** Replaces `folder` by the package: modules, types, manifest, README, licence. Rejects with the errors of the compiler. */
@@ -29,8 +33,8 @@ export async function buildKit(folder: string): Promise<void> {
   }
   trimTypes(types)
   await bundle(folder)
-  writeFileSync(path.join(folder, 'package.json'), JSON.stringify(publishedManifest(), null, 2))
-  copyFileSync(path.join(ROOT, 'README.md'), path.join(folder, 'README.md'))
+  writeFileSync(path.join(folder, 'package.json'), JSON.stringify(publishedManifest()))
+  writeFileSync(path.join(folder, 'README.md'), publishedReadme())
   copyFileSync(path.join(ROOT, '../../LICENSE'), path.join(folder, 'LICENSE'))
 }
 
@@ -46,7 +50,8 @@ async function bundle(folder: string): Promise<void> {
     dir: folder,
     minify: true,
     entryFileNames: '[name].js',
-    chunkFileNames: 'shared-[name].js',
+    chunkFileNames: '[name].js',
+    codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
   })
 }
 
@@ -58,10 +63,24 @@ function trimTypes(types: string): void {
     const text = readFileSync(file, 'utf8')
     for (const [, target = ''] of text.matchAll(IMPORTED))
       reached.add(path.join(path.dirname(file), `${target}.d.ts`))
-    writeFileSync(file, text.replace(IMPORTED, " from '$1.js'"))
+    writeFileSync(
+      file,
+      text.replace(IMPORTED, " from '$1.js'").replace(COMMENT, firstSentence).replace(/^ +/gm, ' '),
+    )
   }
   for (const file of globSync('**/*.d.ts', { cwd: types }))
     if (!reached.has(path.join(types, file))) rmSync(path.join(types, file))
+}
+
+/** A package of 15 KB has room for what an editor shows first; the sources have the rest. */
+function firstSentence(comment: string): string {
+  const text = comment.replace(/^\/\*\*|\*\/$|\n\s*\*/g, ' ').trim()
+  return `/** ${text.replace(/([.;:])\s[\s\S]*$/, '.').replace(/\s+/g, ' ')} */`
+}
+
+/** The README of the package is the beginning of that in the sources: what there is, and where to read on. */
+function publishedReadme(): string {
+  return readFileSync(path.join(ROOT, 'README.md'), 'utf8').replace(/\n## [\s\S]*$/, '')
 }
 
 /**

@@ -61,7 +61,7 @@ export type SmallType =
 const ANY = { kind: 'SCALAR', name: 'Any' } as const
 
 /**
- * Makes the small form out of a whole introspection result, as a build step does: a tenth of its size, to be written into
+ * Makes the small form out of a whole introspection result, as a build step does: a fraction of its size, to be written into
  * the app as JSON.
  */
 export function smallSchema({ __schema }: Introspection): SmallSchema {

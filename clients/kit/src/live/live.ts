@@ -10,9 +10,10 @@ import {
   retryAfterOf,
 } from '../core/request.ts'
 import type { TokenSource } from '../core/tokens.ts'
-import type { Session, SessionEnd, SessionEvents, Transport } from './session.ts'
+import type { Session, SessionEnd, SessionEvents } from './session.ts'
 import { openSocket } from './socket.ts'
 import { openStreams } from './streams.ts'
+import type { Transport } from './transport.ts'
 
 export type LiveState =
   /** Nobody is subscribed. */

@@ -2,8 +2,6 @@
 import type { GraphqlError, GraphqlRequest, GraphqlResult } from '../core/request.ts'
 import type { TokenSource } from '../core/tokens.ts'
 
-export type Transport = 'websocket' | 'sse'
-
 /** Why a session is over, and what that means for the next one. */
 export type SessionEnd = {
   readonly reason: string

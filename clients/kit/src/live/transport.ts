@@ -1,0 +1,2 @@
+// The ways by which subscriptions come.
+export type Transport = 'websocket' | 'sse'
