@@ -294,7 +294,8 @@ export const persist = defineCommand({
 
 export const schemaCheck = defineCommand({
   name: 'schema-check',
-  purpose: 'Names the changes of the schemas that would break clients.',
+  purpose:
+    'Names the changes of the schemas that would break clients, and persisted operations that are gone.',
   options: {
     against: {
       type: 'string',

@@ -19,9 +19,19 @@ export function readText(file: string): Promise<string> {
 
 /** Returns all operation files of a folder as one document. */
 export async function readOperations(folder: string): Promise<DocumentNode> {
-  const files = (await readdir(path.join(ROOT, folder))).filter(file => file.endsWith('.graphql')).sort()
-  const texts = await Promise.all(files.map(file => readText(`${folder}/${file}`)))
+  const texts = await Promise.all((await operationFiles(folder)).map(readText))
   return concatAST(texts.map(text => parse(text, { noLocation: true })))
+}
+
+/** Returns each operation file of a folder as a document of its own; none for a missing folder. */
+export async function readOperationFiles(folder: string): Promise<DocumentNode[]> {
+  const texts = await Promise.all((await operationFiles(folder).catch(() => [])).map(readText)) // it need not be there
+  return texts.map(text => parse(text, { noLocation: true }))
+}
+
+async function operationFiles(folder: string): Promise<string[]> {
+  const names = (await readdir(path.join(ROOT, folder))).filter(name => name.endsWith('.graphql'))
+  return names.sort().map(name => `${folder}/${name}`)
 }
 
 /** Returns the files that are missing or hold another text. */

@@ -14,36 +14,52 @@ import {
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/documents/fragments.ts'
 import type { PersistedManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { persist as persistCommand } from '#tools/commands.ts'
-import { type GeneratedFile, readOperations, readText, runGenerator } from '#tools/schema/generated-files.ts'
+import {
+  type GeneratedFile,
+  readOperationFiles,
+  readOperations,
+  readText,
+  runGenerator,
+} from '#tools/schema/generated-files.ts'
 
 /** Each front end with the graph that it talks to. */
-const CLIENTS = { web: 'bff-web', mobile: 'bff-mobile' } as const
+export const CLIENTS = { web: 'bff-web', mobile: 'bff-mobile' } as const
+/** The folder beside a front end's operations for those that released clients send and the front end does not any more. */
+export const RELEASED = 'released'
 
 /** Returns every manifest as it should be. Throws when an operation is not valid in its graph. */
 export function manifestFiles(): Promise<GeneratedFile[]> {
   return Promise.all(
     Object.entries(CLIENTS).map(async ([client, graph]) => {
-      const document = await readOperations(`clients/${client}`)
-      const problems = validate(buildSchema(await readText(`schema/${graph}.graphql`)), document)
+      const folder = `clients/${client}`
+      const documents = [await readOperations(folder), ...(await readOperationFiles(`${folder}/${RELEASED}`))]
+      const schema = buildSchema(await readText(`schema/${graph}.graphql`))
+      const problems = documents.flatMap(document => validate(schema, document))
       if (problems.length > 0)
-        throw new Error(problems.map(problem => `clients/${client}: ${problem.message}`).join('\n'))
+        throw new Error(problems.map(problem => `${folder}: ${problem.message}`).join('\n'))
       const manifest: PersistedManifest = {
         format: 'apollo-persisted-query-manifest',
         version: 1,
-        operations: persist(document),
+        operations: persist(documents),
       }
       return { file: `schema/persisted/${graph}.json`, text: `${JSON.stringify(manifest, undefined, 2)}\n` }
     }),
   )
 }
 
-/** Sorts the operations by name, so that a manifest changes only with its operations. The id is the SHA-256 of the body. */
-export function persist(document: DocumentNode): PersistedManifest['operations'] {
-  const fragments = fragmentsOf(document)
-  return document.definitions
-    .filter(node => node.kind === Kind.OPERATION_DEFINITION)
-    .map(operation => persistOne(operation, fragments))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
+/**
+ * Sorts the operations by name and id, so that a manifest changes only with its operations. The id is the SHA-256 of the
+ * body. Names and fragments are those of one document; of operations with equal bodies in several one is left.
+ */
+export function persist(documents: readonly DocumentNode[]): PersistedManifest['operations'] {
+  const operations = documents.flatMap(document => {
+    const fragments = fragmentsOf(document)
+    return document.definitions
+      .filter(node => node.kind === Kind.OPERATION_DEFINITION)
+      .map(operation => persistOne(operation, fragments))
+  })
+  const byId = new Map(operations.map(operation => [operation.id, operation]))
+  return [...byId.values()].sort((a, b) => (`${a.name} ${a.id}` < `${b.name} ${b.id}` ? -1 : 1))
 }
 
 function persistOne(

@@ -1,4 +1,5 @@
-// Implements `npm run schema-check`: names the changes since an earlier commit that would break clients.
+// Implements `npm run schema-check`: names the changes since an earlier commit that would break clients, and the persisted
+// operations that are gone since.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -14,9 +15,11 @@ import {
   isObjectType,
 } from 'graphql'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { type PersistedManifest, parseManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { schemaCheck } from '#tools/commands.ts'
 import { publicSchema, readSubgraphs } from '#tools/schema/compose.ts'
+import { CLIENTS, RELEASED } from '#tools/schema/persist.ts'
 
 /** The graphs that clients use; the public one is composed from the subgraphs, without inaccessible elements. */
 const GRAPHS = ['bff-web', 'bff-mobile'] as const
@@ -30,8 +33,15 @@ type SchemaChange = {
   readonly announced: boolean
 }
 
+/** A persisted operation whose id a released client may still send. */
+type LostOperation = { readonly client: string; readonly id: string; readonly name: string }
+
 type SchemaCheck =
-  | { readonly against: string; readonly changes: readonly SchemaChange[] }
+  | {
+      readonly against: string
+      readonly changes: readonly SchemaChange[]
+      readonly lost: readonly LostOperation[]
+    }
   | { readonly against: undefined; readonly reason: string }
 
 /** Returns a file's text by its path from the repository root; undefined when there is none. */
@@ -49,10 +59,31 @@ export async function checkSchemas(root: string, against?: string): Promise<Sche
   const commit = against ?? (await defaultReference(git))
   if (!(await git('rev-parse', '--verify', '--quiet', `${commit}^{commit}`)))
     throw new OperatorError('NO_COMMIT', `there is no commit ${commit} to compare with`)
-  const before = await readGraphs(file => git('show', `${commit}:./${file}`))
-  const after = await readGraphs(file => readFile(path.join(root, file), 'utf8').catch(() => undefined)) // removed since
-  const changes = [...before].flatMap(([graph, schema]) => compareSchemas(graph, schema, after.get(graph)))
-  return { against: commit, changes }
+  const readBefore: ReadText = file => git('show', `${commit}:./${file}`)
+  const readNow: ReadText = file => readFile(path.join(root, file), 'utf8').catch(() => undefined) // removed since
+  const after = await readGraphs(readNow)
+  const changes = [...(await readGraphs(readBefore))].flatMap(([graph, schema]) =>
+    compareSchemas(graph, schema, after.get(graph)),
+  )
+  const lost = await Promise.all(
+    Object.entries(CLIENTS).map(([client, graph]) => lostOperations(client, graph, [readBefore, readNow])),
+  )
+  return { against: commit, changes, lost: lost.flat() }
+}
+
+async function lostOperations(
+  client: string,
+  graph: string,
+  reads: readonly ReadText[],
+): Promise<LostOperation[]> {
+  const [before = [], after = []] = await Promise.all(reads.map(read => readPersisted(read, graph)))
+  const known = new Set(after.map(({ id }) => id))
+  return before.filter(({ id }) => !known.has(id)).map(({ id, name }) => ({ client, id, name }))
+}
+
+async function readPersisted(read: ReadText, graph: string): Promise<PersistedManifest['operations']> {
+  const text = await read(`schema/persisted/${graph}.json`)
+  return text === undefined ? [] : parseManifest(text).operations
 }
 
 type Git = (...args: string[]) => Promise<string | undefined>
@@ -135,12 +166,17 @@ function report(check: SchemaCheck): number {
     console.log(`Nothing was compared: ${check.reason}.`)
     return 0
   }
-  const { against, changes } = check
+  const { against, changes, lost } = check
   for (const { graph, description } of changes.filter(({ announced }) => announced))
     console.log(`${graph}: ${description} It was deprecated before.`)
   const breaking = changes.filter(({ announced }) => !announced)
   for (const { graph, description } of breaking) console.error(`${graph}: ${description}`)
-  console.log(`${breaking.length || 'No'} breaking changes since ${against.slice(0, 12)}.`)
+  const since = against.slice(0, 12)
+  for (const { client, id, name } of lost)
+    console.warn(
+      `Warning: the persisted operation ${name} of ${since} is gone, and released clients may still send its id ${id}: keep its text in clients/${client}/${RELEASED}/ as long as there are any.`,
+    )
+  console.log(`${breaking.length || 'No'} breaking changes since ${since}.`)
   return breaking.length > 0 ? 1 : 0
 }
 

@@ -118,7 +118,7 @@ function textIn({ query }: NamedOperation): string | undefined {
 /** Throws OperatorError MANIFEST_INVALID for a file that cannot be read, or holds something else. */
 export async function readManifest(file: URL): Promise<PersistedManifest> {
   try {
-    const manifest = manifestSchema.parse(JSON.parse(await readFile(file, 'utf8')))
+    const manifest = parseManifest(await readFile(file, 'utf8'))
     const wrong = manifest.operations.find(({ id, body }) => id !== sha256(body))
     if (wrong) throw new Error(`the id of ${wrong.name} is not the SHA-256 of its body`)
     return manifest
@@ -129,6 +129,11 @@ export async function readManifest(file: URL): Promise<PersistedManifest> {
       error,
     )
   }
+}
+
+/** Returns the manifest in a file's text, with ids as they are. Throws for anything else. */
+export function parseManifest(text: string): PersistedManifest {
+  return manifestSchema.parse(JSON.parse(text))
 }
 
 function sentHash(extensions: unknown): string | undefined {

@@ -88,14 +88,24 @@ describe('a persisted operation', () => {
       'query A { order { ...B items { id __typename } } } fragment B on Order { total { amount } ... on Order { id } }',
       { noLocation: true },
     )
-    expect(persist(document)[0]?.body).toBe(print(addTypenameToDocument(document)))
+    expect(persist([document])[0]?.body).toBe(print(addTypenameToDocument(document)))
+  })
+
+  it('keeps its id beside what its name means now, from the text that is in the manifest', () => {
+    const [released] = persist([parse('query A { order { ...B } } fragment B on Order { id }')])
+    const kept = parse(released?.body ?? '')
+    const [first, second] = persist([parse('query A { order { id total } }'), kept, kept]).toSorted(
+      (one, other) => one.body.length - other.body.length,
+    )
+    expect(second).toEqual(released)
+    expect(first).toMatchObject({ name: 'A', body: expect.stringContaining('total') })
   })
 
   it('contains each fragment that it uses once, and no others', () => {
     const document = parse(
       'query A { o { ...B ...C } } query D { o { id } } fragment C on O { ...B } fragment B on O { id }',
     )
-    const [first, second] = persist(document)
+    const [first, second] = persist([document])
     expect(first?.body.match(/^fragment \w+/gm)).toEqual(['fragment B', 'fragment C'])
     expect(second?.body).not.toContain('fragment')
   })

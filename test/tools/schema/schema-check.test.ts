@@ -86,11 +86,13 @@ const TWO = 'type Query { one: Int two: Int }'
 const THREE = 'type Query { one: Int }'
 
 describe('the working tree', () => {
-  const removed = async (root: string, against?: string) => {
+  const comparison = async (root: string, against?: string) => {
     const check = await checkSchemas(root, against)
     if (check.against === undefined) throw new Error(check.reason)
-    return check.changes.map(({ description }) => /^Query\.(\w+)/.exec(description)?.[1])
+    return check
   }
+  const removed = async (root: string, against?: string) =>
+    (await comparison(root, against)).changes.map(({ description }) => /^Query\.(\w+)/.exec(description)?.[1])
 
   it('is compared with the last commit of a main branch without tags, else with the last tag', async () => {
     await using repo = await repository()
@@ -115,6 +117,29 @@ describe('the working tree', () => {
     expect(await removed(repo.root)).toEqual(['two'])
     expect(await removed(repo.root, 'v1')).toEqual(['two', 'three'])
     await expect(checkSchemas(repo.root, 'nonsense')).rejects.toThrow('there is no commit nonsense')
+  })
+
+  it('is told which persisted operations are gone, whatever replaced them', async () => {
+    await using repo = await repository()
+    const persistOnly = async (...ids: string[]) => {
+      const operations = ids.map(id => ({ id, name: 'OrderPage', type: 'query', body: '{ one }' }))
+      const manifest = { format: 'apollo-persisted-query-manifest', version: 1, operations }
+      await mkdir(path.join(repo.root, 'schema/persisted'), { recursive: true })
+      await writeFile(path.join(repo.root, 'schema/persisted/bff-mobile.json'), JSON.stringify(manifest))
+    }
+    repo.git('init', '--quiet', '--initial-branch=main')
+    await persistOnly('old', 'kept')
+    await repo.commit(ONE)
+    repo.git('tag', 'v1')
+    await persistOnly('kept', 'new')
+    await repo.commit(ONE)
+    expect(await checkSchemas(repo.root)).toMatchObject({
+      against: 'v1',
+      lost: [{ client: 'mobile', id: 'old', name: 'OrderPage' }],
+    })
+    await rm(path.join(repo.root, 'schema/persisted'), { recursive: true })
+    const { lost } = await comparison(repo.root)
+    expect(lost.map(({ id }) => id)).toEqual(['old', 'kept'])
   })
 
   it('is not compared when there is no history, and the tool says so', async () => {
