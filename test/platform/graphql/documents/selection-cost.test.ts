@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
 
 const schema = buildSchema(`
-  type Query { me: Item items(first: Int = 20): [Item!]! page(first: Int = 20): Page! thing: Thing }
+  type Query { me: Item items(first: Int = 20): [Item!]! page(first: Int = 20): Page! thing: Thing list(first: Int, last: Int): Page! }
   type Page { nodes: [Item!]! total: Int }
   interface Thing { id: ID! }
   type Item implements Thing { id: ID! parts: [Item!]! name: String }
@@ -28,6 +28,14 @@ describe('the cost of an operation', () => {
     expect(cost('query ($n: Int) { items(first: $n) { id } }', { n: 5 })).toBe(10)
     expect(cost('query ($n: Int) { items(first: $n) { id } }')).toBe(40)
     expect(cost('{ me { parts { id } } }')).toBe(21)
+  })
+
+  it('takes the size of a page from either argument, the larger of both, and twenty when neither has a value', () => {
+    expect(cost('{ list(first: 3) { nodes { id } } }')).toBe(1 + 3 * 2)
+    expect(cost('query ($n: Int) { list(last: $n) { nodes { id } } }', { n: 7 })).toBe(1 + 7 * 2)
+    expect(cost('{ list(first: 3, last: 5) { nodes { id } } }')).toBe(1 + 5 * 2)
+    expect(cost('query ($n: Int) { list(first: $n, last: null) { nodes { id } } }')).toBe(1 + 20 * 2)
+    expect(cost('{ list { nodes { id } } }')).toBe(1 + 20 * 2)
   })
 
   it('is summed over aliases and fragments', () => {
