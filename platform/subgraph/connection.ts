@@ -3,7 +3,7 @@ import type { Collection, Document, Filter, Page, Query } from '#platform/read-m
 import { checkInt, malformed } from '#platform/subgraph/input.ts'
 
 /** The paging arguments of every list: at most one of `first` and `last`, and the cursors that bound the page. */
-export type PageArguments = {
+type PageArguments = {
   readonly first?: number | null
   readonly after?: string | null
   readonly last?: number | null
@@ -11,7 +11,7 @@ export type PageArguments = {
 }
 
 /** The order that a caller asks for. */
-type SortArgument<Field extends string> = {
+export type SortArgument<Field extends string> = {
   readonly field: Field
   readonly direction: 'ASC' | 'DESC'
 }

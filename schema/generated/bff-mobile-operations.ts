@@ -18,15 +18,36 @@ export type Availability =
   | 'LOW_STOCK'
   | 'OUT_OF_STOCK';
 
+/** Which products a list has. Conditions that are given must all hold. */
 export type ProductFilter = {
   /**
-   * Each word begins a word of the title, the category or the SKU. Case, accents and width do not matter. Text without a
+   * Each word begins a word of the title, the category, the SKU or the value of an option. Case, accents and width do not matter. Text without a
    * letter or a digit finds nothing; blank text is no filter. At most 32 words.
    */
   readonly text?: string | null | undefined;
+  /** The name of a category, as it is written. */
   readonly category?: string | null | undefined;
-  /** Only products with units to order. */
+  /** True for products with units to order; false is no condition. */
   readonly inStock?: boolean | null | undefined;
+  /**
+   * Options that a product must have, such as size M, at most 20. Of several values of one option one must fit; of different
+   * options each must. Case does not matter.
+   */
+  readonly options?: ReadonlyArray<ProductOptionInput> | null | undefined;
+  /** At this price or above, in its currency. */
+  readonly minPrice?: MoneyInput | null | undefined;
+  /** At this price or below, in its currency, which is that of minPrice when both are given. */
+  readonly maxPrice?: MoneyInput | null | undefined;
+  /** True to show each variant of a family by itself; otherwise a family is one entry. */
+  readonly eachVariant?: boolean | null | undefined;
+};
+
+/** A property by which the products of a family differ, and its value. */
+export type ProductOptionInput = {
+  /** Such as size: one line of 1 to 30 characters. */
+  readonly name: string;
+  /** Such as M: one line of 1 to 60 characters. */
+  readonly value: string;
 };
 
 /** How far an order has come. */

@@ -27,7 +27,8 @@ const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
   orders: {},
   inventory: {
     Product: { type: 'ProductSource', from: '#subgraphs/inventory/queries/loaders.ts' },
-    ProductConnection: { type: 'ProductConnectionSource', from: '#subgraphs/inventory/queries/loaders.ts' },
+    ProductConnection: { type: 'ProductConnectionSource', from: '#subgraphs/inventory/queries/facets.ts' },
+    ProductFacets: { type: 'ProductFacetsSource', from: '#subgraphs/inventory/queries/facets.ts' },
   },
   payment: {},
   shipping: {},

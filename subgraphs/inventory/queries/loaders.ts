@@ -3,7 +3,6 @@ import DataLoader from 'dataloader'
 import { isSku } from '#platform/domain/sku.ts'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
-import type { ConnectionSource } from '#platform/subgraph/connection.ts'
 import type { StockRepository } from '#subgraphs/inventory/domain/aggregate.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
 import { available, type Stock } from '#subgraphs/inventory/domain/stock.ts'
@@ -42,8 +41,6 @@ export type ProductSource = ListedFacts & {
   readonly available: number
   readonly stock: readonly WarehouseUnits[]
 }
-
-export type ProductConnectionSource = ConnectionSource<ProductSource>
 
 /** Products of one batch, which is also the most that `products` takes. */
 export const MAX_SKUS = 500

@@ -1,7 +1,9 @@
 // Computes a product's document and its content from the document before and an event.
+import { hash } from 'node:crypto'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import { foldText } from '#platform/read-models/search-terms.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
+import { foldName } from '#subgraphs/inventory/domain/family.ts'
 import type { ProductDescribed, ProductFacts, ProductImage } from '#subgraphs/inventory/domain/product.ts'
 import type { StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 
@@ -19,6 +21,8 @@ export type ProductDoc = ListedFacts & {
   readonly sortPrice: number
   /** Whether it stands for its family in lists that nothing narrows, as the first of it or the only one. */
   readonly leads: boolean
+  /** The folded value of each option, by the option's key. */
+  readonly optionValues?: Readonly<Record<string, string>>
   readonly stock: readonly WarehouseUnits[]
   readonly available: number
   readonly inStock: boolean
@@ -53,7 +57,7 @@ function added(data: ProductFacts & { sku: string; addedAt: string }): ProductDo
   const { description: _, images: _images, ...listed } = data
   const { title, price, familyPlace = 0 } = listed
   const sorts = { sortTitle: foldText(title), sortPrice: majorUnits(price), leads: familyPlace === 0 }
-  return { available: 0, inStock: false, low: true, stock: [], ...sorts, ...listed }
+  return { available: 0, inStock: false, low: true, stock: [], ...sorts, ...listed, ...keyedOptions(listed) }
 }
 
 function describedIn(doc: ProductDoc, event: ProductDescribed): ProductDoc {
@@ -65,11 +69,30 @@ function describedIn(doc: ProductDoc, event: ProductDescribed): ProductDoc {
     ...listed,
     ...(title !== undefined && { sortTitle: foldText(title) }),
     ...(familyPlace !== undefined && { leads: familyPlace === 0 }),
+    ...keyedOptions(listed),
   }
 }
 
+function keyedOptions({ options }: Pick<ProductFacts, 'options'>): Pick<ProductDoc, 'optionValues'> {
+  if (options === undefined) return {}
+  return {
+    optionValues: Object.fromEntries(options.map(({ name, value }) => [optionKey(name), foldName(value)])),
+  }
+}
+
+/** Returns a word for an option's name by which its products are found, whatever its letters. */
+export function optionKey(name: string): string {
+  return `o${hash('sha256', foldName(name), 'hex').slice(0, 20)}`
+}
+
+/** Returns the words by which a search finds the product. */
+export function searchTerms({ sku, title, category, options = [] }: ProductDoc): string[] {
+  const ofOptions = options.flatMap(({ name, value }) => [value, optionKey(name)])
+  return [title, sku, ...(category === null ? [] : [category]), ...ofOptions]
+}
+
 /** Prices are sorted by their amounts as people read them, whatever the currency. */
-function majorUnits(price: Money): number {
+export function majorUnits(price: Money): number {
   return Number(toDecimal(price))
 }
 
@@ -112,4 +135,12 @@ function moved(stock: readonly WarehouseUnits[], move: WarehouseUnits): readonly
   const after = { warehouse, onHand: before.onHand + move.onHand, held: before.held + move.held }
   const others = stock.filter(units => units.warehouse !== warehouse)
   return [...others, after].sort((a, b) => compare(a.warehouse, b.warehouse))
+}
+
+export function availabilityOf({
+  available,
+  lowStockThreshold,
+}: Pick<ProductDoc, 'available' | 'lowStockThreshold'>): 'IN_STOCK' | 'LOW_STOCK' | 'OUT_OF_STOCK' {
+  if (available <= 0) return 'OUT_OF_STOCK'
+  return available <= lowStockThreshold ? 'LOW_STOCK' : 'IN_STOCK'
 }

@@ -1,17 +1,20 @@
 // Resolves the queries of inventory: products, low stock, and totals.
 import { requireRole } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type { Filter } from '#platform/read-models/read-models.ts'
-import { findConnection, type PageArguments } from '#platform/subgraph/connection.ts'
-import { checkCount, checkLine } from '#platform/subgraph/input.ts'
+import { findConnection } from '#platform/subgraph/connection.ts'
+import { checkCount } from '#platform/subgraph/input.ts'
+import type { QueryLowStockArgs, QuerySearchProductsArgs } from '#schema/generated/inventory.ts'
+import { facetsOf, type ProductConnectionSource } from '#subgraphs/inventory/queries/facets.ts'
+import { eachFamilyOnce, entryOf } from '#subgraphs/inventory/queries/family-list.ts'
 import { MAX_SKUS, productLoader, type QueryDependencies } from '#subgraphs/inventory/queries/loaders.ts'
+import {
+  conditionsOf,
+  type ListConditions,
+  orderOf,
+  whereOf,
+} from '#subgraphs/inventory/queries/product-filter.ts'
 import { noTotals, TOTALS_ID } from '#subgraphs/inventory/queries/views.ts'
 
-type ProductFilter = {
-  readonly text?: string | null
-  readonly category?: string | null
-  readonly inStock?: boolean | null
-}
 /** Categories and warehouses that are listed. */
 const MAX_NAMES = 1000
 
@@ -27,8 +30,10 @@ export function createQueries(dependencies: QueryDependencies) {
       return Promise.all(skus.map(sku => loader.load(sku)))
     },
 
-    searchProducts: (_: unknown, { filter, ...page }: PageArguments & { filter?: ProductFilter | null }) =>
-      productPage(dependencies, page, filtersOf(filter ?? {})),
+    searchProducts: (_: unknown, { filter, ...list }: QuerySearchProductsArgs) =>
+      filter?.eachVariant
+        ? productList(dependencies, conditionsOf(filter), list)
+        : familyList(dependencies, conditionsOf(filter ?? {}), list),
 
     async categories() {
       const { items } = await categories.find({ limit: MAX_NAMES })
@@ -40,9 +45,9 @@ export function createQueries(dependencies: QueryDependencies) {
       return items.map(({ doc }) => ({ code: doc.name }))
     },
 
-    lowStock(_: unknown, page: PageArguments, { viewer }: RequestContext) {
+    lowStock(_: unknown, list: QueryLowStockArgs, { viewer }: RequestContext) {
       requireRole(viewer, 'support', 'ops', 'service')
-      return productPage(dependencies, page, [{ path: 'low', equals: true }])
+      return productList(dependencies, { low: [{ path: 'low', equals: true }] }, list)
     },
 
     async inventoryTotals(_: unknown, _args: unknown, { viewer }: RequestContext) {
@@ -52,15 +57,25 @@ export function createQueries(dependencies: QueryDependencies) {
   }
 }
 
-function filtersOf({ text, category, inStock }: ProductFilter): Filter[] {
-  const filters: Filter[] = []
-  if (category != null)
-    filters.push({ path: 'category', equals: checkLine('filter.category', category, 100) })
-  if (inStock) filters.push({ path: 'inStock', equals: true })
-  if (text?.trim()) filters.push({ matching: text })
-  return filters
+type ListArguments = Pick<QuerySearchProductsArgs, 'first' | 'after' | 'last' | 'before' | 'sort'>
+
+/** Lists the products with each family once. */
+async function familyList(
+  { products }: QueryDependencies,
+  conditions: ListConditions,
+  { sort, ...page }: ListArguments,
+): Promise<ProductConnectionSource> {
+  const query = { where: whereOf(conditions), orderBy: orderOf(sort), page }
+  const found = await findConnection(eachFamilyOnce(products), query)
+  return { ...found, facets: facetsOf(products, { conditions, entryOf }) }
 }
 
-function productPage({ products }: QueryDependencies, page: PageArguments, where: readonly Filter[]) {
-  return findConnection(products, { where, orderBy: { path: 'sortTitle' }, page })
+/** Lists each product by itself. */
+async function productList(
+  { products }: QueryDependencies,
+  conditions: ListConditions,
+  { sort, ...page }: ListArguments,
+): Promise<ProductConnectionSource> {
+  const found = await findConnection(products, { where: whereOf(conditions), orderBy: orderOf(sort), page })
+  return { ...found, facets: facetsOf(products, { conditions, entryOf: ({ sku }) => sku }) }
 }

@@ -10,6 +10,7 @@ import {
   type QueryDependencies,
 } from '#subgraphs/inventory/queries/loaders.ts'
 import {
+  availabilityOf,
   type ContentDoc,
   NO_CONTENT,
   type ProductDoc,
@@ -34,10 +35,7 @@ export function createTypes(dependencies: QueryDependencies) {
       variants: (product: ProductSource, _: unknown, context: RequestContext) =>
         variantsOf(dependencies, product, context),
       price: ({ price }: ProductSource) => moneyOut(price),
-      availability: ({ available, lowStockThreshold }: ProductSource) => {
-        if (available <= 0) return 'OUT_OF_STOCK'
-        return available <= lowStockThreshold ? 'LOW_STOCK' : 'IN_STOCK'
-      },
+      availability: availabilityOf,
       stock: ({ stock }: ProductSource, _: unknown, { viewer }: RequestContext) =>
         isStaff(viewer) ? stock.map(warehouseStock) : null,
     },

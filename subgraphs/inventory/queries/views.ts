@@ -10,6 +10,7 @@ import {
   NO_CONTENT,
   type ProductDoc,
   productAfter,
+  searchTerms,
 } from '#subgraphs/inventory/queries/product-documents.ts'
 
 const categories = [stockAggregate.category]
@@ -22,12 +23,18 @@ export const productsView: View<ProductDoc> = {
     version: 4,
     indexes: [
       ['sortTitle'],
+      ['sortPrice'],
+      ['addedAt'],
+      ['leads', 'sortTitle'],
       ['category', 'sortTitle'],
+      ['category', 'sortPrice'],
+      ['category', 'addedAt'],
       ['inStock', 'sortTitle'],
       ['category', 'inStock', 'sortTitle'],
       ['low', 'sortTitle'],
     ],
-    terms: ({ sku, title, category }) => [title, sku, ...(category === null ? [] : [category])],
+    sparse: ['family'],
+    terms: searchTerms,
   },
   categories,
   project: projectEvents(stockAggregate, (event, { recordedAt }) => {

@@ -200,6 +200,100 @@ describe('a family', () => {
   })
 })
 
+describe('a list', () => {
+  const LIST = `query ($filter: ProductFilter, $sort: ProductSort, $first: Int, $after: String, $last: Int, $before: String) {
+    searchProducts(filter: $filter, sort: $sort, first: $first, after: $after, last: $last, before: $before) {
+      nodes { sku } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount totalCountCapped
+      facets { categories { value count } availability { availability count } options { name values { value count } }
+        prices { currency min max } capped } } }`
+  const colour = (value: string) => [{ name: 'colour', value }]
+
+  it('shows a family once, by the variant that fits, sorted as asked, with facets', async () => {
+    const [category, family] = [`cups ${randomUUID()}`, `cup-${randomUUID().slice(0, 8)}`]
+    const stock = [{ warehouse: 'BER-1', quantity: 1 }]
+    const price = (amount: string) => ({ price: { amount, currency: 'EUR' } })
+    const white = await add({ category, family, options: colour('white'), ...price('9.00') })
+    const black = await add({ category, family, options: colour('black'), stock, ...price('12.50') })
+    const plain = await add({ category, stock, ...price('11.00') })
+    const list = async (variables: object) => {
+      const { data, messages } = await inventory.request(support, LIST, variables, plain.consistency)
+      expect(messages).toEqual([])
+      return data?.searchProducts
+    }
+    const skus = (...products: { sku: string }[]) => ({ nodes: products.map(({ sku }) => ({ sku })) })
+    const cheapest = { field: 'PRICE', direction: 'ASC' }
+    const newest = { field: 'ADDED_AT', direction: 'DESC' }
+    expect(await list({ filter: { category }, sort: cheapest })).toMatchObject({
+      ...skus(white, plain),
+      totalCount: 2,
+      totalCountCapped: false,
+      facets: {
+        categories: expect.arrayContaining([{ value: category, count: 2 }]),
+        availability: [
+          { availability: 'IN_STOCK', count: 2 },
+          { availability: 'LOW_STOCK', count: 0 },
+          { availability: 'OUT_OF_STOCK', count: 1 },
+        ],
+        options: [
+          {
+            name: 'colour',
+            values: [
+              { value: 'black', count: 1 },
+              { value: 'white', count: 1 },
+            ],
+          },
+        ],
+        prices: [{ currency: 'EUR', min: '9.00', max: '12.50' }],
+        capped: false,
+      },
+    })
+    expect(await list({ filter: { category, inStock: true }, sort: newest })).toMatchObject(
+      skus(plain, black),
+    )
+    expect(await list({ filter: { category, eachVariant: true }, sort: newest })).toMatchObject(
+      skus(plain, black, white),
+    )
+    const none = { first: null, after: null, sort: null }
+    const page = await list({ filter: { category }, ...none, last: 1, before: null })
+    expect(page).toMatchObject({ pageInfo: { hasNextPage: false, hasPreviousPage: true } })
+    expect(await list({ filter: { category, options: colour('BLACK') } })).toMatchObject(skus(black))
+  })
+
+  it.each([
+    ['first and last together', { first: 1, last: 1 }, /^last: should be left out/],
+    ['a negative size', { first: -1 }, /^first: should be/],
+    ['a huge size', { last: 101 }, /^last: should be/],
+    ['a cursor of nobody', { after: 'x' }, /cursor cannot be used/],
+    [
+      'an option without a name',
+      { filter: { options: [{ name: '', value: 'M' }] } },
+      /^filter.options\[0\].name/,
+    ],
+    [
+      'too many options',
+      { filter: { options: Array.from({ length: 21 }, () => ({ name: 'size', value: 'M' })) } },
+      /^filter.options: should be 0 to 20/,
+    ],
+    [
+      'two currencies',
+      {
+        filter: { minPrice: { amount: '1', currency: 'EUR' }, maxPrice: { amount: '2', currency: 'USD' } },
+      },
+      /^filter.maxPrice.currency: should be EUR/,
+    ],
+    [
+      'a negative price',
+      { filter: { minPrice: { amount: '-1', currency: 'EUR' } } },
+      /^filter.minPrice.amount/,
+    ],
+    ['a sort by what is not sortable', { sort: { field: 'SKU', direction: 'ASC' } }, /SKU/],
+  ])('refuses %s', async (_, variables, message) => {
+    const { codes, messages } = await inventory.request(support, LIST, variables)
+    expect(codes).toEqual(['BAD_USER_INPUT'])
+    expect(messages[0]).toMatch(message)
+  })
+})
+
 describe('bad input', () => {
   const image = (changes: object) => ({ images: [{ ...mug, ...changes }] })
   it.each([
