@@ -3,7 +3,7 @@
 const { TOKEN, MOBILE = 'http://127.0.0.1:4010/graphql' } = process.env
 const QUERY = `query ($cursor: String) {
   changesSince(cursor: $cursor) {
-    changed { id title status tone total placed }
+    changed { id title statusText tone total { text } placed }
     removed cursor hasMore reset
   }
 }`

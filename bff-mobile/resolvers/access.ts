@@ -1,4 +1,4 @@
-// Checks the ids and page sizes that the mobile graph is asked for, so that a malformed one costs no request.
+// Checks the ids that the mobile graph is asked for, so that a malformed one costs no request.
 import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
 
@@ -13,7 +13,7 @@ export function checkOrderId(id: string): string {
 }
 
 /** Returns `first`. Throws CallerError BAD_USER_INPUT that names the bounds when it is out of them. */
-export function checkPageSize(first: number, least: number, most: number): number {
+export function checkCount(first: number, least: number, most: number): number {
   if (first >= least && first <= most) return first
   throw new CallerError('BAD_USER_INPUT', `first is ${first}; it should be ${least} to ${most}`, {
     field: 'first',

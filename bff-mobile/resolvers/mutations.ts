@@ -1,119 +1,136 @@
-// The mutations of the mobile graph: each sends one of the gateway's and returns its outcome as a card or a refusal.
-
+// The mutations of the mobile graph: each sends one of the gateway's in the caller's name, and names the pages that it touches.
+import { refusalOf, withPath } from '#bff/graph/refusals.ts'
 import { tag } from '#bff/pages/cache-tags.ts'
 import type { Pages } from '#bff/pages/pages.ts'
-import { cardPage } from '#bff-mobile/resolvers/pages.ts'
-import { type Localization, localizationOf } from '#bff-mobile/views/localization.ts'
-import { orderCard } from '#bff-mobile/views/order-view.ts'
+import { orderVariables } from '#bff-mobile/resolvers/order-reads.ts'
+import { orderPage, profilePage } from '#bff-mobile/resolvers/pages.ts'
+import { NO_SECTIONS, type OrderData, selectedSections } from '#bff-mobile/views/order-source.ts'
+import type { TypedDocument } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type {
-  MutationCheckoutArgs,
-  MutationResolvers,
-  ResolversParentTypes,
-} from '#schema/generated/bff-mobile.ts'
+import type { MutationResolvers } from '#schema/generated/bff-mobile.ts'
 import {
-  type CardPartsFragment,
-  MobileCancelDocument,
-  type MobileCancelMutation,
-  MobileCheckoutDocument,
-  type MobileCheckoutMutation,
+  CancelOrderDocument,
+  type CancelOrderMutation,
+  CheckoutDocument,
+  type CheckoutMutation,
+  RegisterCustomerDocument,
+  RequestReturnDocument,
+  type RequestReturnMutation,
 } from '#schema/generated/bff-mobile-operations.ts'
 
-/** How long a phone waits for a command's outcome; after that, the order's screen shows it. */
-const SETTLE_MS = 5000
+/** Where results of commands have the order. */
+const ORDERS = [['order'], ['cancelledOrder']] as const
 
-export function mutations(pages: Pages): MutationResolvers {
+export function mutations(pages: Pages): Required<MutationResolvers> {
   return {
-    checkout: async (_root, { input }, context) => {
-      const variables = checkoutVariables(input)
-      const touches = (result: MobileCheckoutMutation) => orderTags(orderOfCheckout(result.placeOrder))
-      const command = { document: MobileCheckoutDocument, variables, touches }
-      const { placeOrder } = await pages.command(command, context)
-      cacheCard(pages, orderOfCheckout(placeOrder), context)
-      return checkoutOutcome(placeOrder, localizationOf(context))
+    async registerCustomer(_root, { input }, context) {
+      const command = {
+        document: RegisterCustomerDocument,
+        variables: { input },
+        touches: ({ registerCustomer: { id } }: { readonly registerCustomer: { readonly id: string } }) => [
+          tag.customer(id),
+        ],
+      }
+      return refusing({ input }, async () => {
+        const { registerCustomer: customer } = await pages.command(command, context)
+        pages.put(profilePage, { variables: { id: customer.id }, result: { customer } }, context)
+        return { __typename: 'CustomerRegistered' as const, customer }
+      })
     },
-    cancelOrder: async (_root, { idempotencyKey, orderId }, context) => {
-      const variables = { input: { idempotencyKey, orderId, settleWithinMs: SETTLE_MS } }
-      const touches = (result: MobileCancelMutation) => orderTags(orderOfCancel(result.cancelOrder))
-      const command = { document: MobileCancelDocument, variables, touches }
-      const { cancelOrder } = await pages.command(command, context)
-      cacheCard(pages, orderOfCancel(cancelOrder), context)
-      return cancelOutcome(cancelOrder, localizationOf(context))
-    },
+    checkout: (_root, { input }, context, info) =>
+      refusing({ input }, async () => {
+        const { details } = selectedSections(info, ...ORDERS)
+        const sent = {
+          document: CheckoutDocument,
+          variables: { input, details },
+          outcomeOf: ({ placeOrder }: CheckoutMutation) => placeOrder,
+        }
+        return withPath((await send(pages, sent, context)).placeOrder, { input })
+      }),
+    cancelOrder: (_root, { input }, context, info) =>
+      refusing({ input }, async () => {
+        const { details } = selectedSections(info, ...ORDERS)
+        const sent = {
+          document: CancelOrderDocument,
+          variables: { input, details },
+          outcomeOf: ({ cancelOrder }: CancelOrderMutation) => cancelOrder,
+        }
+        return cancellation((await send(pages, sent, context)).cancelOrder, { input })
+      }),
+    requestReturn: (_root, { input }, context, info) =>
+      refusing({ input }, async () => {
+        const { details } = selectedSections(info, ...ORDERS)
+        const sent = {
+          document: RequestReturnDocument,
+          variables: { input, details },
+          outcomeOf: ({ requestReturn }: RequestReturnMutation) => requestReturn,
+        }
+        return withPath((await send(pages, sent, context)).requestReturn, { input })
+      }),
   }
 }
 
-function orderTags(order: CardPartsFragment | null): string[] {
+/** Returns the outcome, or a member of the result for input that is malformed and for a key of another request. */
+async function refusing<Outcome>(variables: { readonly input: unknown }, run: () => Promise<Outcome>) {
+  try {
+    return await run()
+  } catch (failure) {
+    const refusal = refusalOf(failure, variables)
+    if (refusal === undefined) throw failure
+    return refusal
+  }
+}
+
+type Sent<Result, Variables> = {
+  readonly document: TypedDocument<Result, Variables>
+  readonly variables: NoInfer<Variables>
+  readonly outcomeOf: (result: NoInfer<Result>) => Outcome
+}
+type Outcome =
+  | CheckoutMutation['placeOrder']
+  | CancelOrderMutation['cancelOrder']
+  | RequestReturnMutation['requestReturn']
+
+/** Sends a command about an order, and caches the order that it recorded or changed. */
+async function send<Result, Variables>(
+  pages: Pages,
+  { document, variables, outcomeOf }: Sent<Result, Variables>,
+  context: RequestContext,
+): Promise<Result> {
+  const startedAt = Date.now()
+  const touches = (result: Result) => orderTags(recordedOrder(outcomeOf(result)))
+  const result = await pages.command({ document, variables, touches }, context)
+  putOrder(pages, recordedOrder(outcomeOf(result)), { context, startedAt })
+  return result
+}
+
+/** Returns the order that a command recorded, even if it was cancelled at once. */
+function recordedOrder(outcome: Outcome): OrderData | undefined {
+  if ('order' in outcome) return outcome.order
+  return 'cancelledOrder' in outcome ? (outcome.cancelledOrder ?? undefined) : undefined
+}
+
+function orderTags(order: OrderData | undefined): string[] {
   return order ? [tag.order(order.id), tag.orders, tag.ordersOf(order.customer.id)] : []
 }
 
-/** Caches the card, which the result holds whole, for the feed and the lists of changes that read it next. */
-function cacheCard(pages: Pages, order: CardPartsFragment | null, context: RequestContext): void {
-  if (order) pages.put(cardPage, { variables: { id: order.id }, result: { order } }, context)
+/**
+ * Caches an order only if this command changed it: a repeated command returns the order as it was a moment before the
+ * position that it reports.
+ */
+function putOrder(
+  pages: Pages,
+  order: OrderData | undefined,
+  { context, startedAt }: { readonly context: RequestContext; readonly startedAt: number },
+): void {
+  if (order && Date.parse(order.updatedAt) >= startedAt)
+    pages.put(orderPage, { variables: orderVariables(order.id, NO_SECTIONS), result: { order } }, context)
 }
 
-function checkoutVariables(input: MutationCheckoutArgs['input']) {
-  return {
-    input: {
-      idempotencyKey: input.idempotencyKey,
-      lines: input.lines,
-      tenders: [{ kind: 'CARD' as const, token: input.cardToken }],
-      deliveryAddress: input.address,
-      shippingOption: input.express ? ('EXPRESS' as const) : ('STANDARD' as const),
-      settleWithinMs: SETTLE_MS,
-    },
-  }
-}
-
-type CheckoutOutcome = ResolversParentTypes['CheckoutOutcome']
-type OrderOutcome = ResolversParentTypes['OrderOutcome']
-type CheckoutResult = MobileCheckoutMutation['placeOrder']
-type CancelResult = MobileCancelMutation['cancelOrder']
-
-function orderOfCheckout(result: CheckoutResult): CardPartsFragment | null {
-  if ('order' in result) return result.order
-  return 'cancelledOrder' in result ? result.cancelledOrder : null
-}
-
-function orderOfCancel(result: CancelResult): CardPartsFragment | null {
-  return 'order' in result ? result.order : null
-}
-
-function checkoutOutcome(result: CheckoutResult, localization: Localization): CheckoutOutcome {
-  const card = cardOrNull(orderOfCheckout(result), localization)
-  const pending = result.__typename === 'OrderPending'
-  switch (result.__typename) {
-    case 'OrderAccepted':
-    case 'OrderPending':
-      return { order: card, refusal: null, pending }
-    case 'OutOfStock':
-      return {
-        pending,
-        order: card,
-        refusal: { ...refusal(result), skus: result.shortages.map(({ sku }) => sku) },
-      }
-    case 'UnknownProduct':
-      return { order: null, refusal: { ...refusal(result), skus: result.skus }, pending }
-    case 'OrderNotFulfilled':
-    case 'PaymentDeclined':
-    case 'UnknownCustomer':
-    case 'TotalChanged':
-    case 'TenderMismatch':
-    case 'MixedCurrencies':
-      return { order: card, refusal: refusal(result), pending }
-  }
-}
-
-function cancelOutcome(result: CancelResult, localization: Localization): OrderOutcome {
-  return result.__typename === 'OrderCancellation'
-    ? { order: orderCard(result.order, localization), refusal: null }
-    : { order: null, refusal: refusal(result) }
-}
-
-function cardOrNull(order: CardPartsFragment | null, localization: Localization) {
-  return order ? orderCard(order, localization) : null
-}
-
-function refusal({ code, message }: { readonly code: string; readonly message: string }) {
-  return { code, message, skus: [] }
+function cancellation(outcome: CancelOrderMutation['cancelOrder'], variables: { readonly input: unknown }) {
+  if (outcome.__typename !== 'OrderCancellation') return withPath(outcome, variables)
+  const { order } = outcome
+  if (order.status === 'CANCELLED') return { __typename: 'OrderCancelled' as const, order }
+  const message = 'The cancellation is asked for. The order shows what becomes of it.'
+  return { __typename: 'CancellationPending' as const, order, message }
 }

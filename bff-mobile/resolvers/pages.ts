@@ -2,10 +2,10 @@
 import { tag } from '#bff/pages/cache-tags.ts'
 import { definePage } from '#bff/pages/pages.ts'
 import {
-  OrderCardOneDocument,
-  OrderCardsDocument,
-  OrderScreenDocument,
-  ProductOneDocument,
+  CategoriesDocument,
+  OrderDocument,
+  OrdersDocument,
+  ProductDocument,
   ProductsDocument,
   ProfileDocument,
 } from '#schema/generated/bff-mobile-operations.ts'
@@ -13,31 +13,29 @@ import {
 /** Events drop the pages that they change: the time only bounds the effect of a lost event. */
 const TTL_MS = 5 * 60_000
 
-export const screenPage = definePage({
-  name: 'screen',
-  document: OrderScreenDocument,
+/** Cached once for each set of sections. */
+export const orderPage = definePage({
+  name: 'order',
+  document: OrderDocument,
   ttlMs: TTL_MS,
-  tags: { always: ({ id }) => [tag.order(id)] },
+  tags: {
+    always: ({ id }) => [tag.order(id)],
+    of: ({ order }, { products }) => (order && products ? productTags([order]) : []),
+  },
   isThere: ({ order }) => order !== null,
 })
 
-/** One order as lists show it. */
-export const cardPage = definePage({
-  name: 'card',
-  document: OrderCardOneDocument,
-  ttlMs: TTL_MS,
-  tags: { always: ({ id }) => [tag.order(id)] },
-  isThere: ({ order }) => order !== null,
-})
-
-/** A customer's orders, or all orders without a filter. */
-export const cardsPage = definePage({
-  name: 'cards',
-  document: OrderCardsDocument,
+/** A customer's orders, or all orders without a customer in the filter. */
+export const ordersPage = definePage({
+  name: 'orders',
+  document: OrdersDocument,
   ttlMs: TTL_MS,
   tags: {
     always: ({ filter }) => [filter?.customerId ? tag.ordersOf(filter.customerId) : tag.orders],
-    of: ({ orders }) => orders.nodes.map(({ id }) => tag.order(id)),
+    of({ orders }, { products }) {
+      const nodes = orders.edges.map(({ node }) => node)
+      return [...nodes.map(({ id }) => tag.order(id)), ...(products ? productTags(nodes) : [])]
+    },
   },
 })
 
@@ -50,10 +48,24 @@ export const productsPage = definePage({
 
 export const productPage = definePage({
   name: 'product',
-  document: ProductOneDocument,
+  document: ProductDocument,
   ttlMs: TTL_MS,
-  tags: { always: ({ sku }) => [tag.product(sku)] },
+  tags: {
+    always: ({ sku }) => [tag.product(sku)],
+    /** Any product may become a variant of this one. */
+    of: ({ product }, { details }) =>
+      product && details
+        ? [tag.assortment, ...(product.variants ?? []).map(({ sku }) => tag.product(sku))]
+        : [],
+  },
   isThere: ({ product }) => product !== null,
+})
+
+export const categoriesPage = definePage({
+  name: 'categories',
+  document: CategoriesDocument,
+  ttlMs: TTL_MS,
+  tags: { always: () => [tag.assortment] },
 })
 
 export const profilePage = definePage({
@@ -63,3 +75,9 @@ export const profilePage = definePage({
   tags: { always: ({ id }) => [tag.customer(id)] },
   isThere: ({ customer }) => customer !== null,
 })
+
+type WithLines = { readonly lines: readonly { readonly sku: string }[] }
+
+function productTags(orders: readonly WithLines[]): string[] {
+  return [...new Set(orders.flatMap(({ lines }) => lines.map(({ sku }) => tag.product(sku))))]
+}

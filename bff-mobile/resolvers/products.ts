@@ -1,31 +1,84 @@
-// The queries of the mobile graph about products.
-import type { Pages } from '#bff/pages/pages.ts'
-import { checkPageSize } from '#bff-mobile/resolvers/access.ts'
-import { nextCursor, requireData } from '#bff-mobile/resolvers/orders.ts'
-import { productPage, productsPage } from '#bff-mobile/resolvers/pages.ts'
+// The catalogue of the mobile graph: its queries, and the fields of a product.
+import { connectionOf, ITEMS } from '#bff/graph/connection.ts'
+import { productId } from '#bff/graph/node-ids.ts'
+import { pageOf } from '#bff/graph/paging.ts'
+import { type Pages, whole } from '#bff/pages/pages.ts'
+import { categoriesPage, productPage, productsPage } from '#bff-mobile/resolvers/pages.ts'
+import { quoteShipping } from '#bff-mobile/resolvers/shipping-quote.ts'
 import { localizationOf } from '#bff-mobile/views/localization.ts'
-import { productCard } from '#bff-mobile/views/order-view.ts'
+import { type ProductSource, selectsDetails } from '#bff-mobile/views/product-source.ts'
+import { CallerError } from '#platform/domain/errors.ts'
 import { isSku } from '#platform/domain/sku.ts'
-import type { QueryResolvers } from '#schema/generated/bff-mobile.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type { ProductFilter, ProductResolvers, QueryResolvers } from '#schema/generated/bff-mobile.ts'
 
 const MAX_PAGE_SIZE = 50
 
-export function productQueries(pages: Pages): Pick<QueryResolvers, 'products' | 'product'> {
+export function productQueries(
+  pages: Pages,
+): Required<Pick<QueryResolvers, 'products' | 'product' | 'categories' | 'shippingQuote'>> {
   return {
-    products: async (_root, { search, category, first, after }, context) => {
-      const filter = { text: search ?? null, category: category ?? null }
-      const variables = { filter, first: checkPageSize(first, 1, MAX_PAGE_SIZE), after: after ?? null }
-      const { searchProducts } = requireData(await pages.read(productsPage, variables, context), productsPage)
-      const localization = localizationOf(context)
-      return {
-        items: searchProducts.nodes.map(product => productCard(product, localization)),
-        next: nextCursor(searchProducts.pageInfo),
-      }
+    async products(_root, { filter, ...args }, context, info) {
+      const { first, after } = pageOf(args, MAX_PAGE_SIZE)
+      const details = selectsDetails(info, ...ITEMS)
+      const variables = { filter: canonical(filter), first, after, details }
+      const found = whole(await pages.read(productsPage, variables, context)) ?? unavailable('the products')
+      return connectionOf(found.searchProducts, product => product)
     },
-    product: async (_root, { sku }, context) => {
-      if (!isSku(sku)) return null
-      const { data } = await pages.read(productPage, { sku }, context)
-      return data?.product ? productCard(data.product, localizationOf(context)) : null
-    },
+    product: (_root, { sku }, context, info) =>
+      readProduct(pages, { sku, details: selectsDetails(info, []) }, context),
+    categories: async (_root, _args, context) =>
+      (whole(await pages.read(categoriesPage, {}, context)) ?? unavailable('the categories')).categories,
+    shippingQuote: (_root, { input }, context) => quoteShipping(pages, input, context),
   }
+}
+
+/** Returns null when there is no such product. */
+export async function readProduct(
+  pages: Pages,
+  { sku, details }: { readonly sku: string; readonly details: boolean },
+  context: RequestContext,
+): Promise<ProductSource | null> {
+  if (!isSku(sku)) return null
+  return whole(await pages.read(productPage, { sku, details }, context))?.product ?? null
+}
+
+function unavailable(what: string): never {
+  throw new CallerError('UNAVAILABLE', `${what} cannot be shown at the moment`)
+}
+
+/** Returns equal filters in equal form, so that they share a cached page. */
+function canonical(filter: ProductFilter | null | undefined): ProductFilter {
+  const { text, category, inStock } = filter ?? {}
+  return {
+    ...(text != null && { text }),
+    ...(category != null && { category }),
+    ...(inStock && { inStock }),
+  }
+}
+
+/** Days throw CallerError BAD_USER_INPUT for an unknown time zone. */
+export function productFields(pages: Pages): ProductResolvers {
+  return {
+    id: ({ sku }) => productId(sku),
+    description: async (product, _args, context) =>
+      (await withDetails(pages, product, context)).description ?? null,
+    variants: async (product, _args, context) => (await withDetails(pages, product, context)).variants ?? [],
+    availabilityText: ({ availability }, _args, context) =>
+      localizationOf(context).translations.availability[availability],
+    canOrder: ({ availability }) => availability !== 'OUT_OF_STOCK',
+    added: ({ addedAt }, { timeZone }, context) => localizationOf(context).date(addedAt, timeZone),
+  }
+}
+
+/** Returns the product with what its screen alone shows, which is read when it was not read with the product. */
+async function withDetails(
+  pages: Pages,
+  product: ProductSource,
+  context: RequestContext,
+): Promise<ProductSource> {
+  if (product.variants !== undefined) return product
+  return (
+    (await readProduct(pages, { sku: product.sku, details: true }, context)) ?? unavailable('the product')
+  )
 }

@@ -1,108 +1,89 @@
 // The subscriptions of the mobile graph: changes of one order, or of all orders of the caller.
-import type { Change } from '#bff/order-feed/change.ts'
+import { eventSource, eventType } from '#bff/graph/order-events.ts'
+import type { Change, OrderEvent } from '#bff/order-feed/change.ts'
 import type { OrderFeed, OrderFeedOptions } from '#bff/order-feed/order-feed.ts'
 import type { Pages } from '#bff/pages/pages.ts'
-import { checkOrderId, checkPageSize } from '#bff-mobile/resolvers/access.ts'
-import {
-  readVisibleOrder,
-  readVisibleOrders,
-  type ScreenOrder,
-  screenOrder,
-} from '#bff-mobile/resolvers/orders.ts'
-import { cardPage, screenPage } from '#bff-mobile/resolvers/pages.ts'
+import { checkCount, checkOrderId } from '#bff-mobile/resolvers/access.ts'
+import { loadOrderFor, loadVisibleOrder, readNewestOrders } from '#bff-mobile/resolvers/order-reads.ts'
+import { shownOrder } from '#bff-mobile/resolvers/order-state.ts'
 import { liveCursor } from '#bff-mobile/sync/sync-cursor.ts'
-import { localizationOf } from '#bff-mobile/views/localization.ts'
-import { orderCard, orderScreen } from '#bff-mobile/views/order-view.ts'
+import { LIVE_SECTIONS, type LoadedOrder, NO_SECTIONS } from '#bff-mobile/views/order-source.ts'
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { SubscriptionResolvers } from '#schema/generated/bff-mobile.ts'
-import type { CardPartsFragment } from '#schema/generated/bff-mobile-operations.ts'
-
-/** An order of the feed: with its whole screen when somebody watches that very order, with its card alone otherwise. */
-export type Order = CardOrder | ScreenOrder
-type CardOrder = { readonly detail: 'summary'; readonly order: CardPartsFragment }
 
 /** Callers that may see an order see the same, so they share each change as it is sent. */
 const AUDIENCE = 'orders'
 const MAX_PRESENT = 50
 
-export const idOf = ({ order }: Order): string => order.id
-export const ownerOf = ({ order }: Order): string => order.customer.id
+export const idOf = ({ order }: LoadedOrder): string => order.id
+export const ownerOf = ({ order }: LoadedOrder): string => order.customer.id
 
-export function createOrderReader(pages: Pages): OrderFeedOptions<Order>['read'] {
-  return async (id, positions, detail) => {
-    if (detail === 'page') return screenOrder(await pages.readFor(screenPage, { id }, positions))
-    const { data } = await pages.readFor(cardPage, { id }, positions)
-    return data?.order ? cardOrder(data.order) : undefined
+/** Returns how the order feed reads an order: with its sections when somebody watches that very order, light otherwise. */
+export function createOrderReader(pages: Pages): OrderFeedOptions<LoadedOrder>['read'] {
+  return (id, positions, detail) => {
+    const sections = detail === 'page' ? LIVE_SECTIONS : NO_SECTIONS
+    return loadOrderFor(pages, id, { sections, positions })
   }
 }
 
-function cardOrder(order: CardPartsFragment): CardOrder {
-  return { detail: 'summary', order }
-}
-
-export function subscriptions(pages: Pages, feed: OrderFeed<Order>): SubscriptionResolvers {
-  const watchOrder = (id: string, after: string | null | undefined, context: RequestContext) => {
-    const { subject } = requireViewer(context.viewer)
-    const scope = { order: checkOrderId(id) }
-    return feed.watch({
-      scope,
-      after: after == null ? undefined : liveCursor(after, scope, subject),
-      audience: AUDIENCE,
-      present: async () => [await requireOrder(pages, id, context)],
-    })
-  }
+export function subscriptions(pages: Pages, feed: OrderFeed<LoadedOrder>): SubscriptionResolvers {
   return {
     orderChanges: {
-      subscribe: (_root, { id, after }, context) => watchOrder(id, after, context),
-      resolve: async (change: Change<Order>, { id }: { readonly id: string }, context: RequestContext) => ({
-        ...change,
-        order: await screenIn(change, () => requireOrder(pages, id, context), context),
-      }),
+      subscribe(_root, { id, after }, context) {
+        const { subject } = requireViewer(context.viewer)
+        const scope = { order: checkOrderId(id) }
+        return feed.watch({
+          scope,
+          after: after == null ? undefined : liveCursor(after, scope, subject),
+          audience: AUDIENCE,
+          present: async () => [await requireOrder(pages, id, context)],
+        })
+      },
+      resolve(change: Change<LoadedOrder>, _args: unknown, context: RequestContext) {
+        const { orders, ...shown } = changeOf(change, undefined, context)
+        const [order] = orders
+        if (!order) throw new CallerError('UNAVAILABLE', 'the order cannot be shown at the moment')
+        return { ...shown, order }
+      },
     },
     myOrderChanges: {
       subscribe(_root, { after, first }, context) {
         const { subject } = requireRole(context.viewer, 'customer')
         const scope = { customer: subject }
-        const count = checkPageSize(first, 0, MAX_PRESENT)
+        const count = checkCount(first, 0, MAX_PRESENT)
         return feed.watch({
           scope,
           after: after == null ? undefined : liveCursor(after, scope, subject),
           audience: AUDIENCE,
-          present: () => readPresentCards(pages, count, context),
+          present: async () => (count === 0 ? [] : readNewestOrders(pages, count, context)),
         })
       },
-      resolve: (change: Change<Order>, _args: unknown, context: RequestContext) => {
-        const localization = localizationOf(context)
-        return { ...change, orders: change.orders.map(({ order }) => orderCard(order, localization)) }
-      },
-    },
-    orderChanged: {
-      subscribe: (_root, { id }, context) => watchOrder(id, undefined, context),
-      resolve: (change: Change<Order>, { id }: { readonly id: string }, context: RequestContext) =>
-        screenIn(change, () => requireOrder(pages, id, context), context),
+      resolve: changeOf,
     },
   }
 }
 
-async function readPresentCards(pages: Pages, count: number, context: RequestContext): Promise<Order[]> {
-  if (count === 0) return []
-  return (await readVisibleOrders(pages, { first: count, after: null }, context)).nodes.map(cardOrder)
-}
-
-async function requireOrder(pages: Pages, id: string, context: RequestContext): Promise<ScreenOrder> {
-  const found = await readVisibleOrder(pages, id, context)
+async function requireOrder(pages: Pages, id: string, context: RequestContext): Promise<LoadedOrder> {
+  const found = await loadVisibleOrder(pages, id, { sections: LIVE_SECTIONS, context })
   if (!found) throw new CallerError('NOT_FOUND', `there is no order ${id}, or it is not yours`)
   return found
 }
 
-/** Returns the screen of a change about one order, which is read anew if the change holds its card alone. */
-async function screenIn(
-  { orders: [given] }: Change<Order>,
-  read: () => Promise<ScreenOrder>,
+function changeOf(
+  { kind, cursor, events, orders }: Change<LoadedOrder>,
+  _args: unknown,
   context: RequestContext,
 ) {
-  const { order, failures } = given?.detail === 'page' ? given : await read()
-  return orderScreen(order, failures, localizationOf(context))
+  return {
+    kind,
+    cursor,
+    events: events.map(eventOf),
+    orders: orders.map(loaded => shownOrder(loaded, context)),
+  }
+}
+
+function eventOf({ type, service, ...event }: OrderEvent) {
+  return { ...event, type: eventType(type), service: eventSource(service) }
 }

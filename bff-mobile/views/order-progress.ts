@@ -1,5 +1,5 @@
 // Derives the stage of an order and the remarks on it from everything that happened to it, by tables.
-import type { CardPartsFragment, OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
+import type { OrderPartsFragment, OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 /** The facts say what happened to an order. Units are those of all lines; once the order has ended, none are `coming`. */
 export type OrderFacts = {
@@ -89,8 +89,8 @@ export function orderProgress(facts: OrderFacts): OrderProgress {
   return { stage, remarks: applying.map(([remark]) => remark), tone: alarm ?? tone }
 }
 
-type OrderParts = Pick<CardPartsFragment, 'status' | 'awaitingApproval' | 'lines' | 'refunded' | 'debts'>
-type Count = Exclude<keyof CardPartsFragment['lines'][number], 'title'>
+type OrderParts = Pick<OrderPartsFragment, 'status' | 'awaitingApproval' | 'lines' | 'refunded' | 'debts'>
+type Count = Exclude<keyof OrderPartsFragment['lines'][number], 'title' | 'sku' | 'lineNo'>
 
 const ENDED: ReadonlySet<OrderStatus> = new Set(['COMPLETED', 'CANCELLED', 'RETURNED'])
 

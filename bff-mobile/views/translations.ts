@@ -1,20 +1,26 @@
 // The translations of the mobile screens' texts: English, German and Portuguese.
 import type { Remark, Stage } from '#bff-mobile/views/order-progress.ts'
 import type { OrderSection } from '#schema/generated/bff-mobile.ts'
-import type { CancellationReason, ShipmentStatus } from '#schema/generated/bff-mobile-operations.ts'
+import type {
+  Availability,
+  CancellationReason,
+  ReturnStatus,
+  ShipmentStatus,
+} from '#schema/generated/bff-mobile-operations.ts'
 
 export type Translations = {
   readonly order: Readonly<Record<Stage, string>>
   /** Follows the order's stage; `refunded` is the amount that was given back. */
   readonly remark: Readonly<Record<Remark, (refunded: string) => string>>
   readonly shipment: Readonly<Record<ShipmentStatus, string>>
+  readonly return: Readonly<Record<ReturnStatus, string>>
   /** Why an order was cancelled. */
   readonly cancelled: Readonly<Record<CancellationReason, string>>
   /** Which section of a screen is missing for the moment. */
   readonly notice: Readonly<Record<OrderSection, string>>
   readonly more: (title: string, count: number) => string
   readonly expected: (date: string) => string
-  readonly stock: { readonly in: string; readonly low: string; readonly out: string }
+  readonly availability: Readonly<Record<Availability, string>>
 }
 
 export const ENGLISH: Translations = {
@@ -49,6 +55,12 @@ export const ENGLISH: Translations = {
     DELIVERED: 'Delivered',
     LOST: 'Lost',
   },
+  return: {
+    REQUESTED: 'Asked for',
+    RECEIVED: 'Back with us',
+    REFUNDED: 'Refunded',
+    REJECTED: 'Not accepted',
+  },
   cancelled: {
     CUSTOMER_REQUEST: 'Cancelled as you asked',
     OUT_OF_STOCK: 'Cancelled: sold out',
@@ -59,12 +71,13 @@ export const ENGLISH: Translations = {
     CARRIER_REFUSED: 'Cancelled: the carrier does not take it',
   },
   notice: {
+    PRODUCTS: 'The products cannot be shown at the moment.',
     PAYMENTS: 'The payment cannot be shown at the moment.',
     SHIPMENTS: 'The parcels cannot be shown at the moment.',
   },
   more: (title, count) => `${title} and ${count} more`,
   expected: date => `Expected ${date}`,
-  stock: { in: 'In stock', low: 'Only a few left', out: 'Sold out' },
+  availability: { IN_STOCK: 'In stock', LOW_STOCK: 'Only a few left', OUT_OF_STOCK: 'Sold out' },
 }
 
 export const GERMAN: Translations = {
@@ -99,6 +112,12 @@ export const GERMAN: Translations = {
     DELIVERED: 'Zugestellt',
     LOST: 'Verloren gegangen',
   },
+  return: {
+    REQUESTED: 'Angemeldet',
+    RECEIVED: 'Bei uns eingetroffen',
+    REFUNDED: 'Erstattet',
+    REJECTED: 'Nicht angenommen',
+  },
   cancelled: {
     CUSTOMER_REQUEST: 'Auf Ihren Wunsch storniert',
     OUT_OF_STOCK: 'Storniert: ausverkauft',
@@ -109,12 +128,13 @@ export const GERMAN: Translations = {
     CARRIER_REFUSED: 'Storniert: Der Versender nimmt die Sendung nicht an',
   },
   notice: {
+    PRODUCTS: 'Die Artikel können gerade nicht angezeigt werden.',
     PAYMENTS: 'Die Zahlung kann gerade nicht angezeigt werden.',
     SHIPMENTS: 'Die Pakete können gerade nicht angezeigt werden.',
   },
   more: (title, count) => `${title} und ${count} weitere`,
   expected: date => `Erwartet am ${date}`,
-  stock: { in: 'Auf Lager', low: 'Nur noch wenige', out: 'Ausverkauft' },
+  availability: { IN_STOCK: 'Auf Lager', LOW_STOCK: 'Nur noch wenige', OUT_OF_STOCK: 'Ausverkauft' },
 }
 
 export const PORTUGUESE: Translations = {
@@ -149,6 +169,12 @@ export const PORTUGUESE: Translations = {
     DELIVERED: 'Entregue',
     LOST: 'Extraviado',
   },
+  return: {
+    REQUESTED: 'Solicitada',
+    RECEIVED: 'Recebida por nós',
+    REFUNDED: 'Reembolsada',
+    REJECTED: 'Não aceita',
+  },
   cancelled: {
     CUSTOMER_REQUEST: 'Cancelado a seu pedido',
     OUT_OF_STOCK: 'Cancelado: esgotado',
@@ -159,10 +185,11 @@ export const PORTUGUESE: Translations = {
     CARRIER_REFUSED: 'Cancelado: a transportadora não aceita o envio',
   },
   notice: {
+    PRODUCTS: 'Os produtos não podem ser exibidos no momento.',
     PAYMENTS: 'O pagamento não pode ser exibido no momento.',
     SHIPMENTS: 'As encomendas não podem ser exibidas no momento.',
   },
   more: (title, count) => `${title} e mais ${count}`,
   expected: date => `Previsto para ${date}`,
-  stock: { in: 'Em estoque', low: 'Últimas unidades', out: 'Esgotado' },
+  availability: { IN_STOCK: 'Em estoque', LOW_STOCK: 'Últimas unidades', OUT_OF_STOCK: 'Esgotado' },
 }

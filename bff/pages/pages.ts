@@ -43,6 +43,12 @@ export type PageResult<Result> = {
   readonly errors: readonly RemoteError[]
 }
 
+/** Returns the data of a page without sections. Throws when any part of it failed. */
+export function whole<Result>({ data, errors }: PageResult<Result>): Result | undefined {
+  if (errors[0]) throw failureOf(errors[0], 'gateway')
+  return data
+}
+
 type Command<Result, Variables> = {
   readonly document: TypedDocument<Result, Variables>
   readonly variables: Variables

@@ -13,6 +13,13 @@ export type MoneyInput = {
   readonly currency: string;
 };
 
+/** Which way a list is sorted. Text sorts by its characters, an instant from the earliest to the latest. */
+export type SortDirection =
+  /** The smallest or earliest first. */
+  | 'ASC'
+  /** The greatest or latest first. */
+  | 'DESC';
+
 export type Availability =
   | 'IN_STOCK'
   | 'LOW_STOCK'
@@ -48,6 +55,16 @@ export type ProductOptionInput = {
   readonly name: string;
   /** Such as M: one line of 1 to 60 characters. */
   readonly value: string;
+};
+
+/** Whole centimetres, 1 to 1000 each. */
+export type DimensionsInput = {
+  /** Its length. */
+  readonly lengthCm: number;
+  /** Its width. */
+  readonly widthCm: number;
+  /** Its height. */
+  readonly heightCm: number;
 };
 
 /** How far an order has come. */
@@ -125,6 +142,17 @@ export type DebtResolution =
   /** Nobody owes it any more: its goods were lost, or the payment was voided as a whole. */
   | 'DROPPED';
 
+/** How far a return has come. */
+export type ReturnStatus =
+  /** The customer asked for it, and the goods are not back. */
+  | 'REQUESTED'
+  /** The goods are back, and the refund is under way. */
+  | 'RECEIVED'
+  /** The money was given back. */
+  | 'REFUNDED'
+  /** It was not accepted. */
+  | 'REJECTED';
+
 /** Which orders a list has. Conditions that are given must all hold. */
 export type OrderFilter = {
   /**
@@ -141,6 +169,35 @@ export type OrderFilter = {
   readonly placedFrom?: string | null | undefined;
   /** Before this instant. */
   readonly placedTo?: string | null | undefined;
+};
+
+/** How a list of orders is sorted; ids break ties. */
+export type OrderSort = {
+  /** By what. */
+  readonly field: OrderSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what orders can be sorted. */
+export type OrderSortField =
+  /** When they were placed. */
+  | 'PLACED_AT';
+
+/** A customer to register, or new facts about one. */
+export type RegisterCustomerInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
+  readonly idempotencyKey: string;
+  /** Staff only: a customer registers itself under its token's subject. */
+  readonly id?: string | null | undefined;
+  /** 1 to 200 characters. */
+  readonly name: string;
+  /** One address of at most 254 characters, such as ada@example.com. */
+  readonly email: string;
 };
 
 /** An order to place. */
@@ -238,6 +295,30 @@ export type CancelOrderInput = {
   readonly settleWithinMs?: number | null | undefined;
 };
 
+/** Goods to send back. */
+export type RequestReturnInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
+  readonly idempotencyKey: string;
+  /** The id of the order that they belong to. */
+  readonly orderId: string;
+  /** 1 to 100 lines. */
+  readonly lines: ReadonlyArray<ReturnLineInput>;
+  /** At most 500 characters. */
+  readonly reason: string;
+};
+
+/** Units of one product to send back. */
+export type ReturnLineInput = {
+  /** The product's stock-keeping unit. */
+  readonly sku: string;
+  /** 1 to 10000, and no more than arrived and is not part of another return. */
+  readonly quantity: number;
+};
+
 /** How far a shipment has come. */
 export type ShipmentStatus =
   /** The carrier is being asked for a label. */
@@ -259,126 +340,437 @@ export type ShipmentStatus =
   /** The carrier lost it. */
   | 'LOST';
 
-export type CardPartsFragment = { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> };
+/** Goods to send, and where they go. */
+export type QuoteShippingInput = {
+  /** ISO 3166-1 alpha-2, as in an order's address. */
+  readonly country: string;
+  /** At most 20 characters. It does not change the fee. */
+  readonly postalCode?: string | null | undefined;
+  /** Of the whole order, 1 to 1000000, when its size is not known. Either this or `goods`. */
+  readonly weightGrams?: number | null | undefined;
+  /** 1 to 100 kinds of goods, charged by weight and size as an order of them is. Either this or `weightGrams`. */
+  readonly goods?: ReadonlyArray<GoodsInput> | null | undefined;
+  /** How fast they are sent. */
+  readonly option?: ShippingOption | null | undefined;
+  /** The currency of the fee. */
+  readonly currency: string;
+};
+
+/** Units of one kind; weight and size are those of one unit. */
+export type GoodsInput = {
+  /** 1 to 10000. */
+  readonly quantity: number;
+  /** 1 to 1000000. */
+  readonly weightGrams: number;
+  /** The size of one unit. */
+  readonly dimensions: DimensionsInput;
+};
+
+export type ProductsQueryVariables = Exact<{
+  filter?: ProductFilter | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  details: boolean;
+}>;
+
+
+export type ProductsQuery = { readonly searchProducts: { readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly description?: string | null, readonly weightGrams?: number, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly dimensions?: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly variants?: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }> } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null } } };
+
+export type ProductQueryVariables = Exact<{
+  sku: string;
+  details: boolean;
+}>;
+
+
+export type ProductQuery = { readonly product: { readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly description?: string | null, readonly weightGrams?: number, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly dimensions?: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly variants?: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }> } | null };
+
+export type CategoriesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type CategoriesQuery = { readonly categories: ReadonlyArray<string> };
+
+export type ShippingQuoteQueryVariables = Exact<{
+  input: QuoteShippingInput;
+}>;
+
+
+export type ShippingQuoteQuery = { readonly quoteShipping:
+    | { readonly __typename: 'ShippingQuote', readonly days: number, readonly validUntil: string, readonly fee: { readonly amount: string, readonly currency: string } }
+    | { readonly __typename: 'NotShippable', readonly code: string, readonly message: string }
+   };
+
+export type RegisterCustomerMutationVariables = Exact<{
+  input: RegisterCustomerInput;
+}>;
+
+
+export type RegisterCustomerMutation = { readonly registerCustomer: { readonly id: string, readonly name: string, readonly email: string } };
+
+export type CheckoutMutationVariables = Exact<{
+  input: PlaceOrderInput;
+  details: boolean;
+}>;
+
+
+export type CheckoutMutation = { readonly placeOrder:
+    | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
+    | { readonly __typename: 'OrderPending', readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
+    | { readonly __typename: 'UnknownProduct', readonly code: string, readonly message: string, readonly skus: ReadonlyArray<string> }
+    | { readonly __typename: 'UnknownCustomer', readonly code: string, readonly message: string, readonly customerId: string }
+    | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string, readonly requested: number, readonly available: number }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null }
+    | { readonly __typename: 'PaymentDeclined', readonly code: string, readonly message: string, readonly retryable: boolean, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null }
+    | { readonly __typename: 'TotalChanged', readonly code: string, readonly message: string, readonly expected: { readonly amount: string, readonly currency: string }, readonly actual: { readonly amount: string, readonly currency: string } }
+    | { readonly __typename: 'TenderMismatch', readonly code: string, readonly message: string, readonly total: { readonly amount: string, readonly currency: string }, readonly tendered: { readonly amount: string, readonly currency: string } }
+    | { readonly __typename: 'MixedCurrencies', readonly code: string, readonly message: string, readonly currencies: ReadonlyArray<string> }
+    | { readonly __typename: 'OrderNotFulfilled', readonly code: string, readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
+   };
+
+export type CancelOrderMutationVariables = Exact<{
+  input: CancelOrderInput;
+  details: boolean;
+}>;
+
+
+export type CancelOrderMutation = { readonly cancelOrder:
+    | { readonly __typename: 'OrderCancellation', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
+    | { readonly __typename: 'CannotCancel', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
+   };
+
+export type RequestReturnMutationVariables = Exact<{
+  input: RequestReturnInput;
+  details: boolean;
+}>;
+
+
+export type RequestReturnMutation = { readonly requestReturn:
+    | { readonly __typename: 'ReturnRequested', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'CannotReturn', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
+   };
+
+export type CommandPartsFragment = { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> };
+
+export type MoneyPartsFragment = { readonly amount: string, readonly currency: string };
+
+export type OrderPartsFragment = { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> };
 
 export type UnitPartsFragment = { readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number };
 
 export type MoneyBackPartsFragment = { readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> };
 
-export type OrderCardsQueryVariables = Exact<{
+export type DetailPartsFragment = { readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }> };
+
+export type SectionPartsFragment = { readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } | null, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly payments?: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly text: string }> }> | null, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }> };
+
+export type ReturnPartsFragment = { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } };
+
+export type ShipmentPartsFragment = { readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly text: string }> };
+
+export type ProductPartsFragment = { readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> };
+
+export type ProductDetailPartsFragment = { readonly description?: string | null, readonly weightGrams?: number, readonly dimensions?: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly variants?: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }> };
+
+export type PageInfoPartsFragment = { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null };
+
+export type CustomerPartsFragment = { readonly id: string, readonly name: string, readonly email: string };
+
+export type OrderQueryVariables = Exact<{
+  id: string;
+  details: boolean;
+  products: boolean;
+  payments: boolean;
+  shipments: boolean;
+}>;
+
+
+export type OrderQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } | null, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly payments?: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly text: string }> }> | null, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }>, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }> } | null };
+
+export type OrdersQueryVariables = Exact<{
   filter?: OrderFilter | null | undefined;
+  sort?: OrderSort | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  counted: boolean;
+  details: boolean;
+  products: boolean;
+  payments: boolean;
+  shipments: boolean;
 }>;
 
 
-export type OrderCardsQuery = { readonly orders: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
-
-export type OrderCardOneQueryVariables = Exact<{
-  id: string;
-}>;
-
-
-export type OrderCardOneQuery = { readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null };
+export type OrdersQuery = { readonly orders: { readonly totalCount?: number, readonly totalCountCapped?: boolean, readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } | null, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly payments?: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly text: string }> }> | null, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }>, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }> } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null } } };
 
 export type OrdersChangedQueryVariables = Exact<{
   after: string;
   first?: number | null | undefined;
   left?: OrderFilter | null | undefined;
   withLeft: boolean;
+  details: boolean;
 }>;
 
 
-export type OrdersChangedQuery = { readonly orderChanges: { readonly position: string, readonly hasMore: boolean, readonly nodes: ReadonlyArray<{ readonly updatedAt: string, readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> }> }, readonly left?: { readonly nodes: ReadonlyArray<{ readonly id: string }>, readonly pageInfo: { readonly hasNextPage: boolean } } };
+export type OrdersChangedQuery = { readonly orderChanges: { readonly position: string, readonly hasMore: boolean, readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly at: string } | null, readonly customer: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> }> }, readonly left?: { readonly nodes: ReadonlyArray<{ readonly id: string }>, readonly pageInfo: { readonly hasNextPage: boolean } } };
 
-export type OrderScreenQueryVariables = Exact<{
+export type ShipmentQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type OrderScreenQuery = { readonly order: { readonly allowedActions: ReadonlyArray<OrderAction>, readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly cancellation: { readonly reason: CancellationReason } | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly total: { readonly amount: string, readonly currency: string } }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly adjustments: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly payments: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> | null, readonly shipments: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly tracking: ReadonlyArray<{ readonly text: string, readonly at: string }> }> | null, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null };
-
-export type ProductsQueryVariables = Exact<{
-  filter?: ProductFilter | null | undefined;
-  first?: number | null | undefined;
-  after?: string | null | undefined;
-}>;
-
-
-export type ProductsQuery = { readonly searchProducts: { readonly nodes: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
-
-export type ProductOneQueryVariables = Exact<{
-  sku: string;
-}>;
-
-
-export type ProductOneQuery = { readonly product: { readonly sku: string, readonly title: string, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } | null };
+export type ShipmentQuery = { readonly shipment: { readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly order: { readonly id: string, readonly customer: { readonly id: string } }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly text: string }> } | null };
 
 export type ProfileQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type ProfileQuery = { readonly customer: { readonly id: string, readonly name: string } | null };
-
-export type MobileCheckoutMutationVariables = Exact<{
-  input: PlaceOrderInput;
-}>;
+export type ProfileQuery = { readonly customer: { readonly id: string, readonly name: string, readonly email: string } | null };
 
 
-export type MobileCheckoutMutation = { readonly placeOrder:
-    | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
-    | { readonly __typename: 'OrderPending', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
-    | { readonly __typename: 'UnknownProduct', readonly code: string, readonly message: string, readonly skus: ReadonlyArray<string> }
-    | { readonly __typename: 'UnknownCustomer', readonly code: string, readonly message: string }
-    | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null }
-    | { readonly __typename: 'PaymentDeclined', readonly code: string, readonly message: string, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null }
-    | { readonly __typename: 'TotalChanged', readonly code: string, readonly message: string }
-    | { readonly __typename: 'TenderMismatch', readonly code: string, readonly message: string }
-    | { readonly __typename: 'MixedCurrencies', readonly code: string, readonly message: string }
-    | { readonly __typename: 'OrderNotFulfilled', readonly code: string, readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
-   };
-
-export type MobileCancelMutationVariables = Exact<{
-  input: CancelOrderInput;
-}>;
-
-
-export type MobileCancelMutation = { readonly cancelOrder:
-    | { readonly __typename: 'OrderCancellation', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
-    | { readonly __typename: 'CannotCancel', readonly code: string, readonly message: string }
-   };
-
-
-export const OrderCardsDocument = `query OrderCards($filter: OrderFilter, $first: Int, $after: String) {
-  orders(filter: $filter, first: $first, after: $after) {
-    nodes {
-      ...CardParts
+export const ProductsDocument = `query Products($filter: ProductFilter, $first: Int, $after: String, $details: Boolean!) {
+  searchProducts(filter: $filter, first: $first, after: $after) {
+    edges {
+      cursor
+      node {
+        ...ProductParts
+        ...ProductDetailParts
+      }
     }
     pageInfo {
-      hasNextPage
-      endCursor
+      ...PageInfoParts
     }
   }
 }
-fragment CardParts on Order {
+fragment ProductParts on Product {
+  sku
+  title
+  category
+  images {
+    url
+    width
+    height
+    altText
+  }
+  price {
+    ...MoneyParts
+  }
+  availability
+  options {
+    name
+    value
+  }
+  addedAt
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}
+fragment ProductDetailParts on Product {
+  description @include(if: $details)
+  weightGrams @include(if: $details)
+  dimensions @include(if: $details) {
+    lengthCm
+    widthCm
+    heightCm
+  }
+  variants @include(if: $details) {
+    ...ProductParts
+  }
+}
+fragment PageInfoParts on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}` as TypedDocument<ProductsQuery, ProductsQueryVariables>
+
+export const ProductDocument = `query Product($sku: ID!, $details: Boolean!) {
+  product(sku: $sku) {
+    ...ProductParts
+    ...ProductDetailParts
+  }
+}
+fragment ProductParts on Product {
+  sku
+  title
+  category
+  images {
+    url
+    width
+    height
+    altText
+  }
+  price {
+    ...MoneyParts
+  }
+  availability
+  options {
+    name
+    value
+  }
+  addedAt
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}
+fragment ProductDetailParts on Product {
+  description @include(if: $details)
+  weightGrams @include(if: $details)
+  dimensions @include(if: $details) {
+    lengthCm
+    widthCm
+    heightCm
+  }
+  variants @include(if: $details) {
+    ...ProductParts
+  }
+}` as TypedDocument<ProductQuery, ProductQueryVariables>
+
+export const CategoriesDocument = `query Categories {
+  categories
+}` as TypedDocument<CategoriesQuery, CategoriesQueryVariables>
+
+export const ShippingQuoteDocument = `query ShippingQuote($input: QuoteShippingInput!) {
+  quoteShipping(input: $input) {
+    __typename
+    ... on ShippingQuote {
+      fee {
+        ...MoneyParts
+      }
+      days
+      validUntil
+    }
+    ... on NotShippable {
+      code
+      message
+    }
+  }
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<ShippingQuoteQuery, ShippingQuoteQueryVariables>
+
+export const RegisterCustomerDocument = `mutation RegisterCustomer($input: RegisterCustomerInput!) {
+  registerCustomer(input: $input) {
+    ...CustomerParts
+  }
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}` as TypedDocument<RegisterCustomerMutation, RegisterCustomerMutationVariables>
+
+export const CheckoutDocument = `mutation Checkout($input: PlaceOrderInput!, $details: Boolean!) {
+  placeOrder(input: $input) {
+    __typename
+    ... on OrderAccepted {
+      order {
+        ...CommandParts
+      }
+    }
+    ... on OrderPending {
+      message
+      order {
+        ...CommandParts
+      }
+    }
+    ... on UnknownProduct {
+      code
+      message
+      skus
+    }
+    ... on UnknownCustomer {
+      code
+      message
+      customerId
+    }
+    ... on OutOfStock {
+      code
+      message
+      shortages {
+        sku
+        requested
+        available
+      }
+      cancelledOrder {
+        ...CommandParts
+      }
+    }
+    ... on PaymentDeclined {
+      code
+      message
+      retryable
+      cancelledOrder {
+        ...CommandParts
+      }
+    }
+    ... on TotalChanged {
+      code
+      message
+      expected {
+        ...MoneyParts
+      }
+      actual {
+        ...MoneyParts
+      }
+    }
+    ... on TenderMismatch {
+      code
+      message
+      total {
+        ...MoneyParts
+      }
+      tendered {
+        ...MoneyParts
+      }
+    }
+    ... on MixedCurrencies {
+      code
+      message
+      currencies
+    }
+    ... on OrderNotFulfilled {
+      code
+      message
+      order {
+        ...CommandParts
+      }
+    }
+  }
+}
+fragment CommandParts on Order {
+  ...OrderParts
+  ...DetailParts
+}
+fragment OrderParts on Order {
   id
   number
+  reference
   status
   awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    at
+  }
+  customer {
+    id
+  }
   lines {
+    lineNo
+    sku
     title
     ...UnitParts
   }
   total {
-    amount
-    currency
+    ...MoneyParts
   }
   ...MoneyBackParts
   placedAt
-  customer {
-    id
-  }
+  updatedAt
 }
 fragment UnitParts on OrderLine {
   quantity
@@ -387,40 +779,342 @@ fragment UnitParts on OrderLine {
   lostQuantity
   returnedQuantity
 }
+fragment MoneyParts on Money {
+  amount
+  currency
+}
 fragment MoneyBackParts on Order {
   refunded {
-    amount
-    currency
+    ...MoneyParts
   }
   debts {
     owedBy
     resolution
   }
-}` as TypedDocument<OrderCardsQuery, OrderCardsQueryVariables>
+}
+fragment DetailParts on Order {
+  lines {
+    lineNo
+    unitPrice @include(if: $details) {
+      ...MoneyParts
+    }
+    total @include(if: $details) {
+      ...MoneyParts
+    }
+  }
+  itemsTotal @include(if: $details) {
+    ...MoneyParts
+  }
+  shippingFee @include(if: $details) {
+    ...MoneyParts
+  }
+  adjustments @include(if: $details) {
+    label
+    amount {
+      ...MoneyParts
+    }
+  }
+  deliveryAddress @include(if: $details) {
+    name
+    line1
+    line2
+    city
+    region
+    postalCode
+    country
+  }
+  deliveryInstructions @include(if: $details)
+  shippingOption @include(if: $details)
+  allowedActions @include(if: $details)
+  returns @include(if: $details) {
+    ...ReturnParts
+  }
+}
+fragment ReturnParts on Return {
+  id
+  status
+  reason
+  lines {
+    sku
+    quantity
+  }
+  refund {
+    ...MoneyParts
+  }
+  requestedAt
+}` as TypedDocument<CheckoutMutation, CheckoutMutationVariables>
 
-export const OrderCardOneDocument = `query OrderCardOne($id: ID!) {
+export const CancelOrderDocument = `mutation CancelOrder($input: CancelOrderInput!, $details: Boolean!) {
+  cancelOrder(input: $input) {
+    __typename
+    ... on OrderCancellation {
+      order {
+        ...CommandParts
+      }
+    }
+    ... on CannotCancel {
+      code
+      message
+      status
+    }
+  }
+}
+fragment CommandParts on Order {
+  ...OrderParts
+  ...DetailParts
+}
+fragment OrderParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    at
+  }
+  customer {
+    id
+  }
+  lines {
+    lineNo
+    sku
+    title
+    ...UnitParts
+  }
+  total {
+    ...MoneyParts
+  }
+  ...MoneyBackParts
+  placedAt
+  updatedAt
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    ...MoneyParts
+  }
+  debts {
+    owedBy
+    resolution
+  }
+}
+fragment DetailParts on Order {
+  lines {
+    lineNo
+    unitPrice @include(if: $details) {
+      ...MoneyParts
+    }
+    total @include(if: $details) {
+      ...MoneyParts
+    }
+  }
+  itemsTotal @include(if: $details) {
+    ...MoneyParts
+  }
+  shippingFee @include(if: $details) {
+    ...MoneyParts
+  }
+  adjustments @include(if: $details) {
+    label
+    amount {
+      ...MoneyParts
+    }
+  }
+  deliveryAddress @include(if: $details) {
+    name
+    line1
+    line2
+    city
+    region
+    postalCode
+    country
+  }
+  deliveryInstructions @include(if: $details)
+  shippingOption @include(if: $details)
+  allowedActions @include(if: $details)
+  returns @include(if: $details) {
+    ...ReturnParts
+  }
+}
+fragment ReturnParts on Return {
+  id
+  status
+  reason
+  lines {
+    sku
+    quantity
+  }
+  refund {
+    ...MoneyParts
+  }
+  requestedAt
+}` as TypedDocument<CancelOrderMutation, CancelOrderMutationVariables>
+
+export const RequestReturnDocument = `mutation RequestReturn($input: RequestReturnInput!, $details: Boolean!) {
+  requestReturn(input: $input) {
+    __typename
+    ... on ReturnRequested {
+      order {
+        ...CommandParts
+      }
+      return {
+        ...ReturnParts
+      }
+    }
+    ... on CannotReturn {
+      code
+      message
+      status
+    }
+  }
+}
+fragment CommandParts on Order {
+  ...OrderParts
+  ...DetailParts
+}
+fragment OrderParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    at
+  }
+  customer {
+    id
+  }
+  lines {
+    lineNo
+    sku
+    title
+    ...UnitParts
+  }
+  total {
+    ...MoneyParts
+  }
+  ...MoneyBackParts
+  placedAt
+  updatedAt
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    ...MoneyParts
+  }
+  debts {
+    owedBy
+    resolution
+  }
+}
+fragment DetailParts on Order {
+  lines {
+    lineNo
+    unitPrice @include(if: $details) {
+      ...MoneyParts
+    }
+    total @include(if: $details) {
+      ...MoneyParts
+    }
+  }
+  itemsTotal @include(if: $details) {
+    ...MoneyParts
+  }
+  shippingFee @include(if: $details) {
+    ...MoneyParts
+  }
+  adjustments @include(if: $details) {
+    label
+    amount {
+      ...MoneyParts
+    }
+  }
+  deliveryAddress @include(if: $details) {
+    name
+    line1
+    line2
+    city
+    region
+    postalCode
+    country
+  }
+  deliveryInstructions @include(if: $details)
+  shippingOption @include(if: $details)
+  allowedActions @include(if: $details)
+  returns @include(if: $details) {
+    ...ReturnParts
+  }
+}
+fragment ReturnParts on Return {
+  id
+  status
+  reason
+  lines {
+    sku
+    quantity
+  }
+  refund {
+    ...MoneyParts
+  }
+  requestedAt
+}` as TypedDocument<RequestReturnMutation, RequestReturnMutationVariables>
+
+export const OrderDocument = `query Order($id: ID!, $details: Boolean!, $products: Boolean!, $payments: Boolean!, $shipments: Boolean!) {
   order(id: $id) {
-    ...CardParts
+    ...OrderParts
+    ...SectionParts
   }
 }
-fragment CardParts on Order {
+fragment OrderParts on Order {
   id
   number
+  reference
   status
   awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    at
+  }
+  customer {
+    id
+  }
   lines {
+    lineNo
+    sku
     title
     ...UnitParts
   }
   total {
-    amount
-    currency
+    ...MoneyParts
   }
   ...MoneyBackParts
   placedAt
-  customer {
-    id
-  }
+  updatedAt
 }
 fragment UnitParts on OrderLine {
   quantity
@@ -429,22 +1123,312 @@ fragment UnitParts on OrderLine {
   lostQuantity
   returnedQuantity
 }
+fragment MoneyParts on Money {
+  amount
+  currency
+}
 fragment MoneyBackParts on Order {
   refunded {
-    amount
-    currency
+    ...MoneyParts
   }
   debts {
     owedBy
     resolution
   }
-}` as TypedDocument<OrderCardOneQuery, OrderCardOneQueryVariables>
+}
+fragment SectionParts on Order {
+  ...DetailParts
+  lines {
+    lineNo
+    product @include(if: $products) {
+      ...ProductParts
+    }
+  }
+  payments @include(if: $payments) {
+    captured {
+      ...MoneyParts
+    }
+    refunded {
+      ...MoneyParts
+    }
+  }
+  shipments @include(if: $shipments) {
+    ...ShipmentParts
+  }
+}
+fragment DetailParts on Order {
+  lines {
+    lineNo
+    unitPrice @include(if: $details) {
+      ...MoneyParts
+    }
+    total @include(if: $details) {
+      ...MoneyParts
+    }
+  }
+  itemsTotal @include(if: $details) {
+    ...MoneyParts
+  }
+  shippingFee @include(if: $details) {
+    ...MoneyParts
+  }
+  adjustments @include(if: $details) {
+    label
+    amount {
+      ...MoneyParts
+    }
+  }
+  deliveryAddress @include(if: $details) {
+    name
+    line1
+    line2
+    city
+    region
+    postalCode
+    country
+  }
+  deliveryInstructions @include(if: $details)
+  shippingOption @include(if: $details)
+  allowedActions @include(if: $details)
+  returns @include(if: $details) {
+    ...ReturnParts
+  }
+}
+fragment ReturnParts on Return {
+  id
+  status
+  reason
+  lines {
+    sku
+    quantity
+  }
+  refund {
+    ...MoneyParts
+  }
+  requestedAt
+}
+fragment ProductParts on Product {
+  sku
+  title
+  category
+  images {
+    url
+    width
+    height
+    altText
+  }
+  price {
+    ...MoneyParts
+  }
+  availability
+  options {
+    name
+    value
+  }
+  addedAt
+}
+fragment ShipmentParts on Shipment {
+  id
+  status
+  trackingNumber
+  estimatedDelivery
+  lines {
+    sku
+    quantity
+  }
+  tracking {
+    at
+    text
+  }
+}` as TypedDocument<OrderQuery, OrderQueryVariables>
 
-export const OrdersChangedDocument = `query OrdersChanged($after: String!, $first: Int, $left: OrderFilter, $withLeft: Boolean!) {
+export const OrdersDocument = `query Orders($filter: OrderFilter, $sort: OrderSort, $first: Int, $after: String, $last: Int, $before: String, $counted: Boolean!, $details: Boolean!, $products: Boolean!, $payments: Boolean!, $shipments: Boolean!) {
+  orders(
+    filter: $filter
+    sort: $sort
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    edges {
+      cursor
+      node {
+        ...OrderParts
+        ...SectionParts
+      }
+    }
+    pageInfo {
+      ...PageInfoParts
+    }
+    totalCount @include(if: $counted)
+    totalCountCapped @include(if: $counted)
+  }
+}
+fragment OrderParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    at
+  }
+  customer {
+    id
+  }
+  lines {
+    lineNo
+    sku
+    title
+    ...UnitParts
+  }
+  total {
+    ...MoneyParts
+  }
+  ...MoneyBackParts
+  placedAt
+  updatedAt
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    ...MoneyParts
+  }
+  debts {
+    owedBy
+    resolution
+  }
+}
+fragment SectionParts on Order {
+  ...DetailParts
+  lines {
+    lineNo
+    product @include(if: $products) {
+      ...ProductParts
+    }
+  }
+  payments @include(if: $payments) {
+    captured {
+      ...MoneyParts
+    }
+    refunded {
+      ...MoneyParts
+    }
+  }
+  shipments @include(if: $shipments) {
+    ...ShipmentParts
+  }
+}
+fragment DetailParts on Order {
+  lines {
+    lineNo
+    unitPrice @include(if: $details) {
+      ...MoneyParts
+    }
+    total @include(if: $details) {
+      ...MoneyParts
+    }
+  }
+  itemsTotal @include(if: $details) {
+    ...MoneyParts
+  }
+  shippingFee @include(if: $details) {
+    ...MoneyParts
+  }
+  adjustments @include(if: $details) {
+    label
+    amount {
+      ...MoneyParts
+    }
+  }
+  deliveryAddress @include(if: $details) {
+    name
+    line1
+    line2
+    city
+    region
+    postalCode
+    country
+  }
+  deliveryInstructions @include(if: $details)
+  shippingOption @include(if: $details)
+  allowedActions @include(if: $details)
+  returns @include(if: $details) {
+    ...ReturnParts
+  }
+}
+fragment ReturnParts on Return {
+  id
+  status
+  reason
+  lines {
+    sku
+    quantity
+  }
+  refund {
+    ...MoneyParts
+  }
+  requestedAt
+}
+fragment ProductParts on Product {
+  sku
+  title
+  category
+  images {
+    url
+    width
+    height
+    altText
+  }
+  price {
+    ...MoneyParts
+  }
+  availability
+  options {
+    name
+    value
+  }
+  addedAt
+}
+fragment ShipmentParts on Shipment {
+  id
+  status
+  trackingNumber
+  estimatedDelivery
+  lines {
+    sku
+    quantity
+  }
+  tracking {
+    at
+    text
+  }
+}
+fragment PageInfoParts on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}` as TypedDocument<OrdersQuery, OrdersQueryVariables>
+
+export const OrdersChangedDocument = `query OrdersChanged($after: String!, $first: Int, $left: OrderFilter, $withLeft: Boolean!, $details: Boolean!) {
   orderChanges(after: $after, first: $first) {
     nodes {
-      ...CardParts
-      updatedAt
+      ...OrderParts
+      ...DetailParts
     }
     position
     hasMore
@@ -458,292 +1442,138 @@ export const OrdersChangedDocument = `query OrdersChanged($after: String!, $firs
     }
   }
 }
-fragment CardParts on Order {
+fragment OrderParts on Order {
   id
   number
+  reference
   status
   awaitingApproval
-  lines {
-    title
-    ...UnitParts
+  cancellationRequested
+  cancellation {
+    reason
+    at
   }
-  total {
-    amount
-    currency
-  }
-  ...MoneyBackParts
-  placedAt
   customer {
     id
   }
-}
-fragment UnitParts on OrderLine {
-  quantity
-  shippedQuantity
-  deliveredQuantity
-  lostQuantity
-  returnedQuantity
-}
-fragment MoneyBackParts on Order {
-  refunded {
-    amount
-    currency
-  }
-  debts {
-    owedBy
-    resolution
-  }
-}` as TypedDocument<OrdersChangedQuery, OrdersChangedQueryVariables>
-
-export const OrderScreenDocument = `query OrderScreen($id: ID!) {
-  order(id: $id) {
-    ...CardParts
-    cancellation {
-      reason
-    }
-    lines {
-      sku
-      total {
-        amount
-        currency
-      }
-    }
-    itemsTotal {
-      amount
-      currency
-    }
-    shippingFee {
-      amount
-      currency
-    }
-    adjustments {
-      label
-      amount {
-        amount
-        currency
-      }
-    }
-    allowedActions
-    payments {
-      captured {
-        amount
-        currency
-      }
-      refunded {
-        amount
-        currency
-      }
-    }
-    shipments {
-      id
-      status
-      trackingNumber
-      estimatedDelivery
-      tracking {
-        text
-        at
-      }
-    }
-  }
-}
-fragment CardParts on Order {
-  id
-  number
-  status
-  awaitingApproval
   lines {
-    title
-    ...UnitParts
-  }
-  total {
-    amount
-    currency
-  }
-  ...MoneyBackParts
-  placedAt
-  customer {
-    id
-  }
-}
-fragment UnitParts on OrderLine {
-  quantity
-  shippedQuantity
-  deliveredQuantity
-  lostQuantity
-  returnedQuantity
-}
-fragment MoneyBackParts on Order {
-  refunded {
-    amount
-    currency
-  }
-  debts {
-    owedBy
-    resolution
-  }
-}` as TypedDocument<OrderScreenQuery, OrderScreenQueryVariables>
-
-export const ProductsDocument = `query Products($filter: ProductFilter, $first: Int, $after: String) {
-  searchProducts(filter: $filter, first: $first, after: $after) {
-    nodes {
-      sku
-      title
-      price {
-        amount
-        currency
-      }
-      availability
-    }
-    pageInfo {
-      hasNextPage
-      endCursor
-    }
-  }
-}` as TypedDocument<ProductsQuery, ProductsQueryVariables>
-
-export const ProductOneDocument = `query ProductOne($sku: ID!) {
-  product(sku: $sku) {
+    lineNo
     sku
     title
-    price {
-      amount
-      currency
-    }
-    availability
+    ...UnitParts
   }
-}` as TypedDocument<ProductOneQuery, ProductOneQueryVariables>
+  total {
+    ...MoneyParts
+  }
+  ...MoneyBackParts
+  placedAt
+  updatedAt
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    ...MoneyParts
+  }
+  debts {
+    owedBy
+    resolution
+  }
+}
+fragment DetailParts on Order {
+  lines {
+    lineNo
+    unitPrice @include(if: $details) {
+      ...MoneyParts
+    }
+    total @include(if: $details) {
+      ...MoneyParts
+    }
+  }
+  itemsTotal @include(if: $details) {
+    ...MoneyParts
+  }
+  shippingFee @include(if: $details) {
+    ...MoneyParts
+  }
+  adjustments @include(if: $details) {
+    label
+    amount {
+      ...MoneyParts
+    }
+  }
+  deliveryAddress @include(if: $details) {
+    name
+    line1
+    line2
+    city
+    region
+    postalCode
+    country
+  }
+  deliveryInstructions @include(if: $details)
+  shippingOption @include(if: $details)
+  allowedActions @include(if: $details)
+  returns @include(if: $details) {
+    ...ReturnParts
+  }
+}
+fragment ReturnParts on Return {
+  id
+  status
+  reason
+  lines {
+    sku
+    quantity
+  }
+  refund {
+    ...MoneyParts
+  }
+  requestedAt
+}` as TypedDocument<OrdersChangedQuery, OrdersChangedQueryVariables>
+
+export const ShipmentDocument = `query Shipment($id: ID!) {
+  shipment(id: $id) {
+    order {
+      id
+      customer {
+        id
+      }
+    }
+    ...ShipmentParts
+  }
+}
+fragment ShipmentParts on Shipment {
+  id
+  status
+  trackingNumber
+  estimatedDelivery
+  lines {
+    sku
+    quantity
+  }
+  tracking {
+    at
+    text
+  }
+}` as TypedDocument<ShipmentQuery, ShipmentQueryVariables>
 
 export const ProfileDocument = `query Profile($id: ID!) {
   customer(id: $id) {
-    id
-    name
+    ...CustomerParts
   }
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
 }` as TypedDocument<ProfileQuery, ProfileQueryVariables>
-
-export const MobileCheckoutDocument = `mutation MobileCheckout($input: PlaceOrderInput!) {
-  placeOrder(input: $input) {
-    __typename
-    ... on OrderAccepted {
-      order {
-        ...CardParts
-      }
-    }
-    ... on OrderPending {
-      order {
-        ...CardParts
-      }
-    }
-    ... on Refusal {
-      code
-      message
-    }
-    ... on UnknownProduct {
-      skus
-    }
-    ... on OutOfStock {
-      shortages {
-        sku
-      }
-      cancelledOrder {
-        ...CardParts
-      }
-    }
-    ... on PaymentDeclined {
-      cancelledOrder {
-        ...CardParts
-      }
-    }
-    ... on OrderNotFulfilled {
-      order {
-        ...CardParts
-      }
-    }
-  }
-}
-fragment CardParts on Order {
-  id
-  number
-  status
-  awaitingApproval
-  lines {
-    title
-    ...UnitParts
-  }
-  total {
-    amount
-    currency
-  }
-  ...MoneyBackParts
-  placedAt
-  customer {
-    id
-  }
-}
-fragment UnitParts on OrderLine {
-  quantity
-  shippedQuantity
-  deliveredQuantity
-  lostQuantity
-  returnedQuantity
-}
-fragment MoneyBackParts on Order {
-  refunded {
-    amount
-    currency
-  }
-  debts {
-    owedBy
-    resolution
-  }
-}` as TypedDocument<MobileCheckoutMutation, MobileCheckoutMutationVariables>
-
-export const MobileCancelDocument = `mutation MobileCancel($input: CancelOrderInput!) {
-  cancelOrder(input: $input) {
-    __typename
-    ... on OrderCancellation {
-      order {
-        ...CardParts
-      }
-    }
-    ... on CannotCancel {
-      code
-      message
-    }
-  }
-}
-fragment CardParts on Order {
-  id
-  number
-  status
-  awaitingApproval
-  lines {
-    title
-    ...UnitParts
-  }
-  total {
-    amount
-    currency
-  }
-  ...MoneyBackParts
-  placedAt
-  customer {
-    id
-  }
-}
-fragment UnitParts on OrderLine {
-  quantity
-  shippedQuantity
-  deliveredQuantity
-  lostQuantity
-  returnedQuantity
-}
-fragment MoneyBackParts on Order {
-  refunded {
-    amount
-    currency
-  }
-  debts {
-    owedBy
-    resolution
-  }
-}` as TypedDocument<MobileCancelMutation, MobileCancelMutationVariables>

@@ -4,7 +4,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { OrderCards, OrderScreen } from '#schema/generated/bff-mobile.ts'
+import type { Order, OrderConnection } from '#schema/generated/bff-mobile.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
 import type { GraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
@@ -12,10 +12,11 @@ import { WAIT } from '#test/fixtures/wait.ts'
 import { ADDRESS, addProduct, createSender, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 const SCREEN = `query ($id: ID!) { order(id: $id) {
-  id number status tone placed headline items shipping total paid actions
-  lines { sku title quantity total } parcels { id status latest expected }
+  id number status statusText tone placed headline itemsTotal { text } shippingFee { text } total { text } paid { text }
+  allowedActions lines { sku title quantity total { text } } shipments { id statusText latest { text } expected }
   notices { section code message } } }`
-const LIST = '{ orders(first: 20) { items { id number title status tone total placed } next } }'
+const LIST = `{ orders(first: 20) {
+  nodes { id number title status statusText tone total { text } placed } pageInfo { hasNextPage endCursor } } }`
 
 let platform: TestPlatform
 let edge: RecordedBff
@@ -38,7 +39,7 @@ beforeAll(async () => {
   for (let index = 0; index < 21; index += 1) ids.push(await place(ada, index, skus))
   await vi.waitFor(async () => {
     const screens = await Promise.all(ids.slice(0, 3).map(id => screenOf(ada, id)))
-    for (const screen of screens) expect(screen?.parcels).toHaveLength(1)
+    for (const screen of screens) expect(screen?.shipments).toHaveLength(1)
   }, WAIT)
 })
 afterAll(async () => {
@@ -50,15 +51,16 @@ async function place(browser: GraphSession, index: number, skus: readonly string
   const input = {
     idempotencyKey: `page-${index}`,
     lines: skus.slice(index % skus.length).map(sku => ({ sku, quantity: 1 + (index % 7) })),
-    cardToken: 'tok_approve',
-    address: ADDRESS,
+    tenders: [{ kind: 'CARD', token: 'tok_approve' }],
+    deliveryAddress: ADDRESS,
   }
-  const query = 'mutation ($input: CheckoutInput!) { checkout(input: $input) { order { id } } }'
+  const query =
+    'mutation ($input: CheckoutInput!) { checkout(input: $input) { ... on OrderAccepted { order { id } } ... on OrderPending { order { id } } } }'
   return (await browser.data<{ checkout: { order: { id: string } } }>(query, { input })).checkout.order.id
 }
 
-async function screenOf(browser: GraphSession, id: string): Promise<OrderScreen | null> {
-  return (await browser.data<{ order: OrderScreen | null }>(SCREEN, { id })).order
+async function screenOf(browser: GraphSession, id: string): Promise<Order | null> {
+  return (await browser.data<{ order: Order | null }>(SCREEN, { id })).order
 }
 
 const namesOf = (requests: Awaited<ReturnType<RecordedBff['during']>>['requests']) =>
@@ -72,10 +74,11 @@ describe('a screen', () => {
     const staff = fresh.browser(await platform.token('support'))
     const [id = ''] = ids
     const every = `query ($id: ID!) { ${SCREEN.slice(SCREEN.indexOf('order('), -1)} again: order(id: $id) { headline }
-      orders(first: 20) { items { id } } product(sku: "a-chair") { stock } products { items { sku } } me { name } }`
+      orders(first: 20) { nodes { id } } product(sku: "a-chair") { availabilityText } products { nodes { sku } }
+      categories node(id: "prd_a-chair") { id } me { name } }`
     const cold = await fresh.during(() => browser.data(every, { id }))
     expect(namesOf(cold.requests).map(names => names.toSorted())).toEqual([
-      ['OrderCards', 'OrderScreen', 'ProductOne', 'Products', 'Profile'],
+      ['Categories', 'Order', 'Order', 'Orders', 'Product', 'Products', 'Profile'],
     ])
     const sync = await fresh.during(() => browser.data('{ changesSince { changed { id } cursor } }'))
     expect(namesOf(sync.requests)).toEqual([['OrdersChanged']])
@@ -93,7 +96,7 @@ describe('a screen', () => {
     for (const query of [LIST, '{ me { id } }', '{ changesSince { cursor } }'])
       expect(await nobody.codeOf(query), query).toBe('UNAUTHENTICATED')
     expect(await nobody.codeOf(SCREEN, { id })).toBe('UNAUTHENTICATED')
-    expect((await eve.data<{ orders: OrderCards }>(LIST)).orders.items).toEqual([])
+    expect((await eve.data<{ orders: OrderConnection }>(LIST)).orders.nodes).toEqual([])
   })
 
   test('shows the result of a command at once, also to an app that sends no consistency token', async () => {
@@ -101,18 +104,18 @@ describe('a screen', () => {
     const plain = async <T>(query: string, variables = {}) =>
       (await send<T>('bff-mobile', shopper.token, query, variables)).data
     const cancel = `mutation ($id: ID!, $key: String!) {
-      cancelOrder(idempotencyKey: $key, orderId: $id) { order { status } } }`
+      cancelOrder(input: { idempotencyKey: $key, orderId: $id }) { __typename } }`
     for (const id of ids.slice(-5)) {
       await plain(SCREEN, { id })
       await plain(LIST)
       await plain(cancel, { id, key: id })
       const [{ order }, { orders }] = await Promise.all([
-        plain<{ order: OrderScreen }>(SCREEN, { id }),
-        plain<{ orders: OrderCards }>(LIST),
+        plain<{ order: Order }>(SCREEN, { id }),
+        plain<{ orders: OrderConnection }>(LIST),
       ])
-      expect(order).toMatchObject({ status: 'Cancelled', headline: 'Cancelled as you asked' })
-      const card = orders.items.find(item => item.id === id)
-      expect(card).toMatchObject({ status: 'Cancelled', tone: 'PROBLEM' })
+      expect(order).toMatchObject({ statusText: 'Cancelled', headline: 'Cancelled as you asked' })
+      const card = orders.nodes.find(item => item.id === id)
+      expect(card).toMatchObject({ statusText: 'Cancelled', tone: 'PROBLEM' })
     }
   })
 
@@ -148,7 +151,7 @@ describe('the list of 20 orders', () => {
     if (!response) throw new Error('there is no answer')
     const body = await buffer(response)
     const text = (coding === 'br' ? brotliDecompressSync : gunzipSync)(body).toString()
-    expect(JSON.parse(text).data.orders.items).toHaveLength(20)
+    expect(JSON.parse(text).data.orders.nodes).toHaveLength(20)
     return { length: body.length, encoding: response.headers['content-encoding'] }
   }
 })
@@ -158,33 +161,26 @@ describe('a screen with a section that cannot be loaded', () => {
     const send = createSender(() => `${edge.url}/graphql`)
     const id = ids[7] ?? '' // nobody has read it yet
     const inGerman = async () =>
-      (
-        await send<{ order: OrderScreen }>(
-          'bff-mobile',
-          shopper.token,
-          SCREEN,
-          { id },
-          { 'accept-language': 'de' },
-        )
-      ).data.order
+      (await send<{ order: Order }>('bff-mobile', shopper.token, SCREEN, { id }, { 'accept-language': 'de' }))
+        .data.order
     await edge.stop('shipping')
-    expect(await inGerman()).toMatchObject({ paid: expect.stringMatching(/0,00/), parcels: null })
+    expect(await inGerman()).toMatchObject({ paid: { text: expect.stringMatching(/0,00/) }, shipments: null })
     await edge.stop('payment')
     expect(await inGerman()).toMatchObject({
       id,
-      status: 'Bestätigt',
+      statusText: 'Bestätigt',
       paid: null,
-      parcels: null,
+      shipments: null,
       notices: [
-        {
-          section: 'PAYMENTS',
-          code: 'UNAVAILABLE',
-          message: 'Die Zahlung kann gerade nicht angezeigt werden.',
-        },
         {
           section: 'SHIPMENTS',
           code: 'UNAVAILABLE',
           message: 'Die Pakete können gerade nicht angezeigt werden.',
+        },
+        {
+          section: 'PAYMENTS',
+          code: 'UNAVAILABLE',
+          message: 'Die Zahlung kann gerade nicht angezeigt werden.',
         },
       ],
     })

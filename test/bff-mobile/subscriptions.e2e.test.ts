@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeCursor } from '#bff/order-feed/cursor.ts'
 import { newId } from '#platform/domain/ids.ts'
-import type { OrderCard, OrderChange, OrdersChange } from '#schema/generated/bff-mobile.ts'
+import type { Order, OrderChange, OrdersChange } from '#schema/generated/bff-mobile.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { subscribe } from '#test/fixtures/subscription-client.ts'
 import { ADDRESS, addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
@@ -23,27 +23,28 @@ afterAll(() => platform?.[Symbol.asyncDispose]())
 let orders = 0
 async function place({ token }: Shopper): Promise<string> {
   orders += 1
-  const query = 'mutation ($input: CheckoutInput!) { checkout(input: $input) { order { id } } }'
+  const query =
+    'mutation ($input: CheckoutInput!) { checkout(input: $input) { ... on OrderAccepted { order { id } } ... on OrderPending { order { id } } } }'
   const input = {
     idempotencyKey: `live-${orders}`,
     lines: [{ sku: 'mug', quantity: 1 }],
-    cardToken: 'tok_approve',
-    address: ADDRESS,
+    tenders: [{ kind: 'CARD', token: 'tok_approve' }],
+    deliveryAddress: ADDRESS,
   }
-  const reply = await platform.send<{ checkout: { order: OrderCard } }>('bff-mobile', token, query, { input })
+  const reply = await platform.send<{ checkout: { order: Order } }>('bff-mobile', token, query, { input })
   return reply.data.checkout.order.id
 }
 
 async function cancel({ token }: Shopper, id: string): Promise<void> {
   const query =
-    'mutation ($id: ID!, $key: String!) { cancelOrder(idempotencyKey: $key, orderId: $id) { refusal { code } } }'
+    'mutation ($id: ID!, $key: String!) { cancelOrder(input: { idempotencyKey: $key, orderId: $id }) { __typename } }'
   await platform.send('bff-mobile', token, query, { id, key: `cancel-${id}` })
 }
 
 const ONE = `subscription ($id: ID!, $after: String) { orderChanges(id: $id, after: $after) {
-  kind cursor events { cursor id type service orderId at } order { id status tone headline notices { section } } } }`
+  kind cursor events { cursor id type service orderId at } order { id statusText tone headline notices { section } } } }`
 const ALL = `subscription ($after: String, $first: Int) { myOrderChanges(after: $after, first: $first) {
-  kind cursor events { cursor id type service orderId } orders { id title status } } }`
+  kind cursor events { cursor id type service orderId } orders { id title statusText } } }`
 
 const follow = <Data>({ token }: Shopper, query: string, variables: object, language = 'en') =>
   subscribe<Data>({
@@ -58,19 +59,19 @@ const followOne = (who: Shopper, variables: object, language?: string) =>
 const followAll = (who: Shopper, variables: object) =>
   follow<{ myOrderChanges: OrdersChange }>(who, ALL, variables)
 
-const isCancelled = ({ type }: { readonly type: string }) => type === 'OrderCancelled'
+const isCancelled = ({ type }: { readonly type: string }) => type === 'ORDER_CANCELLED'
 
 describe('a subscription to one order', () => {
   test('begins with the present order, then yields its changes, in the language of the connection', async () => {
     const id = await place(ada)
     await using subscriber = followOne(ada, { id }, 'pt-BR')
     const { orderChanges: present } = await subscriber.next()
-    expect(present).toMatchObject({ kind: 'PRESENT', events: [], order: { id, status: 'Confirmado' } })
+    expect(present).toMatchObject({ kind: 'PRESENT', events: [], order: { id, statusText: 'Confirmado' } })
     await cancel(ada, id)
     const seen = await subscriber.until(({ orderChanges }) => orderChanges.events.some(isCancelled))
     expect(seen.at(-1)?.orderChanges).toMatchObject({
       kind: 'CHANGED',
-      order: { status: 'Cancelado', tone: 'PROBLEM', headline: 'Cancelado a seu pedido', notices: [] },
+      order: { statusText: 'Cancelado', tone: 'PROBLEM', headline: 'Cancelado a seu pedido', notices: [] },
     })
     const events = seen.flatMap(({ orderChanges }) => orderChanges.events)
     expect(new Set(events.map(event => event.id)).size).toBe(events.length)
@@ -90,14 +91,14 @@ describe('a subscription to one order', () => {
     expect(missed.every(({ orderChanges }) => orderChanges.kind === 'CHANGED')).toBe(true)
     const received = missed.flatMap(({ orderChanges }) => orderChanges.events)
     const own = (list: readonly { readonly service: string; readonly id: string }[]) =>
-      list.filter(({ service }) => service === 'orders').map(event => event.id)
+      list.filter(({ service }) => service === 'ORDERS').map(event => event.id)
     expect(own(received)).toEqual(own(events))
 
-    const requested = received.find(({ type }) => type === 'CancellationRequested')
+    const requested = received.find(({ type }) => type === 'CANCELLATION_REQUESTED')
     await using rest = followOne(ada, { id, after: requested?.cursor })
     const behind = await rest.until(({ orderChanges }) => orderChanges.events.some(isCancelled))
     const types = behind.flatMap(({ orderChanges }) => orderChanges.events).map(({ type }) => type)
-    expect(types).not.toContain('CancellationRequested')
+    expect(types).not.toContain('CANCELLATION_REQUESTED')
   })
 
   test.each([
@@ -138,7 +139,7 @@ describe("a subscription to a customer's orders", () => {
     await cancel(eve, ids[0] ?? '')
     const placed = await place(eve)
     const seen = await subscriber.until(({ myOrderChanges }) =>
-      myOrderChanges.events.some(({ type, orderId }) => type === 'OrderConfirmed' && orderId === placed),
+      myOrderChanges.events.some(({ type, orderId }) => type === 'ORDER_CONFIRMED' && orderId === placed),
     )
     const changes = seen.map(({ myOrderChanges }) => myOrderChanges)
     const about = new Set(changes.flatMap(({ events }) => events).map(({ orderId }) => orderId))

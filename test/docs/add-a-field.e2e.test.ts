@@ -14,7 +14,7 @@ const PAGE = 'docs/how-to/add-a-field.md'
 /** Packages, data, history and results are not part of the sources. */
 const LEFT_OUT = ['node_modules', '.data', '.git', 'bench/results']
 
-test('whoever follows the page has the new field on the web page, the mobile card and live changes', async () => {
+test('whoever follows the page has the new field on the web page, the mobile list and live changes', async () => {
   await using copied = await copyOfTheTree()
   const { tree } = copied
   for (const block of blocksOf(readPage(PAGE)))

@@ -124,13 +124,13 @@ test('Apollo Client: persisted queries by hash, over GET', async () => {
       }),
     ]),
   })
-  const query = gql`query Cards { orders(first: 5) { items { id title status total } } }`
+  const query = gql`query Cards { orders(first: 5) { nodes { id title status total { text } } } }`
   for (let round = 0; round < 2; round++) {
-    const { data } = await client.query<{ orders: { items: unknown[] } }>({
+    const { data } = await client.query<{ orders: { nodes: unknown[] } }>({
       query,
       fetchPolicy: 'network-only',
     })
-    expect(data?.orders.items).toBeInstanceOf(Array)
+    expect(data?.orders.nodes).toBeInstanceOf(Array)
   }
   expect(sent.filter(one => one === 'GET without text')).toHaveLength(2)
   expect(sent).toHaveLength(3)

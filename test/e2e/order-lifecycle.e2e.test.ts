@@ -43,6 +43,8 @@ async function checkout(input: Parameters<typeof checkoutInput>[0]) {
   return answer
 }
 
+type Followed = { readonly status?: string; readonly order?: { readonly status: string } }
+
 /** Collects the statuses that a subscriber sees, until `last`. */
 async function follow(
   graph: 'bff-web' | 'bff-mobile',
@@ -58,9 +60,10 @@ async function follow(
   })
   const seen: string[] = []
   try {
-    for await (const result of client.iterate<Record<string, { status: string }>>({ query })) {
+    for await (const result of client.iterate<Record<string, Followed>>({ query })) {
       if (result.errors) throw new Error(result.errors[0]?.message)
-      const status = Object.values(result.data ?? {})[0]?.status ?? ''
+      const [change] = Object.values(result.data ?? {})
+      const status = change?.order?.status ?? change?.status ?? ''
       if (seen.at(-1) !== status) seen.push(status)
       if (until(status)) break
     }
@@ -145,8 +148,8 @@ describe('an order through the web graph', () => {
     const id = reply.data.checkout.order?.id ?? ''
     await follow(
       'bff-mobile',
-      `subscription { orderChanged(id: "${id}") { status } }`,
-      status => status === 'Delivered',
+      `subscription { orderChanges(id: "${id}") { order { status } } }`,
+      status => status === 'DELIVERED' || status === 'COMPLETED',
     )
     await follow(
       'bff-web',

@@ -34,9 +34,13 @@ const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
   shipping: {},
   'bff-web': {},
   'bff-mobile': {
-    OrderCard: { type: 'CardView', from: '#bff-mobile/views/order-view.ts' },
-    OrderScreen: { type: 'ScreenView', from: '#bff-mobile/views/order-view.ts' },
-    Parcel: { type: 'ParcelView', from: '#bff-mobile/views/order-view.ts' },
+    Order: { type: 'OrderData', from: '#bff-mobile/views/order-source.ts' },
+    OrderLine: { type: 'LineSource', from: '#bff-mobile/views/order-source.ts' },
+    Cancellation: { type: 'CancellationData', from: '#bff-mobile/views/order-source.ts' },
+    Shipment: { type: 'ShipmentData', from: '#bff-mobile/views/order-source.ts' },
+    Return: { type: 'ReturnData', from: '#bff-mobile/views/order-source.ts' },
+    Product: { type: 'ProductSource', from: '#bff-mobile/views/product-source.ts' },
+    Money: { type: 'MoneyText', from: '#platform/graphql/scalars.ts' },
   },
 }
 

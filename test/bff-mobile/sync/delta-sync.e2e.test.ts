@@ -5,7 +5,7 @@ import { decodeSyncCursor, encodeSyncCursor } from '#bff-mobile/sync/sync-cursor
 import { newId } from '#platform/domain/ids.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
-import type { OrderCard, OrdersChange } from '#schema/generated/bff-mobile.ts'
+import type { Order, OrdersChange } from '#schema/generated/bff-mobile.ts'
 import type { OrderStatus } from '#subgraphs/orders/domain/events.ts'
 import { absent, evolve } from '#subgraphs/orders/domain/order.ts'
 import { ordersView, stages } from '#subgraphs/orders/queries/views.ts'
@@ -31,16 +31,17 @@ async function newPhone(headers = {}): Promise<{ shopper: Shopper; phone: SyncCl
   return { shopper, phone: openSyncClient(platform, shopper.token, headers) }
 }
 
-const PLACE = 'mutation ($input: CheckoutInput!) { checkout(input: $input) { order { id } } }'
+const PLACE =
+  'mutation ($input: CheckoutInput!) { checkout(input: $input) { ... on OrderAccepted { order { id } } ... on OrderPending { order { id } } } }'
 let orders = 0
 async function place(phone: SyncClient): Promise<string> {
   orders += 1
-  const { data } = await phone.ask<{ checkout: { order: OrderCard } }>(PLACE, {
+  const { data } = await phone.ask<{ checkout: { order: Order } }>(PLACE, {
     input: {
       idempotencyKey: `sync-${orders}`,
       lines: [{ sku: 'mug', quantity: 1 }],
-      cardToken: 'tok_approve',
-      address: ADDRESS,
+      tenders: [{ kind: 'CARD', token: 'tok_approve' }],
+      deliveryAddress: ADDRESS,
     },
   })
   return data.checkout.order.id
@@ -48,7 +49,7 @@ async function place(phone: SyncClient): Promise<string> {
 
 const cancel = (phone: SyncClient, id: string) =>
   phone.ask(
-    'mutation ($id: ID!, $key: String!) { cancelOrder(idempotencyKey: $key, orderId: $id) { refusal { code } } }',
+    'mutation ($id: ID!, $key: String!) { cancelOrder(input: { idempotencyKey: $key, orderId: $id }) { __typename } }',
     { id, key: `cancel-${id}` },
   )
 
@@ -69,11 +70,11 @@ describe('a local copy', () => {
     await cancel(phone, ids[1] ?? '')
     const [delta] = await phone.sync()
     expect(delta).toMatchObject({ removed: [], hasMore: false, reset: false })
-    expect(delta?.changed).toEqual([{ id: ids[1], title: 'Product mug', status: 'Storniert' }])
-    const listed = await phone.ask<{ orders: { items: object[] } }>(
-      '{ orders { items { id title status } } }',
+    expect(delta?.changed).toEqual([{ id: ids[1], title: 'Product mug', statusText: 'Storniert' }])
+    const listed = await phone.ask<{ orders: { nodes: object[] } }>(
+      '{ orders { nodes { id title statusText } } }',
     )
-    expect(listed.data.orders.items).toEqual([...phone.copy.values()].sort((a, b) => (a.id < b.id ? 1 : -1)))
+    expect(listed.data.orders.nodes).toEqual([...phone.copy.values()].sort((a, b) => (a.id < b.id ? 1 : -1)))
   })
 
   test("contains only the caller's orders", async () => {
@@ -110,13 +111,13 @@ describe('a local copy', () => {
       const events = seen.flatMap(({ changes }) => changes.events)
       expect(new Set(events.map(event => event.id)).size).toBe(events.length)
       expect(new Set(events.map(event => event.orderId))).toEqual(new Set([id]))
-      const own = events.filter(({ service }) => service === 'orders').map(({ type }) => type)
-      expect(own).toEqual(['CancellationRequested', 'OrderCancelled'])
+      const own = events.filter(({ service }) => service === 'ORDERS').map(({ type }) => type)
+      expect(own).toEqual(['CANCELLATION_REQUESTED', 'ORDER_CANCELLED'])
     }
   })
 })
 
-const isCancelled = ({ type }: { readonly type: string }) => type === 'OrderCancelled'
+const isCancelled = ({ type }: { readonly type: string }) => type === 'ORDER_CANCELLED'
 
 describe('a refused sync', () => {
   test.each([

@@ -1,10 +1,10 @@
 // A mobile app that keeps a copy of its customer's orders, as the guide to delta sync describes.
 import { formatToken, parseToken } from '#platform/consistency/consistency-token.ts'
 import { mergePositions } from '#platform/consistency/position-vector.ts'
-import type { OrderCard, OrderChanges } from '#schema/generated/bff-mobile.ts'
+import type { Order, OrderChanges } from '#schema/generated/bff-mobile.ts'
 import type { GraphqlResponse, PlatformClient } from '#testbed/shop-client.ts'
 
-type Card = Pick<OrderCard, 'id' | 'title' | 'status'>
+type Card = Pick<Order, 'id' | 'title' | 'statusText'>
 type Sync = Omit<OrderChanges, 'changed'> & { readonly changed: readonly Card[] }
 
 export type SyncClient = {
@@ -19,7 +19,7 @@ export type SyncClient = {
 }
 
 const CHANGES = `query ($cursor: String, $first: Int) { changesSince(cursor: $cursor, first: $first) {
-  changed { id title status } removed cursor hasMore reset } }`
+  changed { id title statusText } removed cursor hasMore reset } }`
 
 export function openSyncClient(
   graphs: PlatformClient,

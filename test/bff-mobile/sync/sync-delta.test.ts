@@ -17,8 +17,11 @@ function order(id: string, status: OrderStatus, daysAgo: number, updatedAt = NOW
   return {
     id,
     number: id,
+    reference: null,
     status,
     awaitingApproval: false,
+    cancellationRequested: false,
+    cancellation: null,
     lines: [],
     total: { amount: '1.00', currency: 'USD' },
     refunded: { amount: '0.00', currency: 'USD' },

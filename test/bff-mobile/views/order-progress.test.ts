@@ -7,15 +7,17 @@ import {
   type OrderProgress,
   orderProgress,
 } from '#bff-mobile/views/order-progress.ts'
-import type { CardPartsFragment, OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
+import type { OrderPartsFragment, OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 const usd = (amount: string) => ({ amount, currency: 'USD' })
 type Order = Parameters<typeof factsOf>[0]
-type Line = CardPartsFragment['lines'][number]
+type Line = OrderPartsFragment['lines'][number]
 
 /** Units shipped, delivered, lost and returned of so many that were ordered. */
 function line(ordered: number, shipped = 0, delivered = 0, lost = 0, returned = 0): Line {
   return {
+    lineNo: 1,
+    sku: 'mug',
     title: 'Mug',
     quantity: ordered,
     shippedQuantity: shipped,

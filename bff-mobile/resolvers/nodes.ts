@@ -1,0 +1,69 @@
+// The queries `node` and `nodes`: find anything by its id, as if what is not the caller's were not there.
+import type { GraphQLResolveInfo } from 'graphql'
+import { nodeKeyOf } from '#bff/graph/node-ids.ts'
+import type { Pages } from '#bff/pages/pages.ts'
+import { readOrder } from '#bff-mobile/resolvers/order-reads.ts'
+import { profilePage } from '#bff-mobile/resolvers/pages.ts'
+import { readProduct } from '#bff-mobile/resolvers/products.ts'
+import { selectsDetails } from '#bff-mobile/views/product-source.ts'
+import { mayActFor, requireViewer } from '#platform/auth/viewer.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type { QueryResolvers, ResolversTypes } from '#schema/generated/bff-mobile.ts'
+import { ShipmentDocument } from '#schema/generated/bff-mobile-operations.ts'
+
+const MAX_NODES = 100
+
+type Node = Awaited<ResolversTypes['Node']>
+type Asked = { readonly context: RequestContext; readonly info: GraphQLResolveInfo }
+
+export function nodeQueries(pages: Pages): Required<Pick<QueryResolvers, 'node' | 'nodes'>> {
+  return {
+    node: (_root, { id }, context, info) => readNode(pages, id, { context, info }),
+    nodes(_root, { ids }, context, info) {
+      if (ids.length >= 1 && ids.length <= MAX_NODES)
+        return Promise.all(ids.map(id => readNode(pages, id, { context, info })))
+      const message = `\`ids\` should have 1 to ${MAX_NODES} entries; got ${ids.length}`
+      throw new CallerError('BAD_USER_INPUT', message, { field: 'ids' })
+    },
+  }
+}
+
+async function readNode(pages: Pages, id: string, asked: Asked): Promise<Node | null> {
+  const { context, info } = asked
+  const key = nodeKeyOf(id)
+  if (key === undefined) return null
+  if (key.kind === 'product') {
+    const request = { sku: key.sku, details: selectsDetails(info, []) }
+    return typed('Product', await readProduct(pages, request, context))
+  }
+  const viewer = requireViewer(context.viewer)
+  switch (key.kind) {
+    case 'order':
+      return typed('Order', await readOrder(pages, key.id, asked))
+    case 'customer':
+      if (!mayActFor(viewer, key.id)) return null
+      return typed('Customer', (await pages.read(profilePage, { id: key.id }, context)).data?.customer)
+    case 'shipment':
+      return readShipment(pages, key.id, context)
+    case 'payment':
+    case 'fulfilment':
+    case 'capture':
+    case 'refund':
+    case 'void':
+    case 'return':
+    case 'tender':
+      return null
+  }
+}
+
+async function readShipment(pages: Pages, id: string, context: RequestContext): Promise<Node | null> {
+  const { shipment } = await pages.run(ShipmentDocument, { id }, context)
+  return shipment && mayActFor(context.viewer, shipment.order.customer.id)
+    ? typed('Shipment', shipment)
+    : null
+}
+
+function typed<Name extends string, Value extends object>(name: Name, value: Value | null | undefined) {
+  return value ? { ...value, __typename: name } : null
+}
