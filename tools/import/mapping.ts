@@ -49,6 +49,8 @@ const address = z.strictObject({
   country: field,
 })
 
+const image = z.strictObject({ url: field, width: field, height: field, altText: field.optional() })
+
 const mapping = z
   .strictObject({
     name: z.string().regex(/^[a-z0-9-]{1,40}$/, 'should be 1 to 40 lower case letters, digits and dashes'),
@@ -99,6 +101,10 @@ const mapping = z
       widthCm: field,
       heightCm: field,
       spareStock: field,
+      description: field.optional(),
+      images: z.array(image).max(20).default([]),
+      family: field.optional(),
+      options: z.record(z.string().min(1).max(30), field).default({}),
     }),
     customers: z.strictObject({
       file,
@@ -108,6 +114,12 @@ const mapping = z
       address: address.optional(),
     }),
   })
+  .refine(
+    ({ products }) => (products.family === undefined) === (Object.keys(products.options).length === 0),
+    {
+      message: 'should have both a family and options of products, or neither',
+    },
+  )
   .refine(({ orders, customers }) => (orders.address === undefined) !== (customers.address === undefined), {
     message: 'should have the address either of orders or of customers',
   })

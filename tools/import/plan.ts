@@ -18,6 +18,8 @@ import type {
 export type PlannedProduct = Pick<ProductRow, 'sku' | 'title' | 'category' | 'weightGrams' | 'dimensions'> & {
   readonly at: RowRef
   readonly priceMinor: number
+  /** Description, pictures and variants, as the command takes them. */
+  readonly shown: ProductRow['shown']
   readonly stock: readonly { readonly warehouse: string; readonly quantity: number }[]
 }
 
@@ -257,12 +259,11 @@ function planProducts(joined: readonly Joined[], sources: Sources): PlannedProdu
   return [...sold].flatMap(([id, lines]) => {
     const found = sources.products.get(id)
     if (!found) return []
-    const { sku, title, category, weightGrams, dimensions, spareStock } = found.row
+    const { sku, title, category, weightGrams, dimensions, spareStock, shown } = found.row
+    const stock = stockFor(lines, spareStock)
     const priceMinor = priceOf(found.row, sources)
     const at = { file: sources.tables.products.file, line: found.line }
-    return [
-      { at, sku, title, category, priceMinor, weightGrams, dimensions, stock: stockFor(lines, spareStock) },
-    ]
+    return [{ at, sku, title, category, priceMinor, weightGrams, dimensions, stock, shown }]
   })
 }
 

@@ -88,17 +88,23 @@ function failureOf(error: unknown): ImportFailure {
   throw error
 }
 
-/** Adds the products; one that exists from an earlier run stays as it is. Returns failures by SKU. */
+/**
+ * Adds the products, the variants of a family one after the other; one that exists from an earlier run stays as it is.
+ * Returns failures by SKU.
+ */
 export async function addProducts(
   replay: Replay,
   products: readonly PlannedProduct[],
   progress: Progress,
 ): Promise<Map<string, ImportFailure>> {
   const failures = new Map<string, ImportFailure>()
-  await inParallel(products, replay.width, async product => {
-    const failure = await addProduct(replay, product)
-    if (failure) failures.set(product.sku, failure)
-    progress.step(failure ? 'failed' : 'done')
+  const families = Map.groupBy(products, ({ sku, shown }) => shown.family ?? `product ${sku}`)
+  await inParallel([...families.values()], replay.width, async variants => {
+    for (const product of variants) {
+      const failure = await addProduct(replay, product)
+      if (failure) failures.set(product.sku, failure)
+      progress.step(failure ? 'failed' : 'done')
+    }
   })
   progress.end()
   return failures
@@ -106,10 +112,10 @@ export async function addProducts(
 
 async function addProduct(
   { web, source, currency }: Replay,
-  { at: _, priceMinor, ...product }: PlannedProduct,
+  { at: _, priceMinor, shown, ...product }: PlannedProduct,
 ): Promise<ImportFailure | undefined> {
   const price = moneyText(priceMinor, currency)
-  const input = { idempotencyKey: `${source}:product:${product.sku}`, ...product, price }
+  const input = { idempotencyKey: `${source}:product:${product.sku}`, ...product, ...shown, price }
   try {
     const { addProduct } = await web.send<{ addProduct: { code?: string; message?: string } }>(ADD_PRODUCT, {
       input,

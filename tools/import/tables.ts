@@ -18,6 +18,7 @@ import {
   instant,
   matching,
   oneOf,
+  optionalLines,
   optionalText,
   type Parser,
   text,
@@ -199,6 +200,11 @@ const id = text(100)
 const sku = matching(SKU, SKU_FORM)
 const WAREHOUSE = matching(/^[A-Z0-9][A-Z0-9-]{0,31}$/, '1 to 32 upper case letters, digits and dashes')
 const COUNTRY = matching(/^[A-Z]{2}$/, 'an ISO 3166-1 alpha-2 code such as DE')
+const IMAGE_URL = matching(
+  /^(?:https?:\/)?\/\S{1,1990}$/,
+  'an http or https URL, or a path that begins with /images/',
+)
+const pixels = whole(1, 10_000)
 const LARGEST_NUMBER = 1_000_000
 const number: Parser<number | null> = given => (given === '' ? null : whole(1, LARGEST_NUMBER)(given))
 
@@ -253,6 +259,7 @@ function rowBuilders(mapping: Mapping) {
         heightCm: cell(products.heightCm, centimetres),
       },
       spareStock: cell(products.spareStock, whole(0, 1_000_000)),
+      shown: readShown(cell, products),
     }),
     customer: (cell: Cell) => ({
       id: cell(customers.id, id),
@@ -260,6 +267,30 @@ function rowBuilders(mapping: Mapping) {
       email: cell(customers.email, text(200)),
       address: readAddress(cell, customers.address),
     }),
+  }
+}
+
+/** Reads what a shop shows of a product beside its title; what is empty is left out. */
+function readShown(cell: Cell, { title, description, images, family, options }: Mapping['products']) {
+  const text = cell(description, optionalLines(5000))
+  const pictures = images.flatMap(image => {
+    if (cell(image.url, given => given) === '') return []
+    return {
+      url: cell(image.url, IMAGE_URL),
+      width: cell(image.width, pixels),
+      height: cell(image.height, pixels),
+      altText: cell(image.altText, optionalText(300)) ?? cell(title, given => given),
+    }
+  })
+  const name = cell(family, given => (given === '' ? null : sku(given)))
+  const values = Object.entries(options).flatMap(([option, field]) => {
+    const value = cell(field, optionalText(60))
+    return value === null ? [] : { name: option, value }
+  })
+  return {
+    ...(text !== null && { description: text }),
+    ...(pictures.length > 0 && { images: pictures }),
+    ...(name !== null && { family: name, options: values }),
   }
 }
 

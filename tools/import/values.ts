@@ -22,6 +22,18 @@ export function optionalText(max: number): Parser<string | null> {
   return given => (given === '' ? null : text(max)(given))
 }
 
+/** Parses at most `max` characters of perhaps several lines, and returns null for an empty text. */
+export function optionalLines(max: number): Parser<string | null> {
+  return given => {
+    if (given === '') return null
+    if (given.length > max)
+      throw new RangeError(`has ${given.length} characters; at most ${max} are accepted`)
+    if (/[^\P{Cc}\t\n\r]/u.test(given) || !given.isWellFormed())
+      throw new RangeError(`${shown(given)} holds a control character`)
+    return given
+  }
+}
+
 export function matching(pattern: RegExp, expected: string): Parser<string> {
   return given => {
     if (!pattern.test(given)) throw new RangeError(`expected ${expected}, got ${shown(given)}`)
