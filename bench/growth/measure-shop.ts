@@ -11,6 +11,16 @@ const RATE_CALLERS = 48
 /** After these, every product was ordered since the start. */
 const WARM_UP_MS = 8_000
 
+/** Asks the gateway for all that a page can say: what lies beyond it on both sides, and how long its list is. */
+const COUNTED_PAGE = `query ($filter: OrderFilter) {
+  orders(filter: $filter, last: 20) {
+    nodes { id number status placedAt }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    totalCount
+    totalCountCapped
+  }
+}`
+
 /** Returns orders, customers and instants of the copies at random. */
 export type Sample = {
   order(): { readonly id: string; readonly number: string }
@@ -24,6 +34,8 @@ export type ShopFigures = {
   /** Milliseconds, at the median, of one request at a time. */
   readonly page: number
   readonly list: number
+  /** A page before an instant, read from the end of the list, with its length. */
+  readonly countedPage: number
   readonly search: number
   readonly wideSearch: number
   readonly changesSince: number
@@ -77,6 +89,9 @@ async function measureReads(client: PlatformClient, sample: Sample, requests: nu
   return {
     page: await time(() => client.send('bff-web', ops, page, { id: sample.order().id })),
     list: await listed(() => ({ placedTo: sample.instant() })),
+    countedPage: await time(() =>
+      client.send('gateway', ops, COUNTED_PAGE, { filter: { placedFrom: sample.instant() } }),
+    ),
     search: await listed(() => ({ text: sample.order().number })),
     wideSearch: await listed(() => ({ text: 'shopper', placedTo: sample.instant() })),
     changesSince: await time(async () =>
