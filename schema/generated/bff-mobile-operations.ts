@@ -20,9 +20,13 @@ export type SortDirection =
   /** The greatest or latest first. */
   | 'DESC';
 
+/** Whether a product can be ordered. */
 export type Availability =
+  /** There is more than the product's low-stock threshold. */
   | 'IN_STOCK'
+  /** There is something left, at or below the product's low-stock threshold. */
   | 'LOW_STOCK'
+  /** There is nothing to order. */
   | 'OUT_OF_STOCK';
 
 /** Which products a list has. Conditions that are given must all hold. */
@@ -57,13 +61,13 @@ export type ProductOptionInput = {
   readonly value: string;
 };
 
-/** Whole centimetres, 1 to 1000 each. */
+/** The size of one packed unit; each side is a whole number of centimetres. */
 export type DimensionsInput = {
-  /** Its length. */
+  /** From front to back, 1 to 1000 cm. */
   readonly lengthCm: number;
-  /** Its width. */
+  /** From side to side, 1 to 1000 cm. */
   readonly widthCm: number;
-  /** Its height. */
+  /** From bottom to top, 1 to 1000 cm. */
   readonly heightCm: number;
 };
 

@@ -25,19 +25,27 @@ export type Scalars = {
   _FieldSet: { input: unknown; output: unknown; }
 };
 
+/** An amount of money in one currency. */
 export type Money = {
+  /** The amount in the main unit of the currency, with as many decimals as it has: two for EUR, none for JPY. */
   readonly amount: Scalars['Decimal']['output'];
+  /** The currency of the amount. */
   readonly currency: Scalars['Currency']['output'];
 };
 
+/** An amount of money in one currency. */
 export type MoneyInput = {
+  /** The amount in the main unit of the currency, with at most as many decimals as it has. */
   readonly amount: Scalars['Decimal']['input'];
+  /** The currency of the amount. */
   readonly currency: Scalars['Currency']['input'];
 };
 
 /** Why a command was not carried out. Every refusal carries a stable code and a sentence for people. */
 export type Refusal = {
+  /** Names the reason for programs. It does not change between versions. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
 };
 
@@ -60,34 +68,41 @@ export type SortDirection =
   /** The greatest or latest first. */
   | 'DESC';
 
+/** What can be read. */
 export type Query = {
+  /** One product by its SKU; null when there is none. */
   readonly product?: Maybe<Product>;
-  /** In the order asked for, null where there is none. At most 500 SKUs. */
+  /** Products by SKU, in the order asked for; null for each that is not there. */
   readonly products: ReadonlyArray<Maybe<Product>>;
   /**
    * The catalogue, by title unless `sort` says otherwise. A family of variants is one entry, shown by the product that joined it
    * first of those that fit.
    */
   readonly searchProducts: ProductConnection;
+  /** The names of the categories that products are in, in alphabetical order; at most 1000. */
   readonly categories: ReadonlyArray<Scalars['String']['output']>;
+  /** The warehouses that have ever received goods, by code; at most 1000. */
   readonly warehouses: ReadonlyArray<Warehouse>;
   /** Staff only: products at or below their low-stock threshold, each variant by itself, by title unless `sort` says otherwise. */
   readonly lowStock: ProductConnection;
-  /** Staff only. */
+  /** Staff only: sums of units over all products. */
   readonly inventoryTotals: InventoryTotals;
 };
 
 
+/** What can be read. */
 export type QueryProductArgs = {
   sku: Scalars['ID']['input'];
 };
 
 
+/** What can be read. */
 export type QueryProductsArgs = {
   skus: ReadonlyArray<Scalars['ID']['input']>;
 };
 
 
+/** What can be read. */
 export type QuerySearchProductsArgs = {
   filter?: InputMaybe<ProductFilter>;
   sort?: InputMaybe<ProductSort>;
@@ -98,6 +113,7 @@ export type QuerySearchProductsArgs = {
 };
 
 
+/** What can be read. */
 export type QueryLowStockArgs = {
   sort?: InputMaybe<ProductSort>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -106,16 +122,17 @@ export type QueryLowStockArgs = {
   before?: InputMaybe<Scalars['String']['input']>;
 };
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type Mutation = {
-  /** Ops only. */
+  /** Ops only: adds a product to the catalogue, with its stock to begin with. */
   readonly addProduct: AddProductResult;
   /** Ops only: changes what a shop shows of a product. What the input leaves out stays as it is. */
   readonly describeProduct: ProductResult;
-  /** Ops only. */
+  /** Ops only: changes the price of a product. Orders keep the price at which they were placed. */
   readonly changePrice: ProductResult;
   /** Ops only: goods that arrive (positive) or a correction (either sign). Never below what is reserved. */
   readonly adjustStock: AdjustStockResult;
-  /** Ops only. */
+  /** Ops only: says from how many units on the stock of a product counts as low. */
   readonly setLowStockThreshold: ProductResult;
   /** All lines or none. The hold expires unless it is committed. */
   readonly reserveStock: ReserveStockResult;
@@ -130,51 +147,61 @@ export type Mutation = {
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationAddProductArgs = {
   input: AddProductInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationDescribeProductArgs = {
   input: DescribeProductInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationChangePriceArgs = {
   input: ChangePriceInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationAdjustStockArgs = {
   input: AdjustStockInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationSetLowStockThresholdArgs = {
   input: SetLowStockThresholdInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationReserveStockArgs = {
   input: ReserveStockInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationCommitReservationArgs = {
   input: ReservationInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationReleaseReservationArgs = {
   input: ReservationInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationShipStockArgs = {
   input: ShipStockInput;
 };
 
 
+/** What can be done. Each command has an idempotency key: sent again with it, it has no second effect. */
 export type MutationRestockArgs = {
   input: RestockInput;
 };
@@ -213,8 +240,9 @@ export type Product = {
   readonly dimensions: Dimensions;
   /** Units that can be ordered now, over all warehouses. */
   readonly available: Scalars['Int']['output'];
+  /** Says in one word what `available` means for a shopper. */
   readonly availability: Availability;
-  /** Staff only; null for others. */
+  /** Staff only: the stock by warehouse; null for others. */
   readonly stock?: Maybe<ReadonlyArray<WarehouseStock>>;
 };
 
@@ -243,23 +271,36 @@ export type ProductOption = {
 
 /** The size of a packed unit; each side is a whole number of centimetres. */
 export type Dimensions = {
+  /** From front to back, 1 to 1000 cm. */
   readonly lengthCm: Scalars['Int']['output'];
+  /** From side to side, 1 to 1000 cm. */
   readonly widthCm: Scalars['Int']['output'];
+  /** From bottom to top, 1 to 1000 cm. */
   readonly heightCm: Scalars['Int']['output'];
 };
 
+/** Whether a product can be ordered. */
 export type Availability =
+  /** There is more than the product's low-stock threshold. */
   | 'IN_STOCK'
+  /** There is something left, at or below the product's low-stock threshold. */
   | 'LOW_STOCK'
+  /** There is nothing to order. */
   | 'OUT_OF_STOCK';
 
+/** The stock of one product in one warehouse, in units. For staff only. */
 export type WarehouseStock = {
+  /** The warehouse. */
   readonly warehouse: Warehouse;
+  /** The units that are there. */
   readonly onHand: Scalars['Int']['output'];
+  /** The units of them that are held for orders. */
   readonly reserved: Scalars['Int']['output'];
+  /** The units of them that can be ordered. */
   readonly available: Scalars['Int']['output'];
 };
 
+/** A place that goods leave from. */
 export type Warehouse = {
   /** Upper case letters, digits and dashes, such as BER-1. */
   readonly code: Scalars['ID']['output'];
@@ -343,39 +384,64 @@ export type PriceRange = {
 
 /** Sums of units over all products, ever. onHand = received - shipped + restocked; held = reserved - released - shipped. */
 export type InventoryTotals = {
+  /** How many products there are, each variant by itself. */
   readonly products: Scalars['Int']['output'];
+  /** The units that came in and the corrections of them, returned ones left out. */
   readonly received: Scalars['Int']['output'];
+  /** The units that are in the warehouses. */
   readonly onHand: Scalars['Int']['output'];
+  /** The units that are held for orders. */
   readonly held: Scalars['Int']['output'];
+  /** The units that were ever held for orders. */
   readonly reserved: Scalars['Int']['output'];
+  /** The held units that were given back, as orders ended or holds expired. */
   readonly released: Scalars['Int']['output'];
+  /** The units that left the warehouses. */
   readonly shipped: Scalars['Int']['output'];
+  /** The units that came back from customers. */
   readonly restocked: Scalars['Int']['output'];
 };
 
+/** An order, of which inventory knows what is held for it. */
 export type Order = {
+  /** Identifies the order: ord_ and a UUID. */
   readonly id: Scalars['ID']['output'];
   /** The stock held for the order; null when there was never any, or it is not the caller's. */
   readonly reservation?: Maybe<Reservation>;
 };
 
+/** How far a reservation is: the state of the units that still wait for something, if any do. */
 export type ReservationStatus =
+  /** Units are held until the reservation expires. */
   | 'HELD'
+  /** Units are held firmly, and wait to be shipped. */
   | 'COMMITTED'
+  /** The units were given back. */
   | 'RELEASED'
+  /** The units were given back, as nobody committed the reservation in time. */
   | 'EXPIRED'
+  /** The units have left. */
   | 'SHIPPED';
 
+/** The stock that is held for an order. */
 export type Reservation = {
+  /** How far it is. */
   readonly status: ReservationStatus;
+  /** When it expires or did; null when it does not. */
   readonly expiresAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The units by SKU and warehouse. */
   readonly allocations: ReadonlyArray<Allocation>;
 };
 
+/** Units of one product that one warehouse holds, or held, for an order. */
 export type Allocation = {
+  /** The SKU of the product. */
   readonly sku: Scalars['ID']['output'];
+  /** The warehouse. */
   readonly warehouse: Warehouse;
+  /** How many units were reserved. */
   readonly quantity: Scalars['Int']['output'];
+  /** How many of them have left. */
   readonly shipped: Scalars['Int']['output'];
 };
 
@@ -420,6 +486,7 @@ export type ProductSortField =
   /** When they came into the catalogue. */
   | 'ADDED_AT';
 
+/** A product to add to the catalogue. */
 export type AddProductInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -429,13 +496,19 @@ export type AddProductInput = {
   readonly idempotencyKey: Scalars['String']['input'];
   /** 1 to 64 letters, digits, dots, dashes and underscores. */
   readonly sku: Scalars['ID']['input'];
+  /** The title, in one line of 1 to 200 characters. */
   readonly title: Scalars['String']['input'];
+  /** The category, in one line of 1 to 100 characters; none when left out. */
   readonly category?: InputMaybe<Scalars['String']['input']>;
+  /** What one unit costs, more than 0. */
   readonly price: MoneyInput;
+  /** The weight of one packed unit, 1 to 1000000 grams. */
   readonly weightGrams: Scalars['Int']['input'];
+  /** The size of one packed unit. */
   readonly dimensions: DimensionsInput;
+  /** At this many units or fewer, over all warehouses, the stock counts as low: 0 to 1000000. */
   readonly lowStockThreshold?: InputMaybe<Scalars['Int']['input']>;
-  /** Stock on hand to begin with. */
+  /** The stock on hand to begin with, of at most 100 warehouses, each once. */
   readonly stock?: InputMaybe<ReadonlyArray<StockInput>>;
   /** Plain text of at most 5000 characters, perhaps of several lines. */
   readonly description?: InputMaybe<Scalars['String']['input']>;
@@ -502,17 +575,25 @@ export type DescribeProductInput = {
   readonly options?: InputMaybe<ReadonlyArray<ProductOptionInput>>;
 };
 
+/** The size of one packed unit; each side is a whole number of centimetres. */
 export type DimensionsInput = {
+  /** From front to back, 1 to 1000 cm. */
   readonly lengthCm: Scalars['Int']['input'];
+  /** From side to side, 1 to 1000 cm. */
   readonly widthCm: Scalars['Int']['input'];
+  /** From bottom to top, 1 to 1000 cm. */
   readonly heightCm: Scalars['Int']['input'];
 };
 
+/** The stock of a new product in one warehouse. */
 export type StockInput = {
+  /** The code of the warehouse: 1 to 32 upper case letters, digits and dashes, such as BER-1. */
   readonly warehouse: Scalars['ID']['input'];
+  /** How many units are there, 0 to 1000000. */
   readonly quantity: Scalars['Int']['input'];
 };
 
+/** The new price of a product. */
 export type ChangePriceInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -520,10 +601,13 @@ export type ChangePriceInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The SKU of the product. */
   readonly sku: Scalars['ID']['input'];
+  /** What one unit costs from now on, more than 0. */
   readonly price: MoneyInput;
 };
 
+/** A change of the stock of one product in one warehouse. */
 export type AdjustStockInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -531,14 +615,17 @@ export type AdjustStockInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The SKU of the product. */
   readonly sku: Scalars['ID']['input'];
+  /** The code of the warehouse: 1 to 32 upper case letters, digits and dashes, such as BER-1. */
   readonly warehouse: Scalars['ID']['input'];
-  /** -1000000 to 1000000, not 0. */
+  /** How many units come in, or leave when it is negative: -1000000 to 1000000, not 0. */
   readonly quantity: Scalars['Int']['input'];
-  /** At most 200 characters. */
+  /** Why the stock changes, for the record: one line of 1 to 200 characters. */
   readonly reason: Scalars['String']['input'];
 };
 
+/** The threshold of a product for low stock. */
 export type SetLowStockThresholdInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -546,99 +633,156 @@ export type SetLowStockThresholdInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The SKU of the product. */
   readonly sku: Scalars['ID']['input'];
+  /** At this many units or fewer, over all warehouses, the stock counts as low: 0 to 1000000. */
   readonly threshold: Scalars['Int']['input'];
 };
 
+/** What an order wants held. */
 export type ReserveStockInput = {
+  /** Names the command: the same key with the same input has no second effect. */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The order: ord_ and a UUID. */
   readonly orderId: Scalars['ID']['input'];
+  /** Who ordered. */
   readonly customerId: Scalars['ID']['input'];
+  /** What is held, 1 to 500 lines. */
   readonly lines: ReadonlyArray<ReserveLineInput>;
   /** The end of the hold unless it is committed before. */
   readonly expiresAt: Scalars['DateTime']['input'];
 };
 
+/** Units of one product. */
 export type ReserveLineInput = {
+  /** The SKU of the product. */
   readonly sku: Scalars['ID']['input'];
+  /** How many units, 1 to 10000. */
   readonly quantity: Scalars['Int']['input'];
 };
 
+/** The reservation of an order. */
 export type ReservationInput = {
+  /** Names the command: the same key with the same input has no second effect. */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The order: ord_ and a UUID. */
   readonly orderId: Scalars['ID']['input'];
   /** All SKUs of the order. */
   readonly skus: ReadonlyArray<Scalars['ID']['input']>;
 };
 
+/** Units that leave a warehouse for an order. */
 export type ShipStockInput = {
+  /** Names the command: the same key with the same input has no second effect. */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The order: ord_ and a UUID. */
   readonly orderId: Scalars['ID']['input'];
+  /** The code of the warehouse. */
   readonly warehouse: Scalars['ID']['input'];
+  /** What leaves, 1 to 500 lines. */
   readonly lines: ReadonlyArray<ReserveLineInput>;
 };
 
+/** Units of an order that come back. */
 export type RestockInput = {
+  /** Names the command: the same key with the same input has no second effect. */
   readonly idempotencyKey: Scalars['String']['input'];
+  /** The order: ord_ and a UUID. */
   readonly orderId: Scalars['ID']['input'];
+  /** What comes back, 1 to 500 lines. */
   readonly lines: ReadonlyArray<ReserveLineInput>;
 };
 
+/** The result of `addProduct`. */
 export type AddProductResult = ProductChanged | ProductExists;
 
+/** The result of a command that changes a product. */
 export type ProductResult = ProductChanged | NoSuchProduct;
 
+/** The result of `adjustStock`. */
 export type AdjustStockResult = ProductChanged | NoSuchProduct | StockBelowReserved;
 
+/** The result of `reserveStock`. */
 export type ReserveStockResult = StockReserved | InsufficientStock | NoSuchProduct;
 
+/** The result of a command on a reservation. */
 export type ReservationResult = ReservationChanged | ReservationRefused;
 
+/** The product is added or changed. */
 export type ProductChanged = {
+  /** The product as it is now. */
   readonly product: Product;
 };
 
+/** There is a product of that SKU already, and nothing was changed. */
 export type ProductExists = Refusal & {
+  /** Names the reason for programs: PRODUCT_EXISTS. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** The SKU that is taken. */
   readonly sku: Scalars['ID']['output'];
 };
 
+/** There is no product of that SKU. */
 export type NoSuchProduct = Refusal & {
+  /** Names the reason for programs: PRODUCT_NOT_FOUND. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** The SKU that no product has. */
   readonly sku: Scalars['ID']['output'];
 };
 
+/** The warehouse would be left with fewer units than are held for orders. */
 export type StockBelowReserved = Refusal & {
+  /** Names the reason for programs: STOCK_BELOW_RESERVED. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** The units that are there. */
   readonly onHand: Scalars['Int']['output'];
+  /** The units of them that are held for orders. */
   readonly reserved: Scalars['Int']['output'];
 };
 
+/** All lines are held. */
 export type StockReserved = {
+  /** The units by SKU and warehouse. */
   readonly allocations: ReadonlyArray<Allocation>;
 };
 
+/** Some lines fall short, and nothing is held. */
 export type InsufficientStock = Refusal & {
+  /** Names the reason for programs: INSUFFICIENT_STOCK. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
+  /** Each line that falls short. */
   readonly shortages: ReadonlyArray<StockShortage>;
 };
 
+/** A line of which there is not enough. */
 export type StockShortage = {
+  /** The SKU of the product. */
   readonly sku: Scalars['ID']['output'];
+  /** The units that were asked for. */
   readonly requested: Scalars['Int']['output'];
+  /** The units that there are. */
   readonly available: Scalars['Int']['output'];
 };
 
+/** The reservation is as it was asked to be. */
 export type ReservationChanged = {
+  /** How far the reservation is now. */
   readonly status: ReservationStatus;
 };
 
+/** The reservation does not allow that, and nothing was changed. */
 export type ReservationRefused = Refusal & {
+  /** Names the reason for programs: RESERVATION_EXPIRED, RESERVATION_NOT_COMMITTED, STOCK_NOT_HELD or RESTOCK_EXCEEDS_SHIPPED. */
   readonly code: Scalars['String']['output'];
+  /** Says the reason to people, in English. */
   readonly message: Scalars['String']['output'];
 };
 
