@@ -5,7 +5,7 @@ import { mutations } from '#bff-mobile/resolvers/mutations.ts'
 import { nodeQueries } from '#bff-mobile/resolvers/nodes.ts'
 import { orderTypes } from '#bff-mobile/resolvers/order-type.ts'
 import { orderQueries } from '#bff-mobile/resolvers/orders.ts'
-import { productFields, productQueries } from '#bff-mobile/resolvers/products.ts'
+import { facetTypes, productFields, productQueries } from '#bff-mobile/resolvers/products.ts'
 import { subscriptions } from '#bff-mobile/resolvers/subscriptions.ts'
 import { localizationOf } from '#bff-mobile/views/localization.ts'
 import type { LoadedOrder } from '#bff-mobile/views/order-source.ts'
@@ -14,6 +14,7 @@ import type { Resolvers } from '#schema/generated/bff-mobile.ts'
 export function createResolvers(pages: Pages, feed: OrderFeed<LoadedOrder>): Resolvers {
   return {
     ...orderTypes(pages),
+    ...facetTypes,
     Product: productFields(pages),
     Money: { text: (money, _args, context) => localizationOf(context).money(money) },
     Query: { ...nodeQueries(pages), ...orderQueries(pages), ...productQueries(pages) },

@@ -39,11 +39,18 @@ export const ordersPage = definePage({
   },
 })
 
+/**
+ * Which products are listed, and in which order, depends on which products there are and on how they are described and priced.
+ * A list of products in stock, and facets, change with every product.
+ */
 export const productsPage = definePage({
   name: 'products',
   document: ProductsDocument,
   ttlMs: TTL_MS,
-  tags: { always: () => [tag.catalogue] },
+  tags: {
+    always: ({ filter, facets }) => [filter?.inStock || facets ? tag.catalogue : tag.assortment],
+    of: ({ searchProducts: { edges } }) => edges.flatMap(({ node }) => variantTags(node)),
+  },
 })
 
 export const productPage = definePage({
@@ -53,10 +60,7 @@ export const productPage = definePage({
   tags: {
     always: ({ sku }) => [tag.product(sku)],
     /** Any product may become a variant of this one. */
-    of: ({ product }, { details }) =>
-      product && details
-        ? [tag.assortment, ...(product.variants ?? []).map(({ sku }) => tag.product(sku))]
-        : [],
+    of: ({ product }, { details }) => (product && details ? [tag.assortment, ...variantTags(product)] : []),
   },
   isThere: ({ product }) => product !== null,
 })
@@ -76,7 +80,14 @@ export const profilePage = definePage({
   isThere: ({ customer }) => customer !== null,
 })
 
-type WithLines = { readonly lines: readonly { readonly sku: string }[] }
+type WithSku = { readonly sku: string }
+
+/** Returns the tags of the product and of its variants, when they are shown. */
+function variantTags({ sku, variants = [] }: WithSku & { readonly variants?: readonly WithSku[] }): string[] {
+  return [tag.product(sku), ...variants.map(variant => tag.product(variant.sku))]
+}
+
+type WithLines = { readonly lines: readonly WithSku[] }
 
 function productTags(orders: readonly WithLines[]): string[] {
   return [...new Set(orders.flatMap(({ lines }) => lines.map(({ sku }) => tag.product(sku))))]

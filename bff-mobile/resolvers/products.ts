@@ -1,16 +1,22 @@
 // The catalogue of the mobile graph: its queries, and the fields of a product.
-import { connectionOf, ITEMS } from '#bff/graph/connection.ts'
+import { connectionOf, ITEMS, selectsCount } from '#bff/graph/connection.ts'
 import { productId } from '#bff/graph/node-ids.ts'
 import { pageOf } from '#bff/graph/paging.ts'
+import { selectedBelow } from '#bff/graph/selection.ts'
 import { type Pages, whole } from '#bff/pages/pages.ts'
 import { categoriesPage, productPage, productsPage } from '#bff-mobile/resolvers/pages.ts'
 import { quoteShipping } from '#bff-mobile/resolvers/shipping-quote.ts'
 import { localizationOf } from '#bff-mobile/views/localization.ts'
-import { type ProductSource, selectsDetails } from '#bff-mobile/views/product-source.ts'
+import { type Facets, type ProductSource, selectsDetails } from '#bff-mobile/views/product-source.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isSku } from '#platform/domain/sku.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type { ProductFilter, ProductResolvers, QueryResolvers } from '#schema/generated/bff-mobile.ts'
+import type {
+  ProductFilter,
+  ProductResolvers,
+  QueryResolvers,
+  Resolvers,
+} from '#schema/generated/bff-mobile.ts'
 
 const MAX_PAGE_SIZE = 50
 
@@ -18,12 +24,18 @@ export function productQueries(
   pages: Pages,
 ): Required<Pick<QueryResolvers, 'products' | 'product' | 'categories' | 'shippingQuote'>> {
   return {
-    async products(_root, { filter, ...args }, context, info) {
-      const { first, after } = pageOf(args, MAX_PAGE_SIZE)
-      const details = selectsDetails(info, ...ITEMS)
-      const variables = { filter: canonical(filter), first, after, details }
+    async products(_root, { filter, sort, ...args }, context, info) {
+      const variables = {
+        filter: canonical(filter),
+        sort: sort ?? null,
+        ...pageOf(args, MAX_PAGE_SIZE),
+        details: selectsDetails(info, ...ITEMS),
+        counted: selectsCount(info),
+        facets: selectedBelow(info).has('facets'),
+      }
       const found = whole(await pages.read(productsPage, variables, context)) ?? unavailable('the products')
-      return connectionOf(found.searchProducts, product => product)
+      const { facets = NO_FACETS } = found.searchProducts
+      return { ...connectionOf(found.searchProducts, product => product), facets }
     },
     product: (_root, { sku }, context, info) =>
       readProduct(pages, { sku, details: selectsDetails(info, []) }, context),
@@ -49,12 +61,31 @@ function unavailable(what: string): never {
 
 /** Returns equal filters in equal form, so that they share a cached page. */
 function canonical(filter: ProductFilter | null | undefined): ProductFilter {
-  const { text, category, inStock } = filter ?? {}
+  const { text, category, inStock, options, minPrice, maxPrice, eachVariant } = filter ?? {}
   return {
     ...(text != null && { text }),
     ...(category != null && { category }),
     ...(inStock && { inStock }),
+    ...(options != null && { options }),
+    ...(minPrice != null && { minPrice }),
+    ...(maxPrice != null && { maxPrice }),
+    ...(eachVariant && { eachVariant }),
   }
+}
+
+/** The facets of a list whose facets nobody selected. */
+const NO_FACETS: Facets = { categories: [], availability: [], options: [], prices: [], capped: false }
+
+/** Facets say what they are in the user's language, too. */
+export const facetTypes: Required<Pick<Resolvers, 'AvailabilityCount' | 'PriceRange'>> = {
+  AvailabilityCount: {
+    availabilityText: ({ availability }, _args, context) =>
+      localizationOf(context).translations.availability[availability],
+  },
+  PriceRange: {
+    min: ({ min, currency }) => ({ amount: min, currency }),
+    max: ({ max, currency }) => ({ amount: max, currency }),
+  },
 }
 
 /** Days throw CallerError BAD_USER_INPUT for an unknown time zone. */

@@ -3,7 +3,13 @@ import { selectedBelow } from '#bff/graph/selection.ts'
 import type {
   ProductDetailPartsFragment,
   ProductPartsFragment,
+  ProductsQuery,
 } from '#schema/generated/bff-mobile-operations.ts'
+
+/** By what a list of products can be narrowed, with counts. */
+export type Facets = NonNullable<ProductsQuery['searchProducts']['facets']>
+export type AvailabilityFacet = Facets['availability'][number]
+export type PriceFacet = Facets['prices'][number]
 
 /** The parent of the fields of Product: what its screen alone shows may be missing. */
 export type ProductSource = ProductPartsFragment & ProductDetailPartsFragment

@@ -53,6 +53,23 @@ export type ProductFilter = {
   readonly eachVariant?: boolean | null | undefined;
 };
 
+/** How a list of products is sorted. */
+export type ProductSort = {
+  /** By what. */
+  readonly field: ProductSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what products can be sorted. */
+export type ProductSortField =
+  /** The title, without regard to case and accents. */
+  | 'TITLE'
+  /** The amount of the price, whatever its currency. */
+  | 'PRICE'
+  /** When they came into the catalogue. */
+  | 'ADDED_AT';
+
 /** A property by which the products of a family differ, and its value. */
 export type ProductOptionInput = {
   /** Such as size: one line of 1 to 30 characters. */
@@ -372,13 +389,18 @@ export type GoodsInput = {
 
 export type ProductsQueryVariables = Exact<{
   filter?: ProductFilter | null | undefined;
+  sort?: ProductSort | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
   details: boolean;
+  counted: boolean;
+  facets: boolean;
 }>;
 
 
-export type ProductsQuery = { readonly searchProducts: { readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly description?: string | null, readonly weightGrams?: number, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly dimensions?: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly variants?: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }> } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null } } };
+export type ProductsQuery = { readonly searchProducts: { readonly totalCount?: number, readonly totalCountCapped?: boolean, readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly description?: string | null, readonly weightGrams?: number, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }>, readonly dimensions?: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly variants?: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly availability: Availability, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }> } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null }, readonly facets?: { readonly capped: boolean, readonly categories: ReadonlyArray<{ readonly value: string, readonly count: number }>, readonly availability: ReadonlyArray<{ readonly availability: Availability, readonly count: number }>, readonly options: ReadonlyArray<{ readonly name: string, readonly values: ReadonlyArray<{ readonly value: string, readonly count: number }> }>, readonly prices: ReadonlyArray<{ readonly currency: string, readonly min: string, readonly max: string }> } } };
 
 export type ProductQueryVariables = Exact<{
   sku: string;
@@ -531,8 +553,15 @@ export type ProfileQueryVariables = Exact<{
 export type ProfileQuery = { readonly customer: { readonly id: string, readonly name: string, readonly email: string } | null };
 
 
-export const ProductsDocument = `query Products($filter: ProductFilter, $first: Int, $after: String, $details: Boolean!) {
-  searchProducts(filter: $filter, first: $first, after: $after) {
+export const ProductsDocument = `query Products($filter: ProductFilter, $sort: ProductSort, $first: Int, $after: String, $last: Int, $before: String, $details: Boolean!, $counted: Boolean!, $facets: Boolean!) {
+  searchProducts(
+    filter: $filter
+    sort: $sort
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
     edges {
       cursor
       node {
@@ -542,6 +571,31 @@ export const ProductsDocument = `query Products($filter: ProductFilter, $first: 
     }
     pageInfo {
       ...PageInfoParts
+    }
+    totalCount @include(if: $counted)
+    totalCountCapped @include(if: $counted)
+    facets @include(if: $facets) {
+      categories {
+        value
+        count
+      }
+      availability {
+        availability
+        count
+      }
+      options {
+        name
+        values {
+          value
+          count
+        }
+      }
+      prices {
+        currency
+        min
+        max
+      }
+      capped
     }
   }
 }

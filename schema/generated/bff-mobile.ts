@@ -6,6 +6,8 @@ import type { CancellationData } from '#bff-mobile/views/order-source.ts'
 import type { ShipmentData } from '#bff-mobile/views/order-source.ts'
 import type { ReturnData } from '#bff-mobile/views/order-source.ts'
 import type { ProductSource } from '#bff-mobile/views/product-source.ts'
+import type { AvailabilityFacet } from '#bff-mobile/views/product-source.ts'
+import type { PriceFacet } from '#bff-mobile/views/product-source.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
@@ -45,7 +47,10 @@ export type Query = {
   readonly orders?: Maybe<OrderConnection>;
   /** One product by its SKU; null when there is no such product. */
   readonly product?: Maybe<Product>;
-  /** The catalogue, by title. */
+  /**
+   * The catalogue, by title unless `sort` says otherwise. Of products that are variants of each other the first one that fits is
+   * shown alone; its `variants` has them all.
+   */
   readonly products?: Maybe<ProductConnection>;
   /** The names of all categories that products are in, in alphabetical order. */
   readonly categories?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
@@ -102,8 +107,11 @@ export type QueryProductArgs = {
 /** What can be read, each in at most one request to the gateway a screen. */
 export type QueryProductsArgs = {
   filter?: InputMaybe<ProductFilter>;
+  sort?: InputMaybe<ProductSort>;
   first?: InputMaybe<Scalars['Int']['input']>;
   after?: InputMaybe<Scalars['String']['input']>;
+  last?: InputMaybe<Scalars['Int']['input']>;
+  before?: InputMaybe<Scalars['String']['input']>;
 };
 
 
@@ -694,11 +702,70 @@ export type ProductConnection = {
   readonly nodes: ReadonlyArray<Product>;
   /** What is before and behind the page. */
   readonly pageInfo: PageInfo;
+  /** How many products fit in all, variants as one, counted up to 1000. Read only when selected. */
+  readonly totalCount: Scalars['Int']['output'];
+  /** True when there are more than `totalCount` says. Read only when selected. */
+  readonly totalCountCapped: Scalars['Boolean']['output'];
+  /** By what the list can be narrowed, with counts. Read only when selected. */
+  readonly facets: ProductFacets;
+};
+
+/**
+ * By what a list of products can be narrowed, with how many products it would have, variants as one. Each is counted without the
+ * condition about itself, so that it shows what else could be chosen. The first 5000 products by title are counted.
+ */
+export type ProductFacets = {
+  /** By category, the most frequent first, 50 at most. */
+  readonly categories: ReadonlyArray<FacetCount>;
+  /** By availability. */
+  readonly availability: ReadonlyArray<AvailabilityCount>;
+  /** By option, such as size and colour, 20 at most. */
+  readonly options: ReadonlyArray<OptionFacet>;
+  /** The lowest and the highest price of each currency. */
+  readonly prices: ReadonlyArray<PriceRange>;
+  /** True when more than 5000 products fit: the counts then leave out the others. */
+  readonly capped: Scalars['Boolean']['output'];
+};
+
+/** How many products have a value. */
+export type FacetCount = {
+  /** The value, as the filter takes it. */
+  readonly value: Scalars['String']['output'];
+  /** How many products. */
+  readonly count: Scalars['Int']['output'];
+};
+
+/** How many products are that available. */
+export type AvailabilityCount = {
+  /** How available they are. */
+  readonly availability: Availability;
+  /** What `availability` means, in the user's language. */
+  readonly availabilityText: Scalars['String']['output'];
+  /** How many products. */
+  readonly count: Scalars['Int']['output'];
+};
+
+/** How many products have each value of an option. */
+export type OptionFacet = {
+  /** The option, such as size. */
+  readonly name: Scalars['String']['output'];
+  /** Its values, the most frequent first, 50 at most. */
+  readonly values: ReadonlyArray<FacetCount>;
+};
+
+/** The lowest and the highest price in a currency. */
+export type PriceRange = {
+  /** The currency. */
+  readonly currency: Scalars['Currency']['output'];
+  /** The lowest price. */
+  readonly min: Money;
+  /** The highest price. */
+  readonly max: Money;
 };
 
 /** A product in a list. */
 export type ProductEdge = {
-  /** Gives its place in this list, for `after`. */
+  /** Gives its place in this list, for `after` and `before`. */
   readonly cursor: Scalars['String']['output'];
   /** The product. */
   readonly node: Product;
@@ -931,7 +998,7 @@ export type OrderSortField =
 /** Which products to show. Conditions that are given must all hold. */
 export type ProductFilter = {
   /**
-   * Each word begins a word of the title, the category or the SKU. Case, accents and width do not matter. Text without a
+   * Each word begins a word of the title, the category, the SKU or an option. Case, accents and width do not matter. Text without a
    * letter or a digit finds nothing; blank text is no filter. At most 32 words.
    */
   readonly text?: InputMaybe<Scalars['String']['input']>;
@@ -939,7 +1006,43 @@ export type ProductFilter = {
   readonly category?: InputMaybe<Scalars['String']['input']>;
   /** True for products with units to order. */
   readonly inStock?: InputMaybe<Scalars['Boolean']['input']>;
+  /**
+   * Options that a product must have, such as size M, at most 20. Of several values of one option one must fit; of different
+   * options each must.
+   */
+  readonly options?: InputMaybe<ReadonlyArray<ProductOptionInput>>;
+  /** At this price or above, in its currency. */
+  readonly minPrice?: InputMaybe<MoneyInput>;
+  /** At this price or below, in its currency, which is that of `minPrice` when both are given. */
+  readonly maxPrice?: InputMaybe<MoneyInput>;
+  /** True to show each variant by itself. */
+  readonly eachVariant?: InputMaybe<Scalars['Boolean']['input']>;
 };
+
+/** A property by which variants differ, and its value. */
+export type ProductOptionInput = {
+  /** Such as size. */
+  readonly name: Scalars['String']['input'];
+  /** Such as M. */
+  readonly value: Scalars['String']['input'];
+};
+
+/** How a list of products is sorted. */
+export type ProductSort = {
+  /** By what. */
+  readonly field: ProductSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what products can be sorted. */
+export type ProductSortField =
+  /** The title, in alphabetical order. */
+  | 'TITLE'
+  /** The amount of the price, whatever its currency. */
+  | 'PRICE'
+  /** When they were added to the catalogue. */
+  | 'ADDED_AT';
 
 /** An amount of money. */
 export type MoneyInput = {
@@ -1505,7 +1608,12 @@ export type ResolversTypes = {
   ProductImage: ResolverTypeWrapper<ProductImage>;
   ProductOption: ResolverTypeWrapper<ProductOption>;
   Availability: Availability;
-  ProductConnection: ResolverTypeWrapper<Omit<ProductConnection, 'edges' | 'nodes'> & { edges: ReadonlyArray<ResolversTypes['ProductEdge']>, nodes: ReadonlyArray<ResolversTypes['Product']> }>;
+  ProductConnection: ResolverTypeWrapper<Omit<ProductConnection, 'edges' | 'nodes' | 'facets'> & { edges: ReadonlyArray<ResolversTypes['ProductEdge']>, nodes: ReadonlyArray<ResolversTypes['Product']>, facets: ResolversTypes['ProductFacets'] }>;
+  ProductFacets: ResolverTypeWrapper<Omit<ProductFacets, 'availability' | 'prices'> & { availability: ReadonlyArray<ResolversTypes['AvailabilityCount']>, prices: ReadonlyArray<ResolversTypes['PriceRange']> }>;
+  FacetCount: ResolverTypeWrapper<FacetCount>;
+  AvailabilityCount: ResolverTypeWrapper<AvailabilityFacet>;
+  OptionFacet: ResolverTypeWrapper<OptionFacet>;
+  PriceRange: ResolverTypeWrapper<PriceFacet>;
   ProductEdge: ResolverTypeWrapper<Omit<ProductEdge, 'node'> & { node: ResolversTypes['Product'] }>;
   OrderChanges: ResolverTypeWrapper<Omit<OrderChanges, 'changed'> & { changed: ReadonlyArray<ResolversTypes['Order']> }>;
   ChangeKind: ChangeKind;
@@ -1518,6 +1626,9 @@ export type ResolversTypes = {
   OrderSort: OrderSort;
   OrderSortField: OrderSortField;
   ProductFilter: ProductFilter;
+  ProductOptionInput: ProductOptionInput;
+  ProductSort: ProductSort;
+  ProductSortField: ProductSortField;
   MoneyInput: MoneyInput;
   RegisterCustomerInput: RegisterCustomerInput;
   CheckoutInput: CheckoutInput;
@@ -1590,7 +1701,12 @@ export type ResolversParentTypes = {
   Product: ProductSource;
   ProductImage: ProductImage;
   ProductOption: ProductOption;
-  ProductConnection: Omit<ProductConnection, 'edges' | 'nodes'> & { edges: ReadonlyArray<ResolversParentTypes['ProductEdge']>, nodes: ReadonlyArray<ResolversParentTypes['Product']> };
+  ProductConnection: Omit<ProductConnection, 'edges' | 'nodes' | 'facets'> & { edges: ReadonlyArray<ResolversParentTypes['ProductEdge']>, nodes: ReadonlyArray<ResolversParentTypes['Product']>, facets: ResolversParentTypes['ProductFacets'] };
+  ProductFacets: Omit<ProductFacets, 'availability' | 'prices'> & { availability: ReadonlyArray<ResolversParentTypes['AvailabilityCount']>, prices: ReadonlyArray<ResolversParentTypes['PriceRange']> };
+  FacetCount: FacetCount;
+  AvailabilityCount: AvailabilityFacet;
+  OptionFacet: OptionFacet;
+  PriceRange: PriceFacet;
   ProductEdge: Omit<ProductEdge, 'node'> & { node: ResolversParentTypes['Product'] };
   OrderChanges: Omit<OrderChanges, 'changed'> & { changed: ReadonlyArray<ResolversParentTypes['Order']> };
   OrderChange: Omit<OrderChange, 'order'> & { order: ResolversParentTypes['Order'] };
@@ -1599,6 +1715,8 @@ export type ResolversParentTypes = {
   OrderFilter: OrderFilter;
   OrderSort: OrderSort;
   ProductFilter: ProductFilter;
+  ProductOptionInput: ProductOptionInput;
+  ProductSort: ProductSort;
   MoneyInput: MoneyInput;
   RegisterCustomerInput: RegisterCustomerInput;
   CheckoutInput: CheckoutInput;
@@ -1868,6 +1986,39 @@ export type ProductConnectionResolvers<ContextType = RequestContext, ParentType 
   edges?: Resolver<ReadonlyArray<ResolversTypes['ProductEdge']>, ParentType, ContextType>;
   nodes?: Resolver<ReadonlyArray<ResolversTypes['Product']>, ParentType, ContextType>;
   pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+  totalCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  totalCountCapped?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  facets?: Resolver<ResolversTypes['ProductFacets'], ParentType, ContextType>;
+};
+
+export type ProductFacetsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['ProductFacets'] = ResolversParentTypes['ProductFacets']> = {
+  categories?: Resolver<ReadonlyArray<ResolversTypes['FacetCount']>, ParentType, ContextType>;
+  availability?: Resolver<ReadonlyArray<ResolversTypes['AvailabilityCount']>, ParentType, ContextType>;
+  options?: Resolver<ReadonlyArray<ResolversTypes['OptionFacet']>, ParentType, ContextType>;
+  prices?: Resolver<ReadonlyArray<ResolversTypes['PriceRange']>, ParentType, ContextType>;
+  capped?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+};
+
+export type FacetCountResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['FacetCount'] = ResolversParentTypes['FacetCount']> = {
+  value?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  count?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
+export type AvailabilityCountResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['AvailabilityCount'] = ResolversParentTypes['AvailabilityCount']> = {
+  availability?: Resolver<ResolversTypes['Availability'], ParentType, ContextType>;
+  availabilityText?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  count?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
+export type OptionFacetResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OptionFacet'] = ResolversParentTypes['OptionFacet']> = {
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  values?: Resolver<ReadonlyArray<ResolversTypes['FacetCount']>, ParentType, ContextType>;
+};
+
+export type PriceRangeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['PriceRange'] = ResolversParentTypes['PriceRange']> = {
+  currency?: Resolver<ResolversTypes['Currency'], ParentType, ContextType>;
+  min?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
+  max?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
 };
 
 export type ProductEdgeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['ProductEdge'] = ResolversParentTypes['ProductEdge']> = {
@@ -2106,6 +2257,11 @@ export type Resolvers<ContextType = RequestContext> = {
   ProductImage?: ProductImageResolvers<ContextType>;
   ProductOption?: ProductOptionResolvers<ContextType>;
   ProductConnection?: ProductConnectionResolvers<ContextType>;
+  ProductFacets?: ProductFacetsResolvers<ContextType>;
+  FacetCount?: FacetCountResolvers<ContextType>;
+  AvailabilityCount?: AvailabilityCountResolvers<ContextType>;
+  OptionFacet?: OptionFacetResolvers<ContextType>;
+  PriceRange?: PriceRangeResolvers<ContextType>;
   ProductEdge?: ProductEdgeResolvers<ContextType>;
   OrderChanges?: OrderChangesResolvers<ContextType>;
   OrderChange?: OrderChangeResolvers<ContextType>;

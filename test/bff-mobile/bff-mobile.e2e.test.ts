@@ -437,6 +437,54 @@ describe('the catalogue on a phone', () => {
     expect((await ask<{ categories: string[] }>('{ categories }')).categories).toEqual(['test'])
   })
 
+  test('goes both ways in the order that is asked for, counts, and says by what it can be narrowed', async () => {
+    const query = `query ($filter: ProductFilter, $sort: ProductSort, $last: Int, $before: String) {
+      products(filter: $filter, sort: $sort, last: $last, before: $before) { nodes { sku } edges { cursor }
+        pageInfo { hasNextPage hasPreviousPage } totalCount totalCountCapped
+        facets { categories { value count } availability { availability availabilityText count }
+          prices { currency min ${MONEY} max { text } } capped } } }`
+    type Listed = {
+      readonly products: Products['products'] & {
+        readonly nodes: { readonly sku: string }[]
+        readonly edges: { readonly cursor: string }[]
+      }
+    }
+    const filter = { category: 'test' }
+    const sort = { field: 'PRICE', direction: 'DESC' }
+    const { products: end } = await ask<Listed>(query, { filter, sort, last: 2 })
+    expect(end).toMatchObject({
+      nodes: [{ sku: 'gone' }, { sku: 'pen' }],
+      pageInfo: { hasNextPage: false, hasPreviousPage: true },
+      totalCount: 3,
+      totalCountCapped: false,
+      facets: {
+        prices: [
+          {
+            currency: 'USD',
+            min: { amount: '3.00', currency: 'USD', text: '$3.00' },
+            max: { text: '$1,200.00' },
+          },
+        ],
+        capped: false,
+      },
+    })
+    const { products: before } = await ask<Listed>(query, {
+      filter,
+      sort,
+      last: 2,
+      before: end.edges[0]?.cursor,
+    })
+    expect(before.nodes).toEqual([{ sku: 'mug' }])
+    const soldOut = { availability: 'OUT_OF_STOCK', availabilityText: 'Ausverkauft', count: 1 }
+    expect((await ask<Listed>(query, { filter }, GERMAN)).products).toMatchObject({
+      facets: { availability: expect.arrayContaining([soldOut]) },
+    })
+    expect(await codeOf(query, { filter, sort, last: 2, before: 'junk' })).toBe('BAD_USER_INPUT')
+    const minPrice = { amount: '5.00', currency: 'USD' }
+    const { products: dear } = await ask<Listed>(query, { filter: { ...filter, minPrice } })
+    expect(dear.nodes).toEqual([{ sku: 'gone' }, { sku: 'mug' }])
+  })
+
   test('returns one product with its description, pictures and variants, or null', async () => {
     const ops = await platform.token('ops')
     const shirt = (size: string) => ({

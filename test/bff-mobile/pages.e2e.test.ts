@@ -127,6 +127,26 @@ describe('a screen', () => {
 })
 
 describe('the list of 20 orders', () => {
+  test('reads what is heavy only when it is selected, and then in the same request', async () => {
+    await using fresh = await startRecordedBff(platform, [], 'bff-mobile')
+    const browser = fresh.browser(shopper.token)
+    const sections = { details: false, products: false, payments: false, shipments: false }
+    const light = await fresh.during(() => browser.data(LIST))
+    expect(light.requests).toMatchObject([[{ name: 'Orders', variables: { ...sections, counted: false } }]])
+    const heavy = await fresh.during(() =>
+      browser.data(`{ orders(first: 20) { totalCount edges { node {
+        headline paid { text } deliveryAddress { name } lines { total { text } product { title } } } } } }`),
+    )
+    const every = { details: true, products: true, payments: true, shipments: true, counted: true }
+    expect(heavy.requests).toMatchObject([[{ name: 'Orders', variables: every }]])
+    const kept = await fresh.during(() =>
+      browser.data('{ changesSince { changed { id paid { text } deliveryAddress { name } } } }'),
+    )
+    // The changes come with their details; the payments of all of them are read together.
+    expect(kept.requests[0]).toMatchObject([{ name: 'OrdersChanged', variables: { details: true } }])
+    expect(kept.requests).toHaveLength(2)
+  })
+
   test.each(['en', 'de', 'pt-BR'])('is under 6 KB on the wire, in %s', async language => {
     for (const coding of ['br', 'gzip']) {
       const { length, encoding } = await onTheWire(language, coding)
@@ -184,6 +204,11 @@ describe('a screen with a section that cannot be loaded', () => {
         },
       ],
     })
+    const listed = await ada.data<{ orders: OrderConnection }>(
+      '{ orders(first: 3) { nodes { id paid { text } notices { section } } } }',
+    )
+    for (const order of listed.orders.nodes)
+      expect(order).toMatchObject({ paid: null, notices: [{ section: 'PAYMENTS' }] })
     expect(await screenOf(ada, ids[0] ?? '')).toMatchObject({ notices: [] }) // cached, and still true
     await edge.start('shipping')
     await edge.start('payment')

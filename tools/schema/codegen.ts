@@ -40,6 +40,8 @@ const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
     Shipment: { type: 'ShipmentData', from: '#bff-mobile/views/order-source.ts' },
     Return: { type: 'ReturnData', from: '#bff-mobile/views/order-source.ts' },
     Product: { type: 'ProductSource', from: '#bff-mobile/views/product-source.ts' },
+    AvailabilityCount: { type: 'AvailabilityFacet', from: '#bff-mobile/views/product-source.ts' },
+    PriceRange: { type: 'PriceFacet', from: '#bff-mobile/views/product-source.ts' },
     Money: { type: 'MoneyText', from: '#platform/graphql/scalars.ts' },
   },
 }
