@@ -7,8 +7,8 @@ export type Stage<Status extends string> = Status | 'OPEN'
 type Stages<Status extends string> = {
   of(status: Status): Stage<Status>
   /**
-   * Finds documents with one of `statuses` by their `stage` and, among the open ones, by their `status`. Ended ones need no
-   * second filter: a plan that does not know that it leaves nothing out would expect few documents, and sort them all.
+   * Finds documents with one of `statuses` by their `stage` and, among the open ones, by their `status`. That filter lets all
+   * ended ones pass: were it to name the wanted ones again, a plan would expect few documents, and sort them all.
    */
   filters(statuses: readonly Status[]): Filter[]
 }
@@ -20,7 +20,8 @@ export function createStages<Status extends string>(ended: readonly Status[]): S
     of,
     filters(statuses) {
       const byStage = { path: 'stage', in: [...new Set(statuses.map(of))] }
-      return byStage.in.includes('OPEN') ? [byStage, { path: 'status', in: statuses }] : [byStage]
+      if (!byStage.in.includes('OPEN')) return [byStage]
+      return [byStage, { path: 'status', in: [...new Set([...statuses, ...ended])] }]
     },
   }
 }

@@ -7,11 +7,11 @@ test('statuses that have ended are stages of their own, and the others are open'
   expect((['NEW', 'PAID', 'DONE', 'LOST'] as const).map(stages.of)).toEqual(['OPEN', 'OPEN', 'DONE', 'LOST'])
 })
 
-test('documents are filtered by their stage, and by their status where open ones are among them', () => {
+test('documents are filtered by their stage, and the open ones by their status as well', () => {
   expect(stages.filters(['DONE', 'LOST'])).toEqual([{ path: 'stage', in: ['DONE', 'LOST'] }])
   expect(stages.filters(['NEW', 'PAID', 'DONE'])).toEqual([
     { path: 'stage', in: ['OPEN', 'DONE'] },
-    { path: 'status', in: ['NEW', 'PAID', 'DONE'] },
+    { path: 'status', in: ['NEW', 'PAID', 'DONE', 'LOST'] },
   ])
   expect(stages.filters([])).toEqual([{ path: 'stage', in: [] }])
 })
