@@ -40,6 +40,14 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'consul kv put waybill/gateway \'{"rateLimit": {"capacity": 1000, "perSecond": 50}}\'':
     'needs Consul; test/gateway/live-settings.engine.test.ts puts such values there',
   ...Object.fromEntries(
+    blocksOf(readPage('docs/how-to/build-a-phone-front-end.md'))
+      .filter(({ marks }) => marks.includes('no-run'))
+      .map(({ text }) => [
+        text.trim(),
+        'installs an app from the package registry; test/clients/kit runs the app’s files',
+      ]),
+  ),
+  ...Object.fromEntries(
     blocksOf(readPage('docs/how-to/deploy.md'))
       .filter(({ marks }) => marks.includes('no-run'))
       .map(({ text }) => [

@@ -16,47 +16,38 @@ export const relayScalars = {
 
 type TypeRef = { readonly kind: string; readonly name?: string | null; readonly ofType?: TypeRef | null }
 type Named = { readonly name: string }
-type FullField = Named & {
-  readonly type: TypeRef
-  readonly args: readonly (Named & { readonly type: TypeRef })[]
-}
+type Typed = Named & { readonly type: TypeRef }
+type Field = Typed & { readonly args: readonly Typed[] }
 type FullType = Named & {
   readonly kind: string
-  readonly fields?: readonly FullField[] | null
+  readonly fields?: readonly Field[] | null
   readonly interfaces?: readonly Named[] | null
   readonly possibleTypes?: readonly Named[] | null
 }
-type Introspection = {
+type Schema<Type, None> = {
   readonly __schema: {
     readonly queryType: Named
-    readonly mutationType?: Named | null | undefined
-    readonly subscriptionType?: Named | null | undefined
-    readonly types: readonly FullType[]
+    readonly mutationType: Named | None
+    readonly subscriptionType: Named | None
+    readonly types: readonly Type[]
   }
 }
-
-/**
- * The part of an introspection result that normalized caches need: composite types with their fields and members. It is the
- * form that Graphcache takes as `schema`.
- */
-export type SmallSchema = {
-  readonly __schema: {
-    readonly queryType: Named
-    readonly mutationType: Named | null
-    readonly subscriptionType: Named | null
-    readonly types: readonly SmallType[]
-  }
-}
-export type SmallType =
+type SmallType =
   | {
       readonly kind: 'OBJECT' | 'INTERFACE'
       readonly name: string
-      readonly fields: readonly FullField[]
+      readonly fields: readonly Field[]
       readonly interfaces: readonly Named[]
       readonly possibleTypes?: readonly Named[]
     }
   | { readonly kind: 'UNION'; readonly name: string; readonly possibleTypes: readonly Named[] }
   | { readonly kind: 'SCALAR'; readonly name: 'Any' }
+
+/**
+ * The part of an introspection result that normalized caches need. It has composite types with their fields and members, in
+ * the form that Graphcache takes as `schema`.
+ */
+export type SmallSchema = Schema<SmallType, null>
 
 const ANY = { kind: 'SCALAR', name: 'Any' } as const
 
@@ -64,7 +55,7 @@ const ANY = { kind: 'SCALAR', name: 'Any' } as const
  * Makes the small form out of a whole introspection result, as a build step does: a fraction of its size, to be written into
  * the app as JSON.
  */
-export function smallSchema({ __schema }: Introspection): SmallSchema {
+export function smallSchema({ __schema }: Schema<FullType, null | undefined>): SmallSchema {
   const composite = __schema.types.filter(
     ({ kind, name }) => /^(OBJECT|INTERFACE|UNION)$/.test(kind) && !name.startsWith('__'),
   )

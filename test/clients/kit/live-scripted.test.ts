@@ -126,13 +126,13 @@ describe('a subscription over WebSocket', () => {
   test('gives a connection up that went silent, and asks first', async () => {
     script = ({ type, id }, socket, connection) => {
       if (type === 'connection_init') acknowledge(socket)
-      if (type === 'subscribe' && connection === 1) next(socket, id, change('a'))
-      if (type === 'ping' && connection === 1) socket.send('{"type":"pong"}')
+      if (type === 'subscribe' && connection > 0) next(socket, id, change('a'))
+      if (type === 'ping' && connection > 0) socket.send('{"type":"pong"}')
     }
-    const { results } = listen(open({ keepAliveMs: 20, timeoutMs: 100 }))
+    const { results } = listen(open({ keepAliveMs: 20, timeoutMs: 500 }))
     await vi.waitFor(() => expect(results).toEqual([change('a')]), WAIT)
     expect(sent('ping').length).toBeGreaterThan(0)
-    expect(sent('connection_init')).toHaveLength(2)
+    expect(sent('connection_init').length).toBeGreaterThan(1)
   })
 
   test('does not return when the server does not understand the client', async () => {
@@ -230,7 +230,7 @@ describe('the token of a connection', () => {
       if (type === 'ping') socket.send(JSON.stringify({ type: 'pong', payload }))
     }
     const second = tokenOf('second', 60_000)
-    listen(open({ tokens: createTokens({ token: tokenOf('first', 200), fetchToken: async () => second }) }))
+    listen(open({ tokens: createTokens({ token: tokenOf('first', 6_000), fetchToken: async () => second }) }))
     await vi.waitFor(() => expect(sent('ping')[0]?.payload?.authorization).toBe(`Bearer ${second}`), WAIT)
     expect(sent('connection_init')).toHaveLength(1)
   })

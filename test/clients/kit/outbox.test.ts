@@ -43,6 +43,7 @@ const open: Outbox[] = []
 afterEach(() => {
   for (const outbox of open.splice(0)) outbox.close()
   vi.unstubAllGlobals()
+  vi.restoreAllMocks()
 })
 
 let owners = 0
@@ -155,6 +156,22 @@ describe('a command', () => {
     await vi.waitFor(() => expect(told).toEqual([['k', 'answered']]), WAIT)
   })
 
+  test('is left to the next tab when the answer comes after its own was closed', async () => {
+    const answer = Promise.withResolvers<GraphqlResult>()
+    const { send, sent } = server((_key, count) => (count === 1 ? answer.promise : done))
+    const store = memoryStore()
+    const told: string[] = []
+    const note = (tab: string) => () => void told.push(tab)
+    const first = openOutbox({ send, store, owner: 'late', onResult: note('first') })
+    await first.add(command('k'))
+    await vi.waitFor(() => expect(sent).toEqual(['k']), WAIT)
+    first.close()
+    answer.resolve(done)
+    openOutbox({ send, store, owner: 'late', onResult: note('second') })
+    await vi.waitFor(() => expect(store.kept.size).toBe(0), WAIT)
+    expect(told).toEqual(['second'])
+  })
+
   test('is kept until the app has taken note of its result', async () => {
     const store = memoryStore()
     const { send, sent } = server(() => done)
@@ -252,8 +269,12 @@ describe('an outbox', () => {
   })
 
   test('gives up what became too old, and says whether it may have been carried out', async () => {
-    const { send } = server(() => failed('UNAVAILABLE'))
-    const outbox = openOutbox({ send, maxAgeMs: 100 })
+    const now = Date.now
+    const { send } = server(() => {
+      vi.spyOn(Date, 'now').mockImplementation(() => now() + 8 * 86_400_000)
+      return failed('UNAVAILABLE')
+    })
+    const outbox = openOutbox({ send })
     const { result } = await outbox.add(command('k'))
     expect(await result).toEqual({ kind: 'expired', attempted: true })
     expect(await outbox.commands()).toEqual([])

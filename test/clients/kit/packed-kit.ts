@@ -1,13 +1,16 @@
 // Packs the kit as `npm publish` would, and unpacks it into a folder of its own, where it is installed for an app.
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, stat, symlink } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import process from 'node:process'
 import { promisify } from 'node:util'
 import { buildKit } from '#clients/kit/build.ts'
 import { ROOT } from '#test/docs/pages.ts'
 
 const run = promisify(execFile)
+/** Some clients' own types need those of a browser. */
+const IN_PEERS = /^node_modules\/(?!@waybill\/)/
 
 /** A folder whose node_modules has the kit and the peers. Disposing deletes it. */
 export type PackedKit = AsyncDisposable & {
@@ -39,4 +42,31 @@ export async function packKit(peers: readonly string[] = []): Promise<PackedKit>
     bytes: (await stat(tarball)).size,
     [Symbol.asyncDispose]: () => rm(app, { recursive: true, force: true }),
   }
+}
+
+/** Checks files of the app and the types of the kit, the strict way and without those of a browser. Resolves with the errors. */
+export async function checkTypes({ app }: PackedKit, files: readonly string[]): Promise<string[]> {
+  const options = {
+    compilerOptions: {
+      target: 'es2023',
+      lib: ['es2023'],
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      allowImportingTsExtensions: true,
+      types: ['node'],
+      typeRoots: [path.join(ROOT, 'node_modules/@types')],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      noEmit: true,
+    },
+    files,
+  }
+  await writeFile(path.join(app, 'tsconfig.json'), JSON.stringify(options))
+  const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc')
+  const { stdout } = await run(process.execPath, [tsc, '-p', app]).catch(error => error)
+  const errors = String(stdout)
+    .split('\n')
+    .filter(line => /^\S+\(\d+,\d+\): error/.test(line))
+  return errors.filter(line => !IN_PEERS.test(line))
 }

@@ -13,7 +13,8 @@ import type { TokenSource } from '../core/tokens.ts'
 import type { Session, SessionEnd, SessionEvents } from './session.ts'
 import { openSocket } from './socket.ts'
 import { openStreams } from './streams.ts'
-import type { Transport } from './transport.ts'
+
+type Transport = 'websocket' | 'sse'
 
 export type LiveState =
   /** Nobody is subscribed. */

@@ -8,7 +8,6 @@ import { elect } from './leader.ts'
 import { type Attempt, attempt } from './sending.ts'
 import type { Command, OutboxStore } from './store.ts'
 
-export { indexedDbStore } from './indexed-db.ts'
 export type { Command, OutboxStore } from './store.ts'
 
 /** What became of a command. */
@@ -295,7 +294,10 @@ async function sendOnce(state: State, unsent: Command): Promise<void> {
     )
   const command = { ...unsent, attempted: true }
   if (!unsent.attempted) await state.store.update(command)
-  await conclude(state, command, await attempt(send, command, timeoutMs))
+  const { signal } = state.closed
+  const outcome = await attempt({ send, command, timeoutMs, signal })
+  // An answer that comes too late for this tab is told by the next one: the command is still there.
+  if (!signal.aborted) await conclude(state, command, outcome)
 }
 
 async function conclude(state: State, command: Command, attempt: Attempt): Promise<void> {

@@ -20,23 +20,37 @@ export type Attempt =
   /** It can never be carried out as it is. */
   | { readonly kind: 'rejected'; readonly errors: readonly GraphqlError[] }
 
-export async function attempt(send: SendOperation, command: Command, timeoutMs: number): Promise<Attempt> {
+type Sending = {
+  readonly send: SendOperation
+  readonly command: Command
+  readonly timeoutMs: number
+  /** Gives the attempt up. */
+  readonly signal: AbortSignal
+}
+
+export async function attempt({ send, command, timeoutMs, signal }: Sending): Promise<Attempt> {
   const { query, variables, operationName } = command
   const abort = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
+  let giveUp = () => {}
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    giveUp = () => {
       abort.abort()
       reject(new Error('no answer in time'))
-    }, timeoutMs)
+    }
+    timer = setTimeout(giveUp, timeoutMs)
   })
+  late.catch(() => {}) // `send` may have thrown before anybody waited for this
+  signal.addEventListener('abort', giveUp)
   try {
+    if (signal.aborted) return { kind: 'later', waitMs: 0 }
     const request = { query, variables, operationName: operationName ?? undefined }
     return meaningOf(await Promise.race([send(request, { signal: abort.signal }), late]))
   } catch (error) {
     return { kind: 'later', waitMs: (error instanceof HttpFault && error.retryAfterMs) || 0 }
   } finally {
     clearTimeout(timer)
+    signal.removeEventListener('abort', giveUp)
   }
 }
 

@@ -1,2 +1,0 @@
-// The ways by which subscriptions come.
-export type Transport = 'websocket' | 'sse'
