@@ -61,6 +61,19 @@ describe('a description', () => {
     expect(data?.product).toMatchObject({ description: null, images: [] })
   })
 
+  it('shows services when a product of 0.2.0 was added, which its events do not say', async () => {
+    const sku = `old-${randomUUID().slice(0, 8)}`
+    const { idempotencyKey: _, ...facts } = product({ sku })
+    const data = { ...facts, category: null, lowStockThreshold: 0, price: { minor: 1400, currency: 'EUR' } }
+    const { position } = await inventory.store
+      .append({ writes: [{ stream: `stock-${sku}`, expected: 0, events: [{ type: 'ProductAdded', data }] }] })
+      .then(appended => ({ position: appended.status === 'conflict' ? 0 : appended.position }))
+    const seen = await inventory.request(service, GET, { sku }, `inventory=${position}`)
+    expect(seen.messages).toEqual([])
+    const [recorded] = await inventory.store.readStream(`stock-${sku}`)
+    expect(seen.data?.product).toMatchObject({ addedAt: recorded?.recordedAt, description: null, images: [] })
+  })
+
   it('changes what is given: null removes, and what is left out stays', async () => {
     const { sku } = await add({ category: 'kitchen', description: 'Old.', images: [mug] })
     const one = await changed(sku, { title: 'Big mug', description: 'New.' })

@@ -8,6 +8,7 @@ import { unshipped } from '#subgraphs/inventory/domain/holds.ts'
 import { available, isLow, noStock, type StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import {
   categoriesView,
+  contentsView,
   productsView,
   type ReservedUnits,
   reservationsView,
@@ -181,6 +182,13 @@ it('a product is found by title, SKU and category, and sorted without regard to 
   const doc = projected(productsView, [recorded({ id: 'X-1', event }, 0)]).get('X-1')
   expect(doc?.sortTitle).toBe('elan chair')
   expect(doc && productsView.collection.terms?.(doc)).toEqual(['Élan Chair', 'X-1', 'Furniture'])
+})
+
+it('a product of 0.2.0 was added when its event was recorded, and stands for itself in lists', () => {
+  const event: StockEvent = { type: 'ProductAdded', data: { ...facts, sku: 'X-1' } }
+  const doc = projected(productsView, [recorded({ id: 'X-1', event }, 0)]).get('X-1')
+  expect(doc).toMatchObject({ addedAt: '2026-01-31T12:00:00.000Z', leads: true, sortPrice: 199.99 })
+  expect(projected(contentsView, [recorded({ id: 'X-1', event }, 0)]).size).toBe(0)
 })
 
 it('categories and warehouses are listed once each', () => {
