@@ -1,10 +1,11 @@
-// Implements `npm run compose`: composes schema/supergraph.graphql from the four subgraph SDLs.
+// Implements `npm run compose`: composes schema/supergraph.graphql from the four subgraph SDLs, and writes the graph that
+// clients see as schema/gateway.graphql.
 import { composeServices } from '@apollo/composition'
-import { type DocumentNode, type GraphQLSchema, parse } from 'graphql'
+import { type DocumentNode, type GraphQLSchema, lexicographicSortSchema, parse, printSchema } from 'graphql'
 import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import { urlOf } from '#start/topology.ts'
 import { compose } from '#tools/commands.ts'
-import { readText, runGenerator } from '#tools/schema/generated-files.ts'
+import { type GeneratedFile, readText, runGenerator } from '#tools/schema/generated-files.ts'
 
 /** The addresses in the supergraph are those of `npm start`. */
 const LOCAL = { host: '127.0.0.1', portBase: 4000 }
@@ -35,12 +36,17 @@ function composed(subgraphs: Subgraph[]) {
   return result
 }
 
-/** Returns the supergraph SDL. Throws when the subgraphs do not compose. */
-export async function composeSupergraph(): Promise<string> {
-  return composed(await readSubgraphs()).supergraphSdl
+/**
+ * Returns the supergraph, and the API schema as plain SDL: sorted by name, so that a change shows where it is, and without
+ * federation's directives. Throws when the subgraphs do not compose.
+ */
+export async function composedFiles(): Promise<GeneratedFile[]> {
+  const subgraphs = await readSubgraphs()
+  const plain = printSchema(lexicographicSortSchema(publicSchema(subgraphs)))
+  return [
+    { file: 'schema/supergraph.graphql', text: composed(subgraphs).supergraphSdl },
+    { file: 'schema/gateway.graphql', text: `${plain}\n` },
+  ]
 }
 
-if (import.meta.main)
-  await runGenerator(compose, async () => [
-    { file: 'schema/supergraph.graphql', text: await composeSupergraph() },
-  ])
+if (import.meta.main) await runGenerator(compose, composedFiles)
