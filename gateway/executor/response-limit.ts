@@ -45,7 +45,8 @@ function writeUnlessTooLarge(write: WriteValue, value: unknown, completion: Comp
   }
 }
 
-function tooLarge(maxBytes: number) {
+/** Returns the error for data of more than `maxBytes`. */
+export function tooLarge(maxBytes: number) {
   const message = `the response has more than ${maxBytes} bytes: select less at once`
   return { message, extensions: { code: 'BAD_USER_INPUT', maxBytes } }
 }

@@ -8,7 +8,13 @@ import type { Admission } from '#gateway/pipeline/admission.ts'
 import { createErrorFormatter } from '#gateway/pipeline/error-format.ts'
 import { resolvePersistedOperation } from '#gateway/pipeline/persisted-operations.ts'
 import type { QueryDeduplication } from '#gateway/pipeline/query-deduplication.ts'
-import { type FormatError, type GatewayResponse, refuse } from '#gateway/pipeline/response.ts'
+import {
+  type FormatError,
+  type GatewayResponse,
+  type PartsSender,
+  type ResponseParts,
+  refuse,
+} from '#gateway/pipeline/response.ts'
 import { emptyMetadata, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 import { runOperation } from '#gateway/pipeline/run-operation.ts'
 import type { ServeMultipart } from '#gateway/subscriptions/multipart.ts'
@@ -27,7 +33,11 @@ import { type EndClient, FORWARDER_HEADER, parseEndClient } from '#platform/grap
 import { type BatchesFrom, checkBatch } from '#platform/graphql/endpoint/batch.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { sandboxPage, wantsSandbox } from '#platform/graphql/explorer/sandbox-page.ts'
-import { acceptedMultipartTypes } from '#platform/graphql/incremental/multipart.ts'
+import {
+  acceptedMultipartTypes,
+  acceptedPartsForm,
+  sendParts,
+} from '#platform/graphql/incremental/multipart.ts'
 import { bodyOfQueryString, readParameters } from '#platform/graphql/operation-parameters.ts'
 import {
   JSON_TYPE,
@@ -149,19 +159,18 @@ async function run(endpoint: Endpoint, context: HttpRequestContext): Promise<unk
   if (Array.isArray(body)) checkBatch(body, { ...endpoint, isTrusted: context.isService })
   const isShared = Array.isArray(body) && !context.isService
   const budget = isShared ? createRequestBudget(endpoint.limits) : undefined
+  const parts = Array.isArray(body) ? undefined : partsSenderOf(context, metadata)
   const execute = (member: unknown) =>
-    executeMember(endpoint, context, { member, required, metadata, budget })
+    executeMember(endpoint, context, { member, required, metadata, budget, parts })
   const responses = await Promise.all((Array.isArray(body) ? body : [body]).map(execute))
   const [first] = responses
+  if (first?.isSent) return undefined
   const texts = limitResponses(
     responses.map(one => one.text),
     endpoint.limits.answerBytes,
   )
   const text = Array.isArray(body) ? `[${texts.join(',')}]` : (texts[0] ?? '')
-  const reached = formatToken(metadata.reached)
-  if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
-  if (metadata.stale.size > 0) void reply.header(STALE_HEADER, [...metadata.stale].join(','))
-  for (const [name, value] of metadata.headers ?? []) void reply.header(name, value)
+  writeMetadata(reply, metadata)
   for (const { headers } of responses) {
     if (headers) void reply.headers(headers)
     if (headers?.['retry-after'] !== undefined) leaveUnlogged(request)
@@ -170,6 +179,46 @@ async function run(endpoint: Endpoint, context: HttpRequestContext): Promise<unk
   if (reply.statusCode === 405) void reply.header('allow', 'POST')
   const tagged = isRead(request) && reply.statusCode === 200
   return sendResponse(request, reply, encodeResponse({ text, headers: { 'content-type': type }, tagged }))
+}
+
+function writeMetadata(reply: FastifyReply, metadata: ResponseMetadata): void {
+  const reached = formatToken(metadata.reached)
+  if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
+  if (metadata.stale.size > 0) void reply.header(STALE_HEADER, [...metadata.stale].join(','))
+  for (const [name, value] of metadata.headers ?? []) void reply.header(name, value)
+}
+
+/** Headers go with the first part; what later parts reach is in the `extensions` of the last. */
+function partsSenderOf(
+  { request, reply }: HttpRequestContext,
+  metadata: ResponseMetadata,
+): PartsSender | undefined {
+  const form = acceptedPartsForm(request)
+  if (form === undefined) return undefined
+  return {
+    form,
+    async send({ first, rest, headers }) {
+      writeMetadata(reply, metadata)
+      if (headers) void reply.headers(headers)
+      await sendParts(reply, { form, first: JSON.stringify(first), rest: textsOf(rest, metadata) })
+    },
+  }
+}
+
+async function* textsOf(
+  results: ResponseParts['rest'],
+  metadata: ResponseMetadata,
+): AsyncGenerator<string, void, void> {
+  for await (const result of results) {
+    const reached = formatToken(metadata.reached)
+    const stale = [...metadata.stale]
+    const extensions = {
+      ...(reached !== '' && { [CONSISTENCY_HEADER]: reached }),
+      ...(stale.length > 0 && { stale }),
+    }
+    const isReported = !result.hasNext && Object.keys(extensions).length > 0
+    yield JSON.stringify(isReported ? { ...result, extensions } : result)
+  }
 }
 
 /** With the older media type, every well-formed request gets 200. */
@@ -184,12 +233,13 @@ type Member = {
   readonly metadata: ResponseMetadata
   /** The remaining limits that a batch shares; undefined for an operation that has the limits to itself. */
   readonly budget: RequestBudget | undefined
+  readonly parts: PartsSender | undefined
 }
 
 async function executeMember(
   endpoint: Endpoint,
   { request, reply, token, verified, endClient, isForwarded, format, graph }: HttpRequestContext,
-  { member, required, metadata, budget }: Member,
+  { member, required, metadata, budget, parts }: Member,
 ): Promise<GatewayResponse> {
   const resolved = resolvePersistedOperation(endpoint.persisted, member, format)
   if ('response' in resolved) return resolved.response
@@ -207,6 +257,7 @@ async function executeMember(
     variables,
     traceparent: traceparentIn(member),
     queriesOnly: isRead(request),
+    parts,
   }
   const { headers, ip: address } = request
   const claims = verified?.claims

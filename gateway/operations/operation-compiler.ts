@@ -8,6 +8,7 @@ import {
 } from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
+import { createDeferral } from '#gateway/deferral/deferral.ts'
 import { compileCompletion, lazily } from '#gateway/executor/completion.ts'
 import { DEFAULT_RESPONSE_BYTES, limitData } from '#gateway/executor/response-limit.ts'
 import type { PlanObserver } from '#gateway/observe/plans.ts'
@@ -39,6 +40,7 @@ import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragmen
 import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
 import { waitForTurn } from '#platform/graphql/documents/turn-queue.ts'
 import { MAX_VARIABLE_ERRORS, variablesProblem } from '#platform/graphql/documents/variable-values.ts'
+import { hasDefer } from '#platform/graphql/incremental/defer-directive.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -177,6 +179,11 @@ async function compile(
     kind,
     run,
     source,
+    // What is deferred and may not be seen would have to be left out of either part: such a response comes whole.
+    runInParts:
+      hasDefer(document) && !filtered && kind !== 'subscription'
+        ? createDeferral({ document, operation, fragments, names, maxBytes: answerBytes }, supergraph)
+        : undefined,
     write: limitData(write, answerBytes),
     coerce: compileCoercion(schema, operation, { names, bounds }),
     introspect: roots.some(field => field === '__schema' || field === '__type')

@@ -1,5 +1,6 @@
 // An operation that is ready to run: validated, planned and compiled, for one set of fields that its caller may see.
 import type { GraphQLError, OperationDefinitionNode } from 'graphql'
+import type { RunInParts } from '#gateway/deferral/deferral.ts'
 import type { JsonObject, WriteValue } from '#gateway/executor/execution.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
@@ -13,6 +14,8 @@ export type PreparedOperation = {
   readonly kind: OperationDefinitionNode['operation']
   readonly run: Step
   readonly write: WriteValue
+  /** Undefined for an operation of which nothing is deferred, or can be. */
+  readonly runInParts?: RunInParts | undefined
   /** A subscription's request to its subgraph, and how each event begins an execution of the rest of the plan. */
   readonly source: RootRequest | undefined
   /** Returns an error for each value that does not fit its type; never throws. */

@@ -10,10 +10,12 @@ import type {
 import type { OperationCache } from '#gateway/operations/operation-cache.ts'
 import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
 import type { Admit } from '#gateway/pipeline/admission.ts'
+import { executeInParts } from '#gateway/pipeline/execute-in-parts.ts'
 import {
   type Extensions,
   type FormatError,
   type GatewayResponse,
+  type PartsSender,
   refuse,
   writeExtensions,
 } from '#gateway/pipeline/response.ts'
@@ -30,6 +32,8 @@ export type GatewayRequest = {
   /** Decides whether the operation may run; left out, it may. */
   readonly admit?: Admit | undefined
   readonly fetch: Fetch
+  /** Sends parts to a client that accepts them; left out, it gets a single response. */
+  readonly parts?: PartsSender | undefined
   /** Joins the execution of an equal query that is running; left out, each query has its own. */
   readonly deduplicate?:
     | ((
@@ -73,8 +77,14 @@ export async function executeOperation(
   const admitting = request.admit?.({ estimate: prepared.estimate, variables })
   const admitted = admitting instanceof Promise ? await admitting : admitting
   if (admitted?.refusal) return refuse([admitted.refusal], format, { prepared, ...admitted })
-  const result = await execute(prepared, variables, request)
   const { extensions, headers } = admitted ?? {}
+  if (request.parts && prepared.runInParts) {
+    const execution = { data: {}, errors: [], variables, fetch: request.fetch }
+    const details = { parts: request.parts, format, extensions, headers }
+    const sent = await executeInParts(prepared, execution, details)
+    if (sent) return sent
+  }
+  const result = await execute(prepared, variables, request)
   const { text, outcome } = writeResponse(result, { unauthorized, format, extensions })
   return { text, outcome, name, kind, ...(headers && { headers }) }
 }

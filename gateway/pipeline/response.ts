@@ -2,6 +2,7 @@
 import type { GraphQLError, GraphQLFormattedError } from 'graphql'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
+import type { PartsForm } from '#platform/graphql/incremental/parts-form.ts'
 
 export type GatewayResponse = {
   /** The whole body, as JSON. */
@@ -14,7 +15,19 @@ export type GatewayResponse = {
   readonly status?: number
   /** HTTP headers that go with the body. */
   readonly headers?: Readonly<Record<string, string>>
+  /** True for a response that was sent in parts already. */
+  readonly isSent?: boolean
 }
+
+/** The results of a response in parts, with formatted errors. */
+export type ResponseParts = {
+  readonly first: object
+  readonly rest: AsyncIterable<{ readonly hasNext: boolean }>
+  readonly headers: Readonly<Record<string, string>> | undefined
+}
+
+/** How the client of an operation gets parts. `send` resolves once all are sent, or the client is gone. */
+export type PartsSender = { readonly form: PartsForm; send(parts: ResponseParts): Promise<void> }
 
 export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLFormattedError
 

@@ -6,7 +6,7 @@ import { type Admission, type Admit, underAdmission } from '#gateway/pipeline/ad
 import { executeOperation, type GatewayRequest } from '#gateway/pipeline/execute.ts'
 import type { QueryDeduplication } from '#gateway/pipeline/query-deduplication.ts'
 import { clientOf, forwardedHeaders, type RequestContext } from '#gateway/pipeline/request-context.ts'
-import type { FormatError, GatewayResponse } from '#gateway/pipeline/response.ts'
+import type { FormatError, GatewayResponse, PartsSender } from '#gateway/pipeline/response.ts'
 import { fetchFromSubgraph, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
 import { kindOfText } from '#platform/graphql/operation-kind.ts'
@@ -19,6 +19,8 @@ export type OperationRequest = {
   /** The trace that the operation continues, when it names one itself. */
   readonly traceparent: string | undefined
   readonly queriesOnly: boolean
+  /** Sends parts to a client that accepts them; left out, it gets a single response. */
+  readonly parts?: PartsSender | undefined
 }
 
 export type OperationContext = {

@@ -6,6 +6,7 @@ import type {
   QueryPlanSelectionNode,
 } from '@apollo/query-planner'
 import type {
+  DeferredPlan,
   FetchNode,
   FlattenPath,
   PlanNode,
@@ -19,7 +20,28 @@ type ApolloNode = NonNullable<QueryPlan['node']>
 const ON_TYPE = '... on '
 const ENTITIES: RewritePath = [{ Key: '_entities' }]
 
-/** Throws an Error for what the executor does not support: deferred parts, and arguments set by `@fromContext`. */
+type DeferNode = Extract<ApolloNode, { readonly kind: 'Defer' }>
+type DeferringPlan = { readonly node: PlanNode | undefined; readonly deferred: readonly DeferredPlan[] }
+
+/** Converts a plan that may defer parts of the response. Throws the same as `convertApolloPlan`. */
+export function convertDeferringPlan(node: ApolloNode | undefined): DeferringPlan {
+  if (node?.kind !== 'Defer') return { node: node && convertApolloPlan(node), deferred: [] }
+  const { primary, deferred } = node
+  return {
+    node: primary.node && convertApolloPlan(primary.node),
+    deferred: deferred.map(convertDeferred),
+  }
+}
+
+function convertDeferred({ label, node }: DeferNode['deferred'][number]): DeferredPlan {
+  if (label === undefined) throw new Error('the plan has a deferred part without a label')
+  return { label, ...convertDeferringPlan(node) }
+}
+
+/**
+ * Throws an Error for what the executor does not support: parts that are deferred somewhere within a plan, and arguments set by
+ * `@fromContext`.
+ */
 export function convertApolloPlan(node: ApolloNode): PlanNode {
   switch (node.kind) {
     case 'Fetch':

@@ -2,8 +2,9 @@
 import internals from '@apollo/federation-internals'
 import planners from '@apollo/query-planner'
 import { parse } from 'graphql'
-import { convertApolloPlan } from '#gateway/planner/apollo-plan.ts'
+import { convertApolloPlan, convertDeferringPlan } from '#gateway/planner/apollo-plan.ts'
 import { rolloutShare, servePlanner } from '#gateway/planner/planner-worker.ts'
+import { hasDefer } from '#platform/graphql/incremental/defer-directive.ts'
 
 const PERCENTAGE = /percent\((\d+(?:\.\d+)?)\)/g
 
@@ -13,15 +14,16 @@ servePlanner(sdl => {
     supportedFeatures: internals.ROUTER_SUPPORTED_SUPERGRAPH_FEATURES,
     validateSupergraph: false,
   })
-  const planner = new planners.QueryPlanner(supergraph)
+  const planner = new planners.QueryPlanner(supergraph, { incrementalDelivery: { enableDefer: true } })
   const publicSchema = supergraph.apiSchema()
   const labels = new Map([...sdl.matchAll(PERCENTAGE)].map(([label, percent]) => [label, Number(percent)]))
   return (text, operationName) => {
     const name = operationName === undefined ? {} : { operationName }
-    const operation = internals.operationFromDocument(publicSchema, parse(text), name)
+    const document = parse(text)
+    const operation = internals.operationFromDocument(publicSchema, document, name)
     const share = rolloutShare(text)
     const overrideConditions = new Map([...labels].map(([label, percent]) => [label, share < percent]))
     const { node } = planner.buildQueryPlan(operation, { overrideConditions })
-    return node && convertApolloPlan(node)
+    return hasDefer(document) ? convertDeferringPlan(node) : { node: node && convertApolloPlan(node) }
   }
 })

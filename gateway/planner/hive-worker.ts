@@ -10,6 +10,6 @@ servePlanner(sdl => {
   const planner = new QueryPlanner(sdl)
   return (text, operationName) => {
     const { node } = planner.plan(text, operationName, NO_LABELS, rolloutShare(text))
-    return (node ?? undefined) as PlanNode | undefined
+    return { node: (node ?? undefined) as PlanNode | undefined }
   }
 })

@@ -1,8 +1,9 @@
 // Serves a planner in a process of its own: it plans and verifies the operations that the gateway sends, one by one.
 import { createHash } from 'node:crypto'
 import { parse } from 'graphql'
-import { createPlanVerifier, type VerifiedPlan } from '#gateway/planner/check/plan-verification.ts'
-import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
+import { type VerifiedParts, verifyParts } from '#gateway/planner/check/part-verification.ts'
+import { createPlanVerifier } from '#gateway/planner/check/plan-verification.ts'
+import type { DeferredPlan, PlanNode } from '#gateway/planner/plan/query-plan.ts'
 
 /** The first message is the supergraph; the others are responded to one by one, in the order in which they came. */
 export type PlannerRequest =
@@ -10,10 +11,13 @@ export type PlannerRequest =
   | { readonly kind: 'plan'; readonly text: string; readonly operationName: string | undefined }
 
 /** Refused when the supergraph cannot be read, or the operation cannot be planned. A supergraph that was read has no node. */
-export type PlanResult = VerifiedPlan | { readonly refusal: string }
+export type PlanResult = VerifiedParts | { readonly refusal: string }
 
 /** Plans an operation. Throws an Error that says why there is no plan. */
-type PlanText = (text: string, operationName: string | undefined) => PlanNode | undefined
+type PlanText = (
+  text: string,
+  operationName: string | undefined,
+) => { readonly node: PlanNode | undefined; readonly deferred?: readonly DeferredPlan[] }
 
 type Planning = { readonly plan: PlanText; readonly verify: ReturnType<typeof createPlanVerifier> }
 
@@ -29,8 +33,11 @@ export function servePlanner(read: (sdl: string) => PlanText): void {
         return { node: undefined, flaw: undefined }
       }
       if (!planning) return { refusal }
-      const plan = planning.plan(request.text, request.operationName)
-      return planning.verify(plan, parse(request.text, { noLocation: true }))
+      const { node, deferred } = planning.plan(request.text, request.operationName)
+      const document = parse(request.text, { noLocation: true })
+      return deferred
+        ? verifyParts({ node, deferred }, document, planning.verify)
+        : planning.verify(node, document)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       if (request.kind === 'supergraph') refusal = reason

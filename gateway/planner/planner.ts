@@ -55,7 +55,9 @@ function planWith({ request }: PlannerProcess): PlanOperation {
     if (before >= MAX_CRASHES) return { refusal: new PlannerCrashed('plan').message }
     try {
       const result = await request({ kind: 'plan', text, operationName })
-      return 'refusal' in result ? result : { node: result.node, flaw: result.flaw } // JSON has no undefined
+      if ('refusal' in result) return result
+      const { node, flaw, deferred } = result
+      return { node, flaw, ...(deferred && { deferred }) } // JSON has no undefined
     } catch (error) {
       if (!(error instanceof PlannerCrashed)) throw error
       crashes.set(key, before + 1)

@@ -19,6 +19,7 @@ import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 import { type CostRules, readCostRules } from '#gateway/safety/cost/rules.ts'
 import { publicSchemaOf } from '#gateway/supergraph/public-schema.ts'
+import { withDeferDefinition } from '#platform/graphql/incremental/defer-directive.ts'
 
 export type Supergraph = Planner & {
   /** The schema that clients see. */
@@ -46,7 +47,7 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
   const planner = open.use(await startPlanner(await printInSteps(forPlanners(document))))
   const publicDocument = publicSchemaOf(document)
   await nextTurn()
-  const schema = buildASTSchema(publicDocument)
+  const schema = buildASTSchema(withDeferDefinition(publicDocument))
   await nextTurn()
   if (!schema.getQueryType()) throw new Error('it has no queries')
   open.move()

@@ -15,6 +15,15 @@ export type PlanNode =
       readonly elseClause?: PlanNode | null
     }
 
+/** The plan for the fields of the fragment with `@defer(label:)`, to be run after the plan around it. */
+export type DeferredPlan = {
+  readonly label: string
+  /** Undefined when the plan around it fetches all of them. */
+  readonly node: PlanNode | undefined
+  /** The plans for the deferred fragments within it. */
+  readonly deferred: readonly DeferredPlan[]
+}
+
 type RequestNode = {
   readonly serviceName: string
   readonly operation: string

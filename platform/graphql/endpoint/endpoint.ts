@@ -204,7 +204,7 @@ async function executeOne(
   for (const [name, value] of resultHeaders) void reply.header(name, value)
   void reply.code(status).type(type)
   if (rest && partsForm) {
-    await sendParts(request, reply, { form: partsForm, first: JSON.stringify(result), rest: texts(rest) })
+    await sendParts(reply, { form: partsForm, first: JSON.stringify(result), rest: texts(rest) })
     return undefined
   }
   if (isPlain(result) && handOver(request, reply, result)) return undefined

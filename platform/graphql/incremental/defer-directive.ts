@@ -1,6 +1,7 @@
 // Defines `@defer` for the schemas that support it, its validation rules, and how it is read and taken out.
 import {
   type ASTVisitor,
+  type DefinitionNode,
   DirectiveLocation,
   type DirectiveNode,
   type DocumentNode,
@@ -13,6 +14,7 @@ import {
   GraphQLString,
   getDirectiveValues,
   Kind,
+  parse,
   type SelectionNode,
   type ValidationContext,
   visit,
@@ -35,6 +37,14 @@ directive @defer(
   label: String
 ) on FRAGMENT_SPREAD | INLINE_FRAGMENT
 `
+
+/** Returns the document of a schema with the definition of `@defer`, in place of its own if it has one. */
+export function withDeferDefinition(schema: DocumentNode): DocumentNode {
+  const isOwn = (definition: DefinitionNode) =>
+    definition.kind === Kind.DIRECTIVE_DEFINITION && definition.name.value === NAME
+  const others = schema.definitions.filter(definition => !isOwn(definition))
+  return { ...schema, definitions: [...others, ...parse(DEFER_SDL).definitions] }
+}
 
 const DEFER = new GraphQLDirective({
   name: NAME,

@@ -6,7 +6,12 @@ import {
   type IncrementalArgs,
 } from '#platform/graphql/incremental/incremental-execution.ts'
 import type { PartsForm } from '#platform/graphql/incremental/parts-form.ts'
-import { type PublishedParts, publish, type Step } from '#platform/graphql/incremental/publisher.ts'
+import {
+  type PartResult,
+  type PublishedParts,
+  publish,
+  type Step,
+} from '#platform/graphql/incremental/publisher.ts'
 
 type PathPart = {
   readonly path: readonly (string | number)[]
@@ -15,7 +20,7 @@ type PathPart = {
   readonly errors?: readonly GraphQLError[]
 }
 /** A result of a part after the first, in either form. Members that are empty are left out. */
-type LaterResult = {
+export type LaterResult = {
   readonly hasNext: boolean
   readonly pending?: PublishedParts['pending']
   readonly incremental?: readonly (Step['incremental'][number] | PathPart)[]
@@ -35,8 +40,14 @@ export async function executeInParts(
 ): Promise<ExecutionResult | ResultInParts> {
   if (!hasDefer(args.document)) return execute(args)
   const first = await executeFirstPart({ ...args, repeats: form === 'paths' })
-  if (!('data' in first)) return first
-  const { data, errors, later } = first
+  return 'data' in first ? inParts(first, form) : first
+}
+
+/** Returns the results of a response whose first part has been executed; a single one when no other part is left. */
+export function inParts(
+  { data, errors, later }: PartResult,
+  form: PartsForm,
+): ExecutionResult | ResultInParts {
   const result = { ...(errors.length > 0 && { errors }), data: data && { ...data } }
   const { pending, steps } = publish(later)
   if (pending.length === 0) return result

@@ -155,8 +155,8 @@ function withParts(
   if (usages.length === 0) return around
   const parts = new Map(around)
   for (const usage of usages) {
-    const { label, parent } = usage
-    parts.set(usage, { label, path: pathToArray(path), parent: parent && parts.get(parent) })
+    const { label, selection, parent } = usage
+    parts.set(usage, { label, selection, path: pathToArray(path), parent: parent && parts.get(parent) })
   }
   return parts
 }

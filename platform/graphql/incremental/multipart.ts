@@ -56,11 +56,7 @@ type Parts = {
 }
 
 /** Resolves once the last part is sent, or the client is gone: `rest` is ended then. */
-export async function sendParts(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { form, first, rest }: Parts,
-): Promise<void> {
+export async function sendParts(reply: FastifyReply, { form, first, rest }: Parts): Promise<void> {
   const unread = setTimeout(() => reply.raw.destroy(), UNREAD_MS)
   async function* body() {
     yield `${OPENING}${PART_HEAD}${first}${OPENING}`
@@ -71,7 +67,7 @@ export async function sendParts(
     }
     yield CLOSING
   }
-  const closed = reply.raw.closed || request.raw.destroyed ? undefined : once(reply.raw, 'close')
+  const closed = reply.raw.destroyed ? undefined : once(reply.raw, 'close')
   void reply
     .headers({ 'content-type': TYPES[form], 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
     .send(Readable.from(body(), { highWaterMark: 1 }))

@@ -1,11 +1,13 @@
 // Puts the parts of a response in order: which are announced, what of them is ready, and which are complete or have failed.
-import type { GraphQLError } from 'graphql'
+import type { GraphQLError, SelectionNode } from 'graphql'
 
 type PathKey = string | number
 
 /** A deferred fragment of one object. */
 export type DeferredPart = {
   readonly label: string | undefined
+  /** The fragment, as it stands in the document. */
+  readonly selection: SelectionNode
   readonly path: readonly PathKey[]
   /** The part that this one follows; undefined for one that follows the first. */
   readonly parent: DeferredPart | undefined
