@@ -2,23 +2,37 @@
 
 import type { OrderFeed } from '#bff/order-feed/order-feed.ts'
 import type { Pages } from '#bff/pages/pages.ts'
-import { operationsQueries } from '#bff-web/resolvers/dashboard.ts'
+import { dashboardResolvers, fulfilmentResolvers, operationsQueries } from '#bff-web/resolvers/dashboard.ts'
 import { mutations } from '#bff-web/resolvers/mutations.ts'
-import { orderQueries } from '#bff-web/resolvers/orders.ts'
+import { nodeQueries } from '#bff-web/resolvers/nodes.ts'
+import { lineResolvers, orderResolvers } from '#bff-web/resolvers/order-type.ts'
+import type { LoadedOrder } from '#bff-web/resolvers/order-view.ts'
+import { customerResolvers, orderQueries } from '#bff-web/resolvers/orders.ts'
+import { productResolvers } from '#bff-web/resolvers/product-type.ts'
 import { productQueries } from '#bff-web/resolvers/products.ts'
-import { type Order, subscriptions } from '#bff-web/resolvers/subscriptions.ts'
-import type { MutationResolvers, QueryResolvers, SubscriptionResolvers } from '#schema/generated/bff-web.ts'
+import { subscriptions } from '#bff-web/resolvers/subscriptions.ts'
+import type { MutationResolvers, QueryResolvers, Resolvers } from '#schema/generated/bff-web.ts'
 
-type WebResolvers = {
+type WebResolvers = Resolvers & {
   readonly Query: Required<QueryResolvers>
   readonly Mutation: Required<MutationResolvers>
-  readonly Subscription: SubscriptionResolvers
 }
 
-export function createResolvers(pages: Pages, feed: OrderFeed<Order>): WebResolvers {
+export function createResolvers(pages: Pages, feed: OrderFeed<LoadedOrder>): WebResolvers {
   return {
-    Query: { ...orderQueries(pages), ...productQueries(pages), ...operationsQueries(pages) },
+    Query: {
+      ...nodeQueries(pages),
+      ...orderQueries(pages),
+      ...productQueries(pages),
+      ...operationsQueries(pages),
+    },
     Mutation: mutations(pages),
     Subscription: subscriptions(pages, feed),
+    Order: orderResolvers(pages),
+    OrderLine: lineResolvers(pages),
+    Customer: customerResolvers(pages),
+    Product: productResolvers(pages),
+    Operations: dashboardResolvers(pages),
+    Fulfilment: fulfilmentResolvers(),
   }
 }

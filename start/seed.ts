@@ -53,15 +53,17 @@ const ORDERS: readonly SeedOrder[] = [
   },
 ]
 
-const ADD_PRODUCT =
-  'mutation SeedProduct($input: AddProductInput!) { addProduct(input: $input) { __typename } }'
-const REGISTER =
-  'mutation SeedCustomer($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id } }'
-const CHECKOUT = `mutation SeedOrder($input: CheckoutInput!) {
-  checkout(input: $input) { __typename ... on OrderAccepted { order { id } } }
+const OUTCOME = '__typename ... on Refusal { code message }'
+const ADD_PRODUCT = `mutation SeedProduct($input: AddProductInput!) { addProduct(input: $input) { ${OUTCOME} } }`
+const REGISTER = `mutation SeedCustomer($input: RegisterCustomerInput!) {
+  registerCustomer(input: $input) { ${OUTCOME} }
 }`
-const CANCEL =
-  'mutation SeedCancellation($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }'
+const CHECKOUT = `mutation SeedOrder($input: CheckoutInput!) {
+  checkout(input: $input) { ${OUTCOME} ... on OrderAccepted { order { id } } }
+}`
+const CANCEL = `mutation SeedCancellation($input: CancelOrderInput!) { cancelOrder(input: $input) { ${OUTCOME} } }`
+/** Refusals that mean that nothing was seeded; others are as an order of the seed should end. */
+const FAULTS = new Set(['InvalidInput', 'IdempotencyConflict'])
 
 /** Sends every command under a fixed key, so an interrupted seeding is simply repeated. Throws on the first error. */
 export async function seed(web: string, issuer: TokenSigner): Promise<void> {
@@ -134,17 +136,23 @@ async function productInput({
 }
 
 type Session = { readonly url: string; readonly token: string }
+type Answer<T> = {
+  readonly data?: T & Readonly<Record<string, { readonly __typename: string; readonly message?: string }>>
+  readonly errors?: readonly { readonly message: string }[]
+}
 
-async function send<T>({ url, token }: Session, query: string, input: object): Promise<T> {
+async function send<T extends object>({ url, token }: Session, query: string, input: object): Promise<T> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: JSON.stringify({ query, variables: { input } }),
   })
-  const answer = (await response.json()) as { data?: T; errors?: readonly { message: string }[] }
+  const answer = (await response.json()) as Answer<T>
   if (!answer.data || answer.errors)
     throw new Error(
       `seeding failed: ${answer.errors?.map(error => error.message).join('; ') ?? response.status}`,
     )
+  for (const { __typename, message } of Object.values(answer.data))
+    if (FAULTS.has(__typename)) throw new Error(`seeding failed: ${message}`)
   return answer.data
 }

@@ -41,7 +41,7 @@ export async function openCheckoutLoad(pool: Pool, platform: PlatformClient): Pr
   const checkout: Checkout = async () => {
     count += 1
     const reply = await send({ pool, outcomes }, shoppers[count % SHOPPERS]?.token ?? '', order(count))
-    const found = reply.data?.checkout.order
+    const found = reply.data?.checkout?.order
     const retryAfter = reply.errors?.[0]?.extensions.retryAfterSeconds
     if (retryAfter !== undefined) {
       outcomes.refused += 1

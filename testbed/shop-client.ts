@@ -64,15 +64,16 @@ export type Shopper = { readonly id: string; readonly token: string }
 export async function registerShopper(platform: PlatformClient, name = 'Test Shopper'): Promise<Shopper> {
   const id = newId('customer')
   const token = await platform.token('customer', id)
-  const reply = await platform.send(
+  const reply = await platform.send<{ registerCustomer: { __typename: string } }>(
     'bff-web',
     token,
-    'mutation($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id } }',
+    'mutation($input: RegisterCustomerInput!) { registerCustomer(input: $input) { __typename } }',
     {
       input: { idempotencyKey: `register-${id}`, name, email: `${id}@shop.example` },
     },
   )
-  if (reply.errors) throw new Error(reply.errors[0]?.message)
+  if (reply.errors || reply.data.registerCustomer.__typename !== 'CustomerRegistered')
+    throw new Error(reply.errors?.[0]?.message ?? JSON.stringify(reply.data))
   return { id, token }
 }
 
@@ -117,6 +118,7 @@ export const ADDRESS = {
   country: 'US',
 } as const
 
+/** The data of a checkout without errors; with one `checkout` is null. */
 export type CheckoutResponse = {
   readonly checkout: {
     readonly __typename: string

@@ -1,5 +1,5 @@
 // Authorises callers on the pages that they get, and checks the arguments by which pages are asked for.
-import { isStaff, mayActFor, requireRole, type Viewer } from '#platform/auth/viewer.ts'
+import { mayActFor, requireRole, type Viewer } from '#platform/auth/viewer.ts'
 import { COUNTRY_CODE, isCountry } from '#platform/domain/country.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { ID_PREFIXES, isId } from '#platform/domain/ids.ts'
@@ -15,14 +15,6 @@ export function visibleOrder<Order extends Owned>(
   viewer: Viewer | undefined,
 ): Order | undefined {
   return order && mayActFor(viewer, order.customer.id) ? order : undefined
-}
-
-/** Returns the product without its stock by warehouse, unless the viewer is staff. */
-export function hideStaffFields<Product extends { readonly stock?: unknown }>(
-  product: Product,
-  viewer: Viewer | undefined,
-): Product {
-  return isStaff(viewer) ? product : { ...product, stock: null }
 }
 
 /** Returns the viewer. Throws CallerError FORBIDDEN for a customer, UNAUTHENTICATED without a viewer. */

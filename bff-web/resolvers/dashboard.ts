@@ -1,6 +1,10 @@
 // The queries of the web graph for staff: the operations dashboard, fulfilments, and refused movements of money.
 
-import type { Page, Pages } from '#bff/pages/pages.ts'
+import { connectionOf, selectsCount } from '#bff/graph/connection.ts'
+import { fulfilmentId } from '#bff/graph/node-ids.ts'
+import { pageOf } from '#bff/graph/paging.ts'
+import { createSections } from '#bff/graph/sections.ts'
+import { type Page, type Pages, whole } from '#bff/pages/pages.ts'
 import { requireStaff } from '#bff-web/resolvers/access.ts'
 import {
   inventoryTotals,
@@ -11,9 +15,13 @@ import {
   paymentTotals,
   stuckFulfilments,
 } from '#bff-web/resolvers/product-pages.ts'
-import { type Notice, readSection } from '#bff-web/resolvers/section-notices.ts'
-import { selects } from '#bff-web/resolvers/selection.ts'
-import type { OperationsSection, QueryResolvers } from '#schema/generated/bff-web.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type {
+  FulfilmentResolvers,
+  OperationsResolvers,
+  OperationsSection,
+  QueryResolvers,
+} from '#schema/generated/bff-web.ts'
 import { FulfilmentsDocument, RefusedMovementsDocument } from '#schema/generated/bff-web-operations.ts'
 
 const MESSAGES: Readonly<Record<OperationsSection, string>> = {
@@ -25,47 +33,71 @@ const MESSAGES: Readonly<Record<OperationsSection, string>> = {
   REFUSED_MOVEMENTS: 'Refused movements of money cannot be shown at the moment.',
   REFUSED_MOVEMENT_TOTALS: 'The totals of refused movements cannot be shown at the moment.',
 }
+const MAX_PAGE_SIZE = 100
+
+/** The parent of the parts of the dashboard: each operation's own. */
+export type OperationsSource = Readonly<Record<never, never>>
+
+const sections = createSections<OperationsSection>()
 
 export function operationsQueries(
   pages: Pages,
 ): Required<Pick<QueryResolvers, 'operations' | 'fulfilments' | 'refusedMovements'>> {
   return {
-    /** Each part is a page of its own, so that one that fails does not fail the others. They go to the gateway as one request. */
-    async operations(_root, _args, context, info) {
+    operations(_root, _args, context) {
       requireStaff(context.viewer)
-      const notices: Notice<OperationsSection>[] = []
-      const part = <Result>(
-        field: string,
-        section: OperationsSection,
-        page: Page<Result, Record<string, never>>,
-      ) => {
-        if (!selects(info, field)) return undefined
-        const read = () => pages.read(page, {}, context)
-        return readSection(context, notices, { section, message: MESSAGES[section], read })
-      }
-      const [orders, inventory, payments, low, stuck, refused, refusedTotals] = await Promise.all([
-        part('orderTotals', 'ORDER_TOTALS', orderTotals),
-        part('inventoryTotals', 'INVENTORY_TOTALS', inventoryTotals),
-        part('paymentTotals', 'PAYMENT_TOTALS', paymentTotals),
-        part('lowStock', 'LOW_STOCK', lowStock),
-        part('stuckFulfilments', 'STUCK_FULFILMENTS', stuckFulfilments),
-        part('refusedMovements', 'REFUSED_MOVEMENTS', openMovements),
-        part('refusedMovementTotals', 'REFUSED_MOVEMENT_TOTALS', movementTotals),
-      ])
-      return {
-        orderTotals: orders?.orderTotals ?? null,
-        inventoryTotals: inventory?.inventoryTotals ?? null,
-        paymentTotals: payments?.paymentTotals ?? null,
-        lowStock: low?.lowStock.nodes ?? null,
-        stuckFulfilments: stuck?.fulfilments.nodes ?? null,
-        refusedMovements: refused?.refusedMovements.nodes ?? null,
-        refusedMovementTotals: refusedTotals?.refusedMovementTotals ?? null,
-        notices,
-      }
+      return {}
     },
-    fulfilments: async (_root, { phase = null, stuck = null, ...page }, context) =>
-      (await pages.run(FulfilmentsDocument, { filter: { phase, stuck }, ...page }, context)).fulfilments,
-    refusedMovements: async (_root, args, context) =>
-      (await pages.run(RefusedMovementsDocument, args, context)).refusedMovements,
+    async fulfilments(_root, { filter = null, sort = null, ...args }, context, info) {
+      const page = { ...pageOf(args, MAX_PAGE_SIZE), counted: selectsCount(info) }
+      const { fulfilments } = await pages.run(FulfilmentsDocument, { filter, sort, ...page }, context)
+      return connectionOf(fulfilments, fulfilment => fulfilment)
+    },
+    async refusedMovements(_root, { filter = null, sort = null, ...args }, context, info) {
+      const page = { ...pageOf(args, MAX_PAGE_SIZE), counted: selectsCount(info) }
+      const { refusedMovements } = await pages.run(
+        RefusedMovementsDocument,
+        { filter, sort, ...page },
+        context,
+      )
+      return connectionOf(refusedMovements, movement => movement)
+    },
+  }
+}
+
+export function fulfilmentResolvers(): Required<Pick<FulfilmentResolvers, 'id'>> {
+  return { id: ({ order }) => fulfilmentId(order.id) }
+}
+
+/** Each part is a page of its own, so that one that fails does not fail the others. They go to the gateway as one request. */
+export function dashboardResolvers(pages: Pages): Required<Omit<OperationsResolvers, '__isTypeOf'>> {
+  const part =
+    <Result, Value>(
+      section: OperationsSection,
+      page: Page<Result, Record<string, never>>,
+      show: (result: Result) => Value,
+    ) =>
+    (parent: OperationsSource, _args: unknown, context: RequestContext) =>
+      sections.read(parent, context, {
+        section,
+        message: MESSAGES[section],
+        async read() {
+          const result = whole(await pages.read(page, {}, context))
+          return result === undefined ? null : show(result)
+        },
+      })
+  return {
+    orderTotals: part('ORDER_TOTALS', orderTotals, result => result.orderTotals),
+    inventoryTotals: part('INVENTORY_TOTALS', inventoryTotals, result => result.inventoryTotals),
+    paymentTotals: part('PAYMENT_TOTALS', paymentTotals, result => result.paymentTotals),
+    lowStock: part('LOW_STOCK', lowStock, result => result.lowStock.nodes),
+    stuckFulfilments: part('STUCK_FULFILMENTS', stuckFulfilments, result => result.fulfilments.nodes),
+    refusedMovements: part('REFUSED_MOVEMENTS', openMovements, result => result.refusedMovements.nodes),
+    refusedMovementTotals: part(
+      'REFUSED_MOVEMENT_TOTALS',
+      movementTotals,
+      result => result.refusedMovementTotals,
+    ),
+    notices: (parent, _args, context) => sections.notices(parent, context),
   }
 }

@@ -7,6 +7,7 @@ import {
   OrdersDocument,
   OwnedOrderAsOfDocument,
   ProfileDocument,
+  ShipmentDocument,
 } from '#schema/generated/bff-web-operations.ts'
 
 const MINUTE_MS = 60_000
@@ -15,7 +16,7 @@ const LIFETIME = { ttlMs: 10 * MINUTE_MS, staleMs: 20 * MINUTE_MS } as const
 
 /** Cached once for each set of sections. */
 export const orderPage = definePage({
-  name: 'order-page',
+  name: 'order',
   document: OrderPageDocument,
   ...LIFETIME,
   tags: {
@@ -30,7 +31,7 @@ export const orderPage = definePage({
 })
 
 export const orderSummary = definePage({
-  name: 'order-summary',
+  name: 'order-light',
   document: OrderSummaryDocument,
   ...LIFETIME,
   tags: {
@@ -42,7 +43,7 @@ export const orderSummary = definePage({
 
 /** A list of one customer's orders changes with that customer's orders alone; any other with every order. */
 export const orderList = definePage({
-  name: 'orders',
+  name: 'order-list',
   document: OrdersDocument,
   ...LIFETIME,
   tags: {
@@ -50,7 +51,19 @@ export const orderList = definePage({
       const customerId = filter?.customerId
       return customerId ? [tag.ordersOf(customerId), tag.customer(customerId)] : [tag.orders]
     },
-    of: ({ orders }) => [...new Set(orders.nodes.map(({ customer }) => tag.customer(customer.id)))],
+    of({ orders }, { products, reservation, payments, shipments }) {
+      const nodes = orders.edges.map(({ node }) => node)
+      const skus = products ? nodes.flatMap(({ lines }) => lines.map(({ sku }) => sku)) : []
+      // The list's own tags tell of events of orders alone; sections of other services change with theirs.
+      const ids = reservation || payments || shipments ? nodes.map(({ id }) => tag.order(id)) : []
+      return [
+        ...new Set([
+          ...nodes.map(({ customer }) => tag.customer(customer.id)),
+          ...skus.map(tag.product),
+          ...ids,
+        ]),
+      ]
+    },
   },
 })
 
@@ -61,6 +74,18 @@ export const pastOrder = definePage({
   ttlMs: 60 * MINUTE_MS,
   tags: { always: () => [] },
   isThere: ({ order }) => Boolean(order),
+})
+
+/** A parcel changes with the events of its order. */
+export const shipmentPage = definePage({
+  name: 'shipment',
+  document: ShipmentDocument,
+  ...LIFETIME,
+  tags: {
+    always: () => [],
+    of: ({ shipment }) => (shipment ? [tag.order(shipment.order.id)] : []),
+  },
+  isThere: ({ shipment }) => Boolean(shipment),
 })
 
 export const profile = definePage({

@@ -1,15 +1,27 @@
 // The queries of the web graph about orders and the customer.
 import type { GraphQLResolveInfo } from 'graphql'
+import { connectionOf, ITEMS, selectsCount } from '#bff/graph/connection.ts'
+import { pageOf } from '#bff/graph/paging.ts'
 import type { Pages } from '#bff/pages/pages.ts'
 import { checkOrderId, visibleOrder } from '#bff-web/resolvers/access.ts'
-import { orderList, orderPage, pastOrder, profile } from '#bff-web/resolvers/order-pages.ts'
-import { orderView, type Sections } from '#bff-web/resolvers/order-view.ts'
-import { selects } from '#bff-web/resolvers/selection.ts'
-import { requireViewer, type Viewer } from '#platform/auth/viewer.ts'
+import { orderList, pastOrder, profile } from '#bff-web/resolvers/order-pages.ts'
+import { loadOrder, shownOrder } from '#bff-web/resolvers/order-type.ts'
+import {
+  failuresAt,
+  isBelow,
+  type LoadedOrder,
+  NO_SECTIONS,
+  type OrderData,
+  type Sections,
+  selectedSections,
+} from '#bff-web/resolvers/order-view.ts'
+import { isStaff, requireViewer, type Viewer } from '#platform/auth/viewer.ts'
+import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
 import { failureOf } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type {
+  CustomerResolvers,
   OrderFilter,
   QueryOrderAsOfArgs,
   QueryOrdersArgs,
@@ -19,53 +31,107 @@ import { OrderAsOfDocument, OrdersDocument, type OrdersQuery } from '#schema/gen
 
 /** After this, every event of an instant is recorded, whatever the clocks of the services say. */
 const SETTLED_AFTER_MS = 60_000
-const DEFAULT_FIRST = 20
+const MAX_PAGE_SIZE = 100
 
 export function orderQueries(
   pages: Pages,
-): Required<Pick<QueryResolvers, 'me' | 'orderPage' | 'orders' | 'orderAsOf'>> {
+): Required<Pick<QueryResolvers, 'me' | 'order' | 'orders' | 'orderAsOf'>> {
   return {
     async me(_root, _args, context) {
       const { role, subject } = requireViewer(context.viewer)
       if (role !== 'customer' || !isId('customer', subject)) return null
       return (await pages.read(profile, { id: subject }, context)).data?.customer ?? null
     },
-    async orderPage(_root, args, context, info) {
-      const viewer = requireViewer(context.viewer)
-      const id = checkOrderId(args.id)
-      const { data, errors } = await pages.read(orderPage, { id, ...sectionsIn(info) }, context)
-      const order = visibleOrder(data?.order, viewer)
-      return order ? orderView(order, errors) : null
+    async order(_root, args, context, info) {
+      requireViewer(context.viewer)
+      return readOrder(pages, checkOrderId(args.id), { context, info })
     },
-    orders: (_root, args, context) => readOrders(pages, args, context),
-    orderAsOf: (_root, args, context) => orderAsOf(pages, args, context),
+    orders: (_root, args, context, info) => readConnection(pages, args, { context, info }),
+    async orderAsOf(_root, args, context) {
+      const snapshot = await orderAsOf(pages, args, context)
+      return snapshot && { ...snapshot, orderId: snapshot.id }
+    },
   }
 }
 
-function sectionsIn(info: GraphQLResolveInfo): Sections {
+export function customerResolvers(pages: Pages): Required<Pick<CustomerResolvers, 'orders'>> {
   return {
-    products: selects(info, 'lines', 'product'),
-    reservation: selects(info, 'reservation'),
-    payments: selects(info, 'payments'),
-    shipments: selects(info, 'shipments'),
+    async orders({ id }, { filter, ...args }, context, info) {
+      if (filter?.customerId != null && filter.customerId !== id)
+        throw new CallerError('BAD_USER_INPUT', 'filter.customerId: should be left out below a customer', {
+          field: 'filter.customerId',
+        })
+      return readConnection(pages, { ...args, filter: { ...filter, customerId: id } }, { context, info })
+    },
   }
+}
+
+type Asked = { readonly context: RequestContext; readonly info: GraphQLResolveInfo }
+
+/** Returns null when there is no such order, or it is not the caller's. Reads the sections that are selected below `info`. */
+export async function readOrder(
+  pages: Pages,
+  id: string,
+  { context, info }: Asked,
+): Promise<OrderData | null> {
+  const loaded = await loadOrder(pages, { id, ...selectedSections(info, []) }, context)
+  return loaded && visibleOrder(loaded.order, context.viewer) ? shownOrder(loaded, context) : null
+}
+
+async function readConnection(pages: Pages, args: Partial<QueryOrdersArgs>, { context, info }: Asked) {
+  const sections = selectedSections(info, ...ITEMS)
+  const page = await readOrders(pages, { ...args, ...sections, counted: selectsCount(info) }, context)
+  return connectionOf(page.data, (order, index) =>
+    shownOrder({ order, failures: page.failuresOf(index) }, context),
+  )
+}
+
+/** Returns the newest orders that the caller may see, with their light part alone. */
+export async function readNewest(
+  pages: Pages,
+  count: number,
+  context: RequestContext,
+): Promise<LoadedOrder[]> {
+  const { data, failuresOf } = await readOrders(
+    pages,
+    { first: count, ...NO_SECTIONS, counted: false },
+    context,
+  )
+  return data.edges.map(({ node }, index) => ({ order: node, failures: failuresOf(index) }))
+}
+
+type ListArguments = Partial<QueryOrdersArgs> & Sections & { readonly counted: boolean }
+type OrderPages = {
+  readonly data: OrdersQuery['orders']
+  readonly failuresOf: (index: number) => LoadedOrder['failures']
 }
 
 /** Returns a customer's own orders, or all orders for staff. */
-export async function readOrders(
+async function readOrders(
   pages: Pages,
-  { filter, first, after }: Partial<QueryOrdersArgs>,
+  { filter, sort, first, after, last, before, ...selected }: ListArguments,
   context: RequestContext,
-): Promise<OrdersQuery['orders']> {
+): Promise<OrderPages> {
   const viewer = requireViewer(context.viewer)
-  const page = { first: first ?? DEFAULT_FIRST, after: after ?? null }
-  if (asksForOthers(viewer, filter))
-    return (await pages.run(OrdersDocument, { ...page, filter: filter ?? null }, context)).orders
-  const owner = viewer.role === 'customer' ? viewer.subject : undefined
-  const variables = { filter: canonical(filter, owner), ...page }
+  const page = { sort: sort ?? null, ...pageOf({ first, after, last, before }, MAX_PAGE_SIZE), ...selected }
+  if (asksForOthers(viewer, filter)) {
+    const data = await pages.run(OrdersDocument, { ...page, filter: filter ?? null }, context)
+    return { data: data.orders, failuresOf: () => failuresAt([]) }
+  }
+  const owner = isStaff(viewer) ? undefined : viewer.subject
+  const variables = { ...page, filter: canonical(filter, owner) }
   const { data, errors } = await pages.read(orderList, variables, context)
-  if (!data || errors[0]) throw failureOf(errors[0] ?? { message: 'no list of orders' }, 'gateway')
-  return data.orders
+  const failure = errors.find(error => !isBelow(error, ['orders', 'edges']))
+  if (!data || failure) throw failureOf(failure ?? { message: 'no list of orders' }, 'gateway')
+  const failuresOf = (index: number) => {
+    const place = ['orders', 'edges', index]
+    return failuresAt(
+      errors.filter(error => isBelow(error, place)),
+      ...place,
+      'node',
+    )
+  }
+  return { data: data.orders, failuresOf }
 }
 
 /** Returns whether a customer's filter asks for other customers' orders: rare, so sent past the cache in the customer's name. */

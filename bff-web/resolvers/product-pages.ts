@@ -1,8 +1,8 @@
 // The cached pages about products and operations: the gateway query of each, the tags that drop it, and how long it is kept.
 import { tag } from '#bff/pages/cache-tags.ts'
 import { definePage } from '#bff/pages/pages.ts'
+import type { ProductData } from '#bff-web/resolvers/product-view.ts'
 import {
-  CatalogueDocument,
   CategoriesDocument,
   InventoryTotalsDocument,
   LowStockDocument,
@@ -11,6 +11,7 @@ import {
   PaymentTotalsDocument,
   ProductPageDocument,
   ProductShippingDocument,
+  ProductsDocument,
   RefusedMovementTotalsDocument,
   StuckFulfilmentsDocument,
 } from '#schema/generated/bff-web-operations.ts'
@@ -20,16 +21,16 @@ const MINUTE_MS = 60_000
 const LIFETIME = { ttlMs: 10 * MINUTE_MS, staleMs: 20 * MINUTE_MS } as const
 
 /**
- * Which products are listed depends on which products there are and on how they are described; each card changes with its
- * product. Only a list of products in stock changes with every product.
+ * Which products are listed, and in which order, depends on which products there are and on how they are described and priced;
+ * each card changes with its product. A list of products in stock, and counts, change with every product.
  */
-export const catalogue = definePage({
-  name: 'catalogue',
-  document: CatalogueDocument,
+export const productList = definePage({
+  name: 'product-list',
+  document: ProductsDocument,
   ...LIFETIME,
   tags: {
-    always: ({ filter }) => [filter?.inStock ? tag.catalogue : tag.assortment],
-    of: ({ searchProducts }) => searchProducts.nodes.map(({ sku }) => tag.product(sku)),
+    always: ({ filter, facets }) => [filter?.inStock || facets ? tag.catalogue : tag.assortment],
+    of: ({ searchProducts: { edges } }) => edges.flatMap(({ node }) => productTags(node)),
   },
 })
 
@@ -41,12 +42,20 @@ export const categories = definePage({
 })
 
 export const productPage = definePage({
-  name: 'product-page',
+  name: 'product',
   document: ProductPageDocument,
   ...LIFETIME,
-  tags: { always: ({ sku }) => [tag.product(sku)] },
+  tags: {
+    always: ({ sku }) => [tag.product(sku)],
+    of: ({ product }) => (product ? [tag.assortment, ...productTags(product)] : []),
+  },
   isThere: ({ product }) => Boolean(product),
 })
+
+/** Returns the tags of the product and of its variants, when they are shown. */
+function productTags({ sku, variants = [] }: ProductData): readonly string[] {
+  return [tag.product(sku), ...variants.map(variant => tag.product(variant.sku))]
+}
 
 export const productShipping = definePage({
   name: 'product-shipping',
@@ -78,7 +87,7 @@ export const paymentTotals = definePage({
 })
 
 export const lowStock = definePage({
-  name: 'low-stock',
+  name: 'products-low',
   document: LowStockDocument,
   ...LIFETIME,
   tags: { always: () => [tag.catalogue] },
@@ -86,14 +95,14 @@ export const lowStock = definePage({
 
 /** A fulfilment gets stuck without any event, so this is cached for a moment only. */
 export const stuckFulfilments = definePage({
-  name: 'stuck-fulfilments',
+  name: 'fulfilments-stuck',
   document: StuckFulfilmentsDocument,
   ttlMs: 1_000,
   tags: { always: () => [tag.operations] },
 })
 
 export const openMovements = definePage({
-  name: 'open-movements',
+  name: 'movements-open',
   document: OpenMovementsDocument,
   ...LIFETIME,
   tags: { always: () => [tag.operations] },

@@ -1,88 +1,76 @@
-// The queries of the web graph about products: the catalogue, a product's page, and shipping quotes.
-import type { Pages } from '#bff/pages/pages.ts'
-import { checkCountry, hideStaffFields } from '#bff-web/resolvers/access.ts'
-import { catalogue, categories, productPage, productShipping } from '#bff-web/resolvers/product-pages.ts'
-import { readSection, whole } from '#bff-web/resolvers/section-notices.ts'
-import { selects } from '#bff-web/resolvers/selection.ts'
+// The queries of the web graph about products, and about what shipping costs.
+import { connectionOf, ITEMS, selectsCount } from '#bff/graph/connection.ts'
+import { pageOf } from '#bff/graph/paging.ts'
+import { refusalOf, withPath } from '#bff/graph/refusals.ts'
+import { selectedBelow } from '#bff/graph/selection.ts'
+import { type Pages, whole } from '#bff/pages/pages.ts'
+import { categories, productList, productPage } from '#bff-web/resolvers/product-pages.ts'
+import { type ProductData, selectsPage } from '#bff-web/resolvers/product-view.ts'
+import { CallerError } from '#platform/domain/errors.ts'
 import { isSku } from '#platform/domain/sku.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type {
-  CatalogueFilter,
-  ProductNotice,
-  QueryCatalogueArgs,
-  QueryResolvers,
-} from '#schema/generated/bff-web.ts'
-import {
-  type CatalogueQuery,
-  type ProductShippingQueryVariables,
-  ShippingQuoteDocument,
-  type ShippingQuoteQuery,
-} from '#schema/generated/bff-web-operations.ts'
+import type { ProductFilter, QueryResolvers } from '#schema/generated/bff-web.ts'
+import { ShippingQuoteDocument } from '#schema/generated/bff-web-operations.ts'
 
-const DEFAULT_FIRST = 20
+const MAX_PAGE_SIZE = 100
 
 export function productQueries(
   pages: Pages,
-): Required<Pick<QueryResolvers, 'catalogue' | 'productPage' | 'shippingQuote'>> {
+): Required<Pick<QueryResolvers, 'product' | 'products' | 'categories' | 'shippingQuote'>> {
   return {
-    async catalogue(_root, args, context, info) {
-      const [products, categoryNames] = await Promise.all([
-        selects(info, 'nodes') || selects(info, 'pageInfo') ? readCatalogue(pages, args, context) : NOTHING,
-        selects(info, 'categories') ? readCategories(pages, context) : [],
-      ])
-      return { ...products, categories: categoryNames }
+    product: (_root, { sku }, context) => readProduct(pages, sku, context),
+    async products(_root, { filter, sort, ...args }, context, info) {
+      const variables = {
+        filter: canonical(filter),
+        sort: sort ?? null,
+        ...pageOf(args, MAX_PAGE_SIZE),
+        counted: selectsCount(info),
+        details: selectsPage(info, ...ITEMS),
+        facets: selectedBelow(info).has('facets'),
+      }
+      const found = whole(await pages.read(productList, variables, context))?.searchProducts
+      if (!found) throw new CallerError('UNAVAILABLE', 'the products cannot be shown at the moment')
+      return { ...connectionOf(found, product => product), facets: found.facets ?? NO_FACETS }
     },
-    async productPage(_root, args, context, info) {
-      const country = checkCountry(args.country ?? 'US')
-      if (!isSku(args.sku)) return null
-      const product = whole(await pages.read(productPage, { sku: args.sku }, context))?.product
-      if (!product) return null
-      const shown = hideStaffFields(product, context.viewer)
-      if (!selects(info, 'shippingEstimate')) return { ...shown, notices: [] }
-      const { sku, price } = product
-      return { ...shown, ...(await estimate(pages, { sku, country, currency: price.currency }, context)) }
-    },
-    async shippingQuote(_root, args, context): Promise<ShippingQuoteQuery['quoteShipping']> {
-      return (await pages.run(ShippingQuoteDocument, args, context)).quoteShipping
+    categories: async (_root, _args, context) =>
+      whole(await pages.read(categories, {}, context))?.categories ?? [],
+    async shippingQuote(_root, args, context) {
+      try {
+        const { quoteShipping } = await pages.run(ShippingQuoteDocument, args, context)
+        return withPath(quoteShipping, args)
+      } catch (failure) {
+        const refusal = refusalOf(failure, args)
+        if (refusal?.__typename !== 'InvalidInput') throw failure
+        return refusal
+      }
     },
   }
 }
 
-const NOTHING: CatalogueQuery['searchProducts'] = {
-  nodes: [],
-  pageInfo: { hasNextPage: false, endCursor: null },
-}
+/** The parent of facets that were not selected, and so not read. */
+const NO_FACETS = { categories: [], availability: [], options: [], prices: [], capped: false }
 
-async function readCatalogue(pages: Pages, args: Partial<QueryCatalogueArgs>, context: RequestContext) {
-  const variables = {
-    filter: canonical(args.filter),
-    first: args.first ?? DEFAULT_FIRST,
-    after: args.after ?? null,
-  }
-  return whole(await pages.read(catalogue, variables, context))?.searchProducts ?? NOTHING
-}
-
-async function readCategories(pages: Pages, context: RequestContext) {
-  return whole(await pages.read(categories, {}, context))?.categories ?? []
+/** Returns null when there is no such product. */
+export async function readProduct(
+  pages: Pages,
+  sku: string,
+  context: RequestContext,
+): Promise<ProductData | null> {
+  if (!isSku(sku)) return null
+  const product = whole(await pages.read(productPage, { sku }, context))?.product
+  return product ?? null
 }
 
 /** Returns equal filters in equal form, so that they share a cached page. */
-function canonical(filter: CatalogueFilter | null | undefined): CatalogueFilter {
-  const { text, category, inStock } = filter ?? {}
+function canonical(filter: ProductFilter | null | undefined): ProductFilter {
+  const { text, category, inStock, options, minPrice, maxPrice, eachVariant } = filter ?? {}
   return {
     ...(text != null && { text }),
     ...(category != null && { category }),
     ...(inStock && { inStock }),
+    ...(options != null && options.length > 0 && { options }),
+    ...(minPrice != null && { minPrice }),
+    ...(maxPrice != null && { maxPrice }),
+    ...(eachVariant && { eachVariant }),
   }
-}
-
-/** Estimates shipping in the product's own currency, which is why the product must be read before. */
-async function estimate(pages: Pages, variables: ProductShippingQueryVariables, context: RequestContext) {
-  const notices: ProductNotice[] = []
-  const found = await readSection(context, notices, {
-    section: 'SHIPPING_ESTIMATE',
-    message: 'What shipping costs cannot be said at the moment.',
-    read: () => pages.read(productShipping, variables, context),
-  })
-  return { shippingEstimate: found?.product?.shippingEstimate ?? null, notices }
 }

@@ -45,8 +45,16 @@ function presentOutput(scope: Scope, type: GraphQLOutputType, selection?: Select
   if (type instanceof GraphQLList)
     return { type: 'array', items: outputSchema(scope, type.ofType, selection) }
   if (isObjectType(type) && selection)
-    return component(scope, type.name, objectSchema(scope, type, selection))
+    return component(scope, schemaName(type, selection), objectSchema(scope, type, selection))
   return named(scope, type)
+}
+
+/** Returns the name of the schema of `selection`: a selection of one fragment alone is named after it, any other after its type. */
+export function schemaName(type: GraphQLObjectType, { selections }: SelectionSetNode): string {
+  const [only, ...others] = selections
+  return only?.kind === Kind.FRAGMENT_SPREAD && others.length === 0
+    ? only.name.value.replace(/^Rest/, '')
+    : type.name
 }
 
 /** Returns the schema of the selected fields of an object, including those in fragments. */

@@ -17,8 +17,15 @@ import {
   type JsonSchema,
   objectSchema,
   type Scope,
+  schemaName,
 } from '#bff-web/rest/json-schema.ts'
-import { API_PATH, createRoutes, PROBLEM_DESCRIPTIONS, type RestRoute } from '#bff-web/rest/routes.ts'
+import {
+  API_PATH,
+  createRoutes,
+  PROBLEM_DESCRIPTIONS,
+  REQUEST_FAULTS,
+  type RestRoute,
+} from '#bff-web/rest/routes.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -172,8 +179,8 @@ function answerSchema(scope: Scope, route: RestRoute): JsonSchema {
   if (accepted === undefined || selectionSet === undefined)
     throw new Error(`${route.operation} selects nothing`)
   const whole = objectSchema(scope, accepted, selectionSet)
-  if (members.length > 1) return propertyOf(whole, 'order')
-  if (accepted.name !== 'OrderList') return component(scope, accepted.name, whole)
+  if (members.length > 1) return { $ref: propertyOf(whole, 'order').$ref }
+  if (accepted.name !== 'OrderConnection') return component(scope, schemaName(accepted, selectionSet), whole)
   return component(scope, 'OrderList', {
     type: 'object',
     required: ['orders', 'pageInfo'],
@@ -211,7 +218,7 @@ function problem(description: string): Json {
 function problemSchema(scope: Scope, routes: readonly RestRoute[]): JsonSchema {
   const refusals = routes.flatMap(route => {
     const { field, members } = resultOf(scope, route)
-    return members.slice(1).map(member => refusalSchema(scope, member, field))
+    return members.filter(isRefusal).map(member => refusalSchema(scope, member, field))
   })
   return {
     type: 'object',
@@ -244,6 +251,12 @@ function problemSchema(scope: Scope, routes: readonly RestRoute[]): JsonSchema {
       },
     },
   }
+}
+
+function isRefusal(member: GraphQLObjectType): boolean {
+  return (
+    member.getInterfaces().some(({ name }) => name === 'Refusal') && !REQUEST_FAULTS.includes(member.name)
+  )
 }
 
 function refusalSchema(scope: Scope, member: GraphQLObjectType, { selectionSet }: FieldNode): JsonSchema {

@@ -2,6 +2,7 @@
 import type { GraphQLSchema } from 'graphql'
 import {
   badInput,
+  type InputProblem,
   PAGE_PARAMETERS,
   type SearchParameters,
   searchParameters,
@@ -87,6 +88,13 @@ export const CHECKOUT_REFUSALS: Readonly<Record<string, 409 | 422>> = {
 
 /** An order that is placed but not confirmed yet is accepted (202) instead of created. */
 const CHECKOUT_SUCCESSES: Readonly<Record<string, 201 | 202>> = { OrderAccepted: 201, OrderPending: 202 }
+const CANCELLATION_SUCCESSES: Readonly<Record<string, 200 | 202>> = {
+  OrderCancelled: 200,
+  CancellationPending: 202,
+}
+
+/** Members of every command's result that are problems of the request, with no `refusal` of their own. */
+export const REQUEST_FAULTS: readonly string[] = ['InvalidInput', 'IdempotencyConflict']
 
 const KEY_HEADER = 'the header Idempotency-Key'
 
@@ -118,7 +126,7 @@ function placeOrder(schema: GraphQLSchema): RestRoute {
     respond({ checkout }) {
       const outcome = fieldsOf(checkout)
       const status = CHECKOUT_SUCCESSES[String(outcome.__typename)]
-      if (status === undefined) return refuse(outcome, CHECKOUT_REFUSALS)
+      if (status === undefined) return refuse(outcome, input, CHECKOUT_REFUSALS)
       const order = fieldsOf(outcome.order)
       return { status, body: order, location: `${API_PATH}/orders/${order.id}` }
     },
@@ -136,9 +144,9 @@ const readOrder: RestRoute = {
   operation: 'RestOrder',
   search: {},
   variables: ({ params }) => ({ id: params.id }),
-  respond({ orderPage }) {
-    if (orderPage === null) throw new CallerError('NOT_FOUND', 'there is no such order')
-    return { status: 200, body: orderPage }
+  respond({ order }) {
+    if (order === null) throw new CallerError('NOT_FOUND', 'there is no such order')
+    return { status: 200, body: order }
   },
 }
 
@@ -162,10 +170,10 @@ function cancelOrder(schema: GraphQLSchema): RestRoute {
     }),
     respond({ cancelOrder: outcome }) {
       const result = fieldsOf(outcome)
-      if (result.__typename !== 'OrderCancellation')
-        return refuse(result, { CannotCancel: result.code === 'ORDER_NOT_FOUND' ? 404 : 409 })
-      const order = fieldsOf(result.order)
-      return { status: order.status === 'CANCELLED' ? 200 : 202, body: order }
+      const status = CANCELLATION_SUCCESSES[String(result.__typename)]
+      if (status === undefined)
+        return refuse(result, input, { CannotCancel: result.code === 'ORDER_NOT_FOUND' ? 404 : 409 })
+      return { status, body: result.order }
     },
   }
 }
@@ -217,12 +225,28 @@ function isAtOrAfter(from: unknown, to: unknown): boolean {
   return typeof from === 'string' && typeof to === 'string' && from >= to
 }
 
-function refuse(outcome: Fields, statuses: Readonly<Record<string, 404 | 409 | 422>>): RestResponse {
-  const { __typename, code, message } = outcome
+/** Throws CallerError for a result that is a problem of the request. */
+function refuse(
+  outcome: Fields,
+  input: BodyInput,
+  statuses: Readonly<Record<string, 404 | 409 | 422>>,
+): RestResponse {
+  const { __typename, code, message, path } = outcome
+  if (__typename === 'IdempotencyConflict') throw new CallerError('CONFLICT', String(message))
+  if (__typename === 'InvalidInput') throw invalidInput(String(message), input, path)
   const status = typeof __typename === 'string' ? statuses[__typename] : undefined
   if (status === undefined || typeof __typename !== 'string')
     throw new Error(`${String(__typename)} has no status here`)
   return { status, refusal: { ...outcome, __typename, code: String(code), message: String(message) } }
+}
+
+/** Points into the body when that is where the graph found the fault: its `path` begins with the argument `input`. */
+function invalidInput(detail: string, { elsewhere }: BodyInput, path: unknown): CallerError {
+  const [, ...steps] = Array.isArray(path) ? path.map(String) : []
+  const isInBody = steps[0] !== undefined && !Object.hasOwn(elsewhere, steps[0])
+  const pointer = steps.map(step => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+  const errors: readonly InputProblem[] = [isInBody ? { pointer, detail } : { detail }]
+  return new CallerError('BAD_USER_INPUT', detail, { errors })
 }
 
 function fieldsOf(value: unknown): Fields {

@@ -11,13 +11,18 @@ export function productId(sku: string): string {
   return PRODUCT + sku
 }
 
+/** Returns the id of the fulfilment of an order. */
+export function fulfilmentId(orderId: string): string {
+  return FULFILMENT + uuidOf(orderId)
+}
+
 /** Returns the id of a line of an order. */
 export function lineId(orderId: string, lineNo: number): string {
   return `${LINE}${uuidOf(orderId)}_${lineNo}`
 }
 
 /** A thing that `node` can find, by what the services know it by: a SKU, or the id of an order or of what it is itself. */
-type NodeKey =
+export type NodeKey =
   | { readonly kind: 'product'; readonly sku: string }
   | { readonly kind: 'fulfilment'; readonly orderId: string }
   | { readonly kind: IdKind; readonly id: string }

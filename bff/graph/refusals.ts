@@ -43,7 +43,7 @@ function pathOf({ details, message }: CallerError, variables: unknown): InputPat
 }
 
 /** A refusal with the place of the input that it is about; any other outcome as it is. */
-type WithPath<Outcome> = Outcome extends { readonly code: string; readonly message: string }
+export type WithPath<Outcome> = Outcome extends { readonly code: string; readonly message: string }
   ? Outcome & { readonly path: InputPath | null }
   : Outcome
 

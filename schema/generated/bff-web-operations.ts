@@ -13,26 +13,23 @@ export type MoneyInput = {
   readonly currency: string;
 };
 
-/** Whether a product can be ordered. */
+/** Which way a list is sorted. Text sorts by its characters, an instant from the earliest to the latest. */
+export type SortDirection =
+  /** The smallest or earliest first. */
+  | 'ASC'
+  /** The greatest or latest first. */
+  | 'DESC';
+
 export type Availability =
-  /** There is more than the product's low-stock threshold. */
   | 'IN_STOCK'
-  /** There is something left, at or below the product's low-stock threshold. */
   | 'LOW_STOCK'
-  /** There is nothing to order. */
   | 'OUT_OF_STOCK';
 
-/** How far a reservation is: the state of the units that still wait for something, if any do. */
 export type ReservationStatus =
-  /** Units are held until the reservation expires. */
   | 'HELD'
-  /** Units are held firmly, and wait to be shipped. */
   | 'COMMITTED'
-  /** The units were given back. */
   | 'RELEASED'
-  /** The units were given back, as nobody committed the reservation in time. */
   | 'EXPIRED'
-  /** The units have left. */
   | 'SHIPPED';
 
 /** Which products a list has. Conditions that are given must all hold. */
@@ -59,7 +56,23 @@ export type ProductFilter = {
   readonly eachVariant?: boolean | null | undefined;
 };
 
-/** A product to add to the catalogue. */
+/** How a list of products is sorted. */
+export type ProductSort = {
+  /** By what. */
+  readonly field: ProductSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what products can be sorted. */
+export type ProductSortField =
+  /** The title, without regard to case and accents. */
+  | 'TITLE'
+  /** The amount of the price, whatever its currency. */
+  | 'PRICE'
+  /** When they came into the catalogue. */
+  | 'ADDED_AT';
+
 export type AddProductInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -69,19 +82,13 @@ export type AddProductInput = {
   readonly idempotencyKey: string;
   /** 1 to 64 letters, digits, dots, dashes and underscores. */
   readonly sku: string;
-  /** The title, in one line of 1 to 200 characters. */
   readonly title: string;
-  /** The category, in one line of 1 to 100 characters; none when left out. */
   readonly category?: string | null | undefined;
-  /** What one unit costs, more than 0. */
   readonly price: MoneyInput;
-  /** The weight of one packed unit, 1 to 1000000 grams. */
   readonly weightGrams: number;
-  /** The size of one packed unit. */
   readonly dimensions: DimensionsInput;
-  /** At this many units or fewer, over all warehouses, the stock counts as low: 0 to 1000000. */
   readonly lowStockThreshold?: number | null | undefined;
-  /** The stock on hand to begin with, of at most 100 warehouses, each once. */
+  /** Stock on hand to begin with. */
   readonly stock?: ReadonlyArray<StockInput> | null | undefined;
   /** Plain text of at most 5000 characters, perhaps of several lines. */
   readonly description?: string | null | undefined;
@@ -124,25 +131,45 @@ export type ProductImageInput = {
   readonly altText: string;
 };
 
-/** The size of one packed unit; each side is a whole number of centimetres. */
+/** What a shop shows of a product. At least one field beside the key and the SKU is given. */
+export type DescribeProductInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
+  readonly idempotencyKey: string;
+  /** The product that is described. */
+  readonly sku: string;
+  /** The new title, 1 to 200 characters. Left out or null, it stays. */
+  readonly title?: string | null | undefined;
+  /** The new category, 1 to 100 characters. Null takes the product out of its category; left out, it stays. */
+  readonly category?: string | null | undefined;
+  /** The new description, at most 5000 characters. Null or blank removes it; left out, it stays. */
+  readonly description?: string | null | undefined;
+  /** All pictures from now on, at most 20, the main one first; an empty list removes them. Left out or null, they stay. */
+  readonly images?: ReadonlyArray<ProductImageInput> | null | undefined;
+  /** The family that the product joins, as in AddProductInput, unless it is there already. Of a product in another one it is BAD_USER_INPUT. */
+  readonly family?: string | null | undefined;
+  /** What sets the product apart in the family, as in AddProductInput. Given together with family, and never changed afterwards. */
+  readonly options?: ReadonlyArray<ProductOptionInput> | null | undefined;
+};
+
+/** Whole centimetres, 1 to 1000 each. */
 export type DimensionsInput = {
-  /** From front to back, 1 to 1000 cm. */
+  /** Its length. */
   readonly lengthCm: number;
-  /** From side to side, 1 to 1000 cm. */
+  /** Its width. */
   readonly widthCm: number;
-  /** From bottom to top, 1 to 1000 cm. */
+  /** Its height. */
   readonly heightCm: number;
 };
 
-/** The stock of a new product in one warehouse. */
 export type StockInput = {
-  /** The code of the warehouse: 1 to 32 upper case letters, digits and dashes, such as BER-1. */
   readonly warehouse: string;
-  /** How many units are there, 0 to 1000000. */
   readonly quantity: number;
 };
 
-/** The new price of a product. */
 export type ChangePriceInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -150,13 +177,10 @@ export type ChangePriceInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: string;
-  /** The SKU of the product. */
   readonly sku: string;
-  /** What one unit costs from now on, more than 0. */
   readonly price: MoneyInput;
 };
 
-/** A change of the stock of one product in one warehouse. */
 export type AdjustStockInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -164,13 +188,11 @@ export type AdjustStockInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: string;
-  /** The SKU of the product. */
   readonly sku: string;
-  /** The code of the warehouse: 1 to 32 upper case letters, digits and dashes, such as BER-1. */
   readonly warehouse: string;
-  /** How many units come in, or leave when it is negative: -1000000 to 1000000, not 0. */
+  /** -1000000 to 1000000, not 0. */
   readonly quantity: number;
-  /** Why the stock changes, for the record: one line of 1 to 200 characters. */
+  /** At most 200 characters. */
   readonly reason: string;
 };
 
@@ -287,6 +309,19 @@ export type OrderFilter = {
   readonly placedTo?: string | null | undefined;
 };
 
+/** How a list of orders is sorted; ids break ties. */
+export type OrderSort = {
+  /** By what. */
+  readonly field: OrderSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what orders can be sorted. */
+export type OrderSortField =
+  /** When they were placed. */
+  | 'PLACED_AT';
+
 /** Which fulfilments a list has. Conditions that are given must all hold. */
 export type FulfilmentFilter = {
   /** What they are doing. */
@@ -294,6 +329,19 @@ export type FulfilmentFilter = {
   /** True for those of which a step keeps failing, so that an operator has to look; false for the others. */
   readonly stuck?: boolean | null | undefined;
 };
+
+/** How a list of fulfilments is sorted; ids break ties. */
+export type FulfilmentSort = {
+  /** By what. */
+  readonly field: FulfilmentSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what fulfilments can be sorted. */
+export type FulfilmentSortField =
+  /** When they changed last. One that changes while the list is read may be met again, or passed over. */
+  | 'UPDATED_AT';
 
 /** A customer to register, or new facts about one. */
 export type RegisterCustomerInput = {
@@ -506,6 +554,19 @@ export type RefusedMovementFilter = {
   readonly kind?: MovementKind | null | undefined;
 };
 
+/** How a list of refused movements is sorted; ids break ties. */
+export type RefusedMovementSort = {
+  /** By what. */
+  readonly field: RefusedMovementSortField;
+  /** Which way. */
+  readonly direction: SortDirection;
+};
+
+/** By what refused movements can be sorted. */
+export type RefusedMovementSortField =
+  /** When they were first refused. */
+  | 'REFUSED_AT';
+
 /** A refused movement to try again. */
 export type RetryMovementInput = {
   /**
@@ -619,14 +680,20 @@ export type ShipmentInput = {
   readonly shipmentId: string;
 };
 
-export type CatalogueQueryVariables = Exact<{
+export type ProductsQueryVariables = Exact<{
   filter?: ProductFilter | null | undefined;
+  sort?: ProductSort | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  counted: boolean;
+  details: boolean;
+  facets: boolean;
 }>;
 
 
-export type CatalogueQuery = { readonly searchProducts: { readonly nodes: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+export type ProductsQuery = { readonly searchProducts: { readonly totalCount?: number, readonly totalCountCapped?: boolean, readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly description?: string | null, readonly weightGrams?: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly dimensions?: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock?: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly variants?: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }>, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null }, readonly facets?: { readonly capped: boolean, readonly categories: ReadonlyArray<{ readonly value: string, readonly count: number }>, readonly availability: ReadonlyArray<{ readonly availability: Availability, readonly count: number }>, readonly options: ReadonlyArray<{ readonly name: string, readonly values: ReadonlyArray<{ readonly value: string, readonly count: number }> }>, readonly prices: ReadonlyArray<{ readonly currency: string, readonly min: string, readonly max: string }> } } };
 
 export type CategoriesQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -638,7 +705,7 @@ export type ProductPageQueryVariables = Exact<{
 }>;
 
 
-export type ProductPageQuery = { readonly product: { readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly price: { readonly amount: string, readonly currency: string } } | null };
+export type ProductPageQuery = { readonly product: { readonly description: string | null, readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly variants: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }>, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } | null };
 
 export type ProductShippingQueryVariables = Exact<{
   sku: string;
@@ -672,16 +739,16 @@ export type CheckoutMutationVariables = Exact<{
 
 
 export type CheckoutMutation = { readonly placeOrder:
-    | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
-    | { readonly __typename: 'OrderPending', readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'OrderPending', readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'UnknownProduct', readonly code: string, readonly message: string, readonly skus: ReadonlyArray<string> }
     | { readonly __typename: 'UnknownCustomer', readonly code: string, readonly message: string, readonly customerId: string }
-    | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string, readonly requested: number, readonly available: number }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null }
-    | { readonly __typename: 'PaymentDeclined', readonly code: string, readonly message: string, readonly retryable: boolean, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null }
+    | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string, readonly requested: number, readonly available: number }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null }
+    | { readonly __typename: 'PaymentDeclined', readonly code: string, readonly message: string, readonly retryable: boolean, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null }
     | { readonly __typename: 'TotalChanged', readonly code: string, readonly message: string, readonly expected: { readonly amount: string, readonly currency: string }, readonly actual: { readonly amount: string, readonly currency: string } }
     | { readonly __typename: 'TenderMismatch', readonly code: string, readonly message: string, readonly total: { readonly amount: string, readonly currency: string }, readonly tendered: { readonly amount: string, readonly currency: string } }
     | { readonly __typename: 'MixedCurrencies', readonly code: string, readonly message: string, readonly currencies: ReadonlyArray<string> }
-    | { readonly __typename: 'OrderNotFulfilled', readonly code: string, readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'OrderNotFulfilled', readonly code: string, readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
    };
 
 export type CancelOrderMutationVariables = Exact<{
@@ -690,7 +757,7 @@ export type CancelOrderMutationVariables = Exact<{
 
 
 export type CancelOrderMutation = { readonly cancelOrder:
-    | { readonly __typename: 'OrderCancellation', readonly order: { readonly cancellationRequested: boolean, readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'OrderCancellation', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'CannotCancel', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
    };
 
@@ -700,7 +767,7 @@ export type RequestReturnMutationVariables = Exact<{
 
 
 export type RequestReturnMutation = { readonly requestReturn:
-    | { readonly __typename: 'ReturnRequested', readonly order: { readonly id: string, readonly customer: { readonly id: string } }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ReturnRequested', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'CannotReturn', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
    };
 
@@ -710,7 +777,7 @@ export type ReceiveReturnMutationVariables = Exact<{
 
 
 export type ReceiveReturnMutation = { readonly receiveReturn:
-    | { readonly __typename: 'ReturnDecided', readonly order: { readonly id: string, readonly customer: { readonly id: string } }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ReturnDecided', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'CannotReturn', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
    };
 
@@ -720,7 +787,7 @@ export type RejectReturnMutationVariables = Exact<{
 
 
 export type RejectReturnMutation = { readonly rejectReturn:
-    | { readonly __typename: 'ReturnDecided', readonly order: { readonly id: string, readonly customer: { readonly id: string } }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ReturnDecided', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'CannotReturn', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
    };
 
@@ -728,21 +795,27 @@ export type MoneyPartsFragment = { readonly amount: string, readonly currency: s
 
 export type CustomerPartsFragment = { readonly id: string, readonly name: string, readonly email: string };
 
-export type OrderSummaryPartsFragment = { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } };
+export type OrderSummaryPartsFragment = { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } };
+
+export type OrderSectionPartsFragment = { readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity?: number, readonly deliveredQuantity?: number, readonly lostQuantity?: number, readonly returnedQuantity?: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string }, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } | null }>, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly timeline?: ReadonlyArray<{ readonly at: string, readonly type: string, readonly text: string }>, readonly refunded?: { readonly amount: string, readonly currency: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly debts?: ReadonlyArray<{ readonly id: string, readonly owedBy: Debtor, readonly code: string, readonly since: string, readonly resolution: DebtResolution | null, readonly resolvedAt: string | null, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly reservation?: { readonly status: ReservationStatus, readonly expiresAt: string | null, readonly allocations: ReadonlyArray<{ readonly sku: string, readonly quantity: number, readonly shipped: number, readonly warehouse: { readonly code: string } }> } | null, readonly payments?: ReadonlyArray<{ readonly id: string, readonly status: PaymentStatus, readonly declineReason: string | null, readonly amount: { readonly amount: string, readonly currency: string }, readonly authorised: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly tenders: ReadonlyArray<{ readonly id: string, readonly kind: TenderKind, readonly status: TenderStatus, readonly amount: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> }> | null };
+
+export type PaymentPartsFragment = { readonly id: string, readonly status: PaymentStatus, readonly declineReason: string | null, readonly amount: { readonly amount: string, readonly currency: string }, readonly authorised: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly tenders: ReadonlyArray<{ readonly id: string, readonly kind: TenderKind, readonly status: TenderStatus, readonly amount: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> };
 
 export type OrderSnapshotPartsFragment = { readonly id: string, readonly at: string, readonly version: number, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly returnedQuantity: number, readonly unitPrice: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string } };
 
-export type ProductCardPartsFragment = { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } };
+export type ProductCardPartsFragment = { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> };
 
-export type ProductPagePartsFragment = { readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly price: { readonly amount: string, readonly currency: string } };
+export type ProductPagePartsFragment = { readonly description: string | null, readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly variants: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }>, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> };
+
+export type PageInfoPartsFragment = { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null };
 
 export type ShipmentPartsFragment = { readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> };
 
 export type ReturnPartsFragment = { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } };
 
-export type FulfilmentPartsFragment = { readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> };
+export type FulfilmentPartsFragment = { readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> };
 
-export type RefusedMovementPartsFragment = { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } };
+export type RefusedMovementPartsFragment = { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null, readonly amount: { readonly amount: string, readonly currency: string } };
 
 export type OrderTotalsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -762,21 +835,32 @@ export type PaymentTotalsQuery = { readonly paymentTotals: ReadonlyArray<{ reado
 export type LowStockQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type LowStockQuery = { readonly lowStock: { readonly nodes: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } }> } };
+export type LowStockQuery = { readonly lowStock: { readonly nodes: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }> } };
 
 export type StuckFulfilmentsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type StuckFulfilmentsQuery = { readonly fulfilments: { readonly nodes: ReadonlyArray<{ readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> }> } };
+export type StuckFulfilmentsQuery = { readonly fulfilments: { readonly nodes: ReadonlyArray<{ readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> }> } };
 
 export type FulfilmentsQueryVariables = Exact<{
   filter?: FulfilmentFilter | null | undefined;
+  sort?: FulfilmentSort | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  counted: boolean;
 }>;
 
 
-export type FulfilmentsQuery = { readonly fulfilments: { readonly nodes: ReadonlyArray<{ readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+export type FulfilmentsQuery = { readonly fulfilments: { readonly totalCount?: number, readonly totalCountCapped?: boolean, readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null } } };
+
+export type OneFulfilmentQueryVariables = Exact<{
+  orderId: string;
+}>;
+
+
+export type OneFulfilmentQuery = { readonly fulfilment: { readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> } | null };
 
 export type AddProductMutationVariables = Exact<{
   input: AddProductInput;
@@ -784,8 +868,18 @@ export type AddProductMutationVariables = Exact<{
 
 
 export type AddProductMutation = { readonly addProduct:
-    | { readonly __typename: 'ProductChanged', readonly product: { readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly price: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ProductChanged', readonly product: { readonly description: string | null, readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly variants: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }>, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } }
     | { readonly __typename: 'ProductExists', readonly code: string, readonly message: string, readonly sku: string }
+   };
+
+export type DescribeProductMutationVariables = Exact<{
+  input: DescribeProductInput;
+}>;
+
+
+export type DescribeProductMutation = { readonly describeProduct:
+    | { readonly __typename: 'ProductChanged', readonly product: { readonly description: string | null, readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly variants: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }>, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } }
+    | { readonly __typename: 'NoSuchProduct', readonly code: string, readonly message: string, readonly sku: string }
    };
 
 export type ChangePriceMutationVariables = Exact<{
@@ -794,7 +888,7 @@ export type ChangePriceMutationVariables = Exact<{
 
 
 export type ChangePriceMutation = { readonly changePrice:
-    | { readonly __typename: 'ProductChanged', readonly product: { readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly price: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ProductChanged', readonly product: { readonly description: string | null, readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly variants: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }>, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } }
     | { readonly __typename: 'NoSuchProduct', readonly code: string, readonly message: string, readonly sku: string }
    };
 
@@ -804,7 +898,7 @@ export type AdjustStockMutationVariables = Exact<{
 
 
 export type AdjustStockMutation = { readonly adjustStock:
-    | { readonly __typename: 'ProductChanged', readonly product: { readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly price: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ProductChanged', readonly product: { readonly description: string | null, readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly variants: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> }>, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } }
     | { readonly __typename: 'NoSuchProduct', readonly code: string, readonly message: string, readonly sku: string }
     | { readonly __typename: 'StockBelowReserved', readonly code: string, readonly message: string, readonly onHand: number, readonly reserved: number }
    };
@@ -821,17 +915,28 @@ export type DispatchShipmentMutation = { readonly dispatchShipment:
 
 export type RefusedMovementsQueryVariables = Exact<{
   filter?: RefusedMovementFilter | null | undefined;
+  sort?: RefusedMovementSort | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  counted: boolean;
 }>;
 
 
-export type RefusedMovementsQuery = { readonly refusedMovements: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+export type RefusedMovementsQuery = { readonly refusedMovements: { readonly totalCount?: number, readonly totalCountCapped?: boolean, readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null, readonly amount: { readonly amount: string, readonly currency: string } } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null } } };
+
+export type OneRefusedMovementQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type OneRefusedMovementQuery = { readonly refusedMovement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null, readonly amount: { readonly amount: string, readonly currency: string } } | null };
 
 export type OpenMovementsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type OpenMovementsQuery = { readonly refusedMovements: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } }> } };
+export type OpenMovementsQuery = { readonly refusedMovements: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null, readonly amount: { readonly amount: string, readonly currency: string } }> } };
 
 export type RefusedMovementTotalsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -844,7 +949,7 @@ export type RetryMovementMutationVariables = Exact<{
 
 
 export type RetryMovementMutation = { readonly retryMovement:
-    | { readonly __typename: 'MovementChanged', readonly movement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'MovementChanged', readonly movement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null, readonly amount: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'MovementUnchanged', readonly code: string, readonly message: string }
    };
 
@@ -854,7 +959,7 @@ export type ReauthoriseMovementMutationVariables = Exact<{
 
 
 export type ReauthoriseMovementMutation = { readonly reauthoriseMovement:
-    | { readonly __typename: 'MovementChanged', readonly movement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'MovementChanged', readonly movement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null, readonly amount: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'MovementUnchanged', readonly code: string, readonly message: string }
    };
 
@@ -864,12 +969,13 @@ export type WriteOffMovementMutationVariables = Exact<{
 
 
 export type WriteOffMovementMutation = { readonly writeOffMovement:
-    | { readonly __typename: 'MovementChanged', readonly movement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'MovementChanged', readonly movement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null, readonly amount: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'MovementUnchanged', readonly code: string, readonly message: string }
    };
 
 export type OrderPageQueryVariables = Exact<{
   id: string;
+  details: boolean;
   products: boolean;
   reservation: boolean;
   payments: boolean;
@@ -877,23 +983,39 @@ export type OrderPageQueryVariables = Exact<{
 }>;
 
 
-export type OrderPageQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly shippingOption: ShippingOption, readonly placedAt: string, readonly updatedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly unitPrice: { readonly amount: string, readonly currency: string }, readonly total: { readonly amount: string, readonly currency: string }, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } | null }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly adjustments: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly deliveryAddress: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly timeline: ReadonlyArray<{ readonly at: string, readonly type: string, readonly text: string }>, readonly reservation?: { readonly status: ReservationStatus, readonly expiresAt: string | null, readonly allocations: ReadonlyArray<{ readonly sku: string, readonly quantity: number, readonly shipped: number, readonly warehouse: { readonly code: string } }> } | null, readonly payments?: ReadonlyArray<{ readonly id: string, readonly status: PaymentStatus, readonly declineReason: string | null, readonly amount: { readonly amount: string, readonly currency: string }, readonly authorised: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly tenders: ReadonlyArray<{ readonly id: string, readonly kind: TenderKind, readonly status: TenderStatus, readonly amount: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> }> | null, readonly refunded: { readonly amount: string, readonly currency: string }, readonly returns: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly debts: ReadonlyArray<{ readonly id: string, readonly owedBy: Debtor, readonly code: string, readonly since: string, readonly resolution: DebtResolution | null, readonly resolvedAt: string | null, readonly amount: { readonly amount: string, readonly currency: string } }> } | null };
+export type OrderPageQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity?: number, readonly deliveredQuantity?: number, readonly lostQuantity?: number, readonly returnedQuantity?: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string }, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } | null }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly timeline?: ReadonlyArray<{ readonly at: string, readonly type: string, readonly text: string }>, readonly refunded?: { readonly amount: string, readonly currency: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly debts?: ReadonlyArray<{ readonly id: string, readonly owedBy: Debtor, readonly code: string, readonly since: string, readonly resolution: DebtResolution | null, readonly resolvedAt: string | null, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly reservation?: { readonly status: ReservationStatus, readonly expiresAt: string | null, readonly allocations: ReadonlyArray<{ readonly sku: string, readonly quantity: number, readonly shipped: number, readonly warehouse: { readonly code: string } }> } | null, readonly payments?: ReadonlyArray<{ readonly id: string, readonly status: PaymentStatus, readonly declineReason: string | null, readonly amount: { readonly amount: string, readonly currency: string }, readonly authorised: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly tenders: ReadonlyArray<{ readonly id: string, readonly kind: TenderKind, readonly status: TenderStatus, readonly amount: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> }> | null } | null };
 
 export type OrderSummaryQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type OrderSummaryQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null };
+export type OrderSummaryQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null };
 
-export type OrdersQueryVariables = Exact<{
-  filter?: OrderFilter | null | undefined;
-  first?: number | null | undefined;
-  after?: string | null | undefined;
+export type ShipmentQueryVariables = Exact<{
+  id: string;
 }>;
 
 
-export type OrdersQuery = { readonly orders: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+export type ShipmentQuery = { readonly shipment: { readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly order: { readonly id: string, readonly customer: { readonly id: string } }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> } | null };
+
+export type OrdersQueryVariables = Exact<{
+  filter?: OrderFilter | null | undefined;
+  sort?: OrderSort | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  counted: boolean;
+  details: boolean;
+  products: boolean;
+  reservation: boolean;
+  payments: boolean;
+  shipments: boolean;
+}>;
+
+
+export type OrdersQuery = { readonly orders: { readonly totalCount?: number, readonly totalCountCapped?: boolean, readonly edges: ReadonlyArray<{ readonly cursor: string, readonly node: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly placedAt: string, readonly updatedAt: string, readonly deliveryInstructions?: string | null, readonly shippingOption?: ShippingOption, readonly allowedActions?: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity?: number, readonly deliveredQuantity?: number, readonly lostQuantity?: number, readonly returnedQuantity?: number, readonly unitPrice?: { readonly amount: string, readonly currency: string }, readonly total?: { readonly amount: string, readonly currency: string }, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly family: string | null, readonly addedAt: string, readonly images: ReadonlyArray<{ readonly url: string, readonly width: number, readonly height: number, readonly altText: string }>, readonly price: { readonly amount: string, readonly currency: string }, readonly options: ReadonlyArray<{ readonly name: string, readonly value: string }> } | null }>, readonly total: { readonly amount: string, readonly currency: string }, readonly itemsTotal?: { readonly amount: string, readonly currency: string }, readonly shippingFee?: { readonly amount: string, readonly currency: string }, readonly adjustments?: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly deliveryAddress?: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string | null, readonly country: string }, readonly timeline?: ReadonlyArray<{ readonly at: string, readonly type: string, readonly text: string }>, readonly refunded?: { readonly amount: string, readonly currency: string }, readonly returns?: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly debts?: ReadonlyArray<{ readonly id: string, readonly owedBy: Debtor, readonly code: string, readonly since: string, readonly resolution: DebtResolution | null, readonly resolvedAt: string | null, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly reservation?: { readonly status: ReservationStatus, readonly expiresAt: string | null, readonly allocations: ReadonlyArray<{ readonly sku: string, readonly quantity: number, readonly shipped: number, readonly warehouse: { readonly code: string } }> } | null, readonly payments?: ReadonlyArray<{ readonly id: string, readonly status: PaymentStatus, readonly declineReason: string | null, readonly amount: { readonly amount: string, readonly currency: string }, readonly authorised: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly tenders: ReadonlyArray<{ readonly id: string, readonly kind: TenderKind, readonly status: TenderStatus, readonly amount: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> }> | null } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly hasPreviousPage: boolean, readonly startCursor: string | null, readonly endCursor: string | null } } };
 
 export type OrderAsOfQueryVariables = Exact<{
   id: string;
@@ -919,14 +1041,66 @@ export type ProfileQueryVariables = Exact<{
 export type ProfileQuery = { readonly customer: { readonly id: string, readonly name: string, readonly email: string } | null };
 
 
-export const CatalogueDocument = `query Catalogue($filter: ProductFilter, $first: Int, $after: String) {
-  searchProducts(filter: $filter, first: $first, after: $after) {
-    nodes {
-      ...ProductCardParts
+export const ProductsDocument = `query Products($filter: ProductFilter, $sort: ProductSort, $first: Int, $after: String, $last: Int, $before: String, $counted: Boolean!, $details: Boolean!, $facets: Boolean!) {
+  searchProducts(
+    filter: $filter
+    sort: $sort
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    edges {
+      cursor
+      node {
+        ...ProductCardParts
+        description @include(if: $details)
+        weightGrams @include(if: $details)
+        dimensions @include(if: $details) {
+          lengthCm
+          widthCm
+          heightCm
+        }
+        stock @include(if: $details) {
+          warehouse {
+            code
+          }
+          onHand
+          reserved
+          available
+        }
+        variants @include(if: $details) {
+          ...ProductCardParts
+        }
+      }
     }
     pageInfo {
-      hasNextPage
-      endCursor
+      ...PageInfoParts
+    }
+    totalCount @include(if: $counted)
+    totalCountCapped @include(if: $counted)
+    facets @include(if: $facets) {
+      categories {
+        value
+        count
+      }
+      availability {
+        availability
+        count
+      }
+      options {
+        name
+        values {
+          value
+          count
+        }
+      }
+      prices {
+        currency
+        min
+        max
+      }
+      capped
     }
   }
 }
@@ -934,16 +1108,34 @@ fragment ProductCardParts on Product {
   sku
   title
   category
+  images {
+    url
+    width
+    height
+    altText
+  }
   price {
     ...MoneyParts
   }
   available
   availability
+  family
+  options {
+    name
+    value
+  }
+  addedAt
 }
 fragment MoneyParts on Money {
   amount
   currency
-}` as TypedDocument<CatalogueQuery, CatalogueQueryVariables>
+}
+fragment PageInfoParts on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}` as TypedDocument<ProductsQuery, ProductsQueryVariables>
 
 export const CategoriesDocument = `query Categories {
   categories
@@ -956,6 +1148,7 @@ export const ProductPageDocument = `query ProductPage($sku: ID!) {
 }
 fragment ProductPageParts on Product {
   ...ProductCardParts
+  description
   weightGrams
   dimensions {
     lengthCm
@@ -970,16 +1163,31 @@ fragment ProductPageParts on Product {
     reserved
     available
   }
+  variants {
+    ...ProductCardParts
+  }
 }
 fragment ProductCardParts on Product {
   sku
   title
   category
+  images {
+    url
+    width
+    height
+    altText
+  }
   price {
     ...MoneyParts
   }
   available
   availability
+  family
+  options {
+    name
+    value
+  }
+  addedAt
 }
 fragment MoneyParts on Money {
   amount
@@ -1118,10 +1326,17 @@ fragment OrderSummaryParts on Order {
   reference
   status
   awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
   customer {
     ...CustomerParts
   }
   lines {
+    lineNo
     sku
     title
     quantity
@@ -1148,12 +1363,6 @@ export const CancelOrderDocument = `mutation CancelOrder($input: CancelOrderInpu
     ... on OrderCancellation {
       order {
         ...OrderSummaryParts
-        cancellationRequested
-        cancellation {
-          reason
-          message
-          at
-        }
       }
     }
     ... on CannotCancel {
@@ -1169,10 +1378,17 @@ fragment OrderSummaryParts on Order {
   reference
   status
   awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
   customer {
     ...CustomerParts
   }
   lines {
+    lineNo
     sku
     title
     quantity
@@ -1198,10 +1414,7 @@ export const RequestReturnDocument = `mutation RequestReturn($input: RequestRetu
     __typename
     ... on ReturnRequested {
       order {
-        id
-        customer {
-          id
-        }
+        ...OrderSummaryParts
       }
       return {
         ...ReturnParts
@@ -1213,6 +1426,42 @@ export const RequestReturnDocument = `mutation RequestReturn($input: RequestRetu
       status
     }
   }
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
+fragment MoneyParts on Money {
+  amount
+  currency
 }
 fragment ReturnParts on Return {
   id
@@ -1226,10 +1475,6 @@ fragment ReturnParts on Return {
     ...MoneyParts
   }
   requestedAt
-}
-fragment MoneyParts on Money {
-  amount
-  currency
 }` as TypedDocument<RequestReturnMutation, RequestReturnMutationVariables>
 
 export const ReceiveReturnDocument = `mutation ReceiveReturn($input: DecideReturnInput!) {
@@ -1237,10 +1482,7 @@ export const ReceiveReturnDocument = `mutation ReceiveReturn($input: DecideRetur
     __typename
     ... on ReturnDecided {
       order {
-        id
-        customer {
-          id
-        }
+        ...OrderSummaryParts
       }
       return {
         ...ReturnParts
@@ -1252,6 +1494,42 @@ export const ReceiveReturnDocument = `mutation ReceiveReturn($input: DecideRetur
       status
     }
   }
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
+fragment MoneyParts on Money {
+  amount
+  currency
 }
 fragment ReturnParts on Return {
   id
@@ -1265,10 +1543,6 @@ fragment ReturnParts on Return {
     ...MoneyParts
   }
   requestedAt
-}
-fragment MoneyParts on Money {
-  amount
-  currency
 }` as TypedDocument<ReceiveReturnMutation, ReceiveReturnMutationVariables>
 
 export const RejectReturnDocument = `mutation RejectReturn($input: DecideReturnInput!) {
@@ -1276,10 +1550,7 @@ export const RejectReturnDocument = `mutation RejectReturn($input: DecideReturnI
     __typename
     ... on ReturnDecided {
       order {
-        id
-        customer {
-          id
-        }
+        ...OrderSummaryParts
       }
       return {
         ...ReturnParts
@@ -1291,6 +1562,42 @@ export const RejectReturnDocument = `mutation RejectReturn($input: DecideReturnI
       status
     }
   }
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
+fragment MoneyParts on Money {
+  amount
+  currency
 }
 fragment ReturnParts on Return {
   id
@@ -1304,10 +1611,6 @@ fragment ReturnParts on Return {
     ...MoneyParts
   }
   requestedAt
-}
-fragment MoneyParts on Money {
-  amount
-  currency
 }` as TypedDocument<RejectReturnMutation, RejectReturnMutationVariables>
 
 export const OrderTotalsDocument = `query OrderTotals {
@@ -1364,11 +1667,23 @@ fragment ProductCardParts on Product {
   sku
   title
   category
+  images {
+    url
+    width
+    height
+    altText
+  }
   price {
     ...MoneyParts
   }
   available
   availability
+  family
+  options {
+    name
+    value
+  }
+  addedAt
 }
 fragment MoneyParts on Money {
   amount
@@ -1384,8 +1699,7 @@ export const StuckFulfilmentsDocument = `query StuckFulfilments {
 }
 fragment FulfilmentParts on Fulfilment {
   order {
-    id
-    number
+    ...OrderSummaryParts
   }
   phase
   pending
@@ -1396,23 +1710,69 @@ fragment FulfilmentParts on Fulfilment {
   stuck
   lastError
   updatedAt
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
+fragment MoneyParts on Money {
+  amount
+  currency
 }` as TypedDocument<StuckFulfilmentsQuery, StuckFulfilmentsQueryVariables>
 
-export const FulfilmentsDocument = `query Fulfilments($filter: FulfilmentFilter, $first: Int, $after: String) {
-  fulfilments(filter: $filter, first: $first, after: $after) {
-    nodes {
-      ...FulfilmentParts
+export const FulfilmentsDocument = `query Fulfilments($filter: FulfilmentFilter, $sort: FulfilmentSort, $first: Int, $after: String, $last: Int, $before: String, $counted: Boolean!) {
+  fulfilments(
+    filter: $filter
+    sort: $sort
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    edges {
+      cursor
+      node {
+        ...FulfilmentParts
+      }
     }
     pageInfo {
-      hasNextPage
-      endCursor
+      ...PageInfoParts
     }
+    totalCount @include(if: $counted)
+    totalCountCapped @include(if: $counted)
   }
 }
 fragment FulfilmentParts on Fulfilment {
   order {
-    id
-    number
+    ...OrderSummaryParts
   }
   phase
   pending
@@ -1423,7 +1783,105 @@ fragment FulfilmentParts on Fulfilment {
   stuck
   lastError
   updatedAt
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}
+fragment PageInfoParts on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
 }` as TypedDocument<FulfilmentsQuery, FulfilmentsQueryVariables>
+
+export const OneFulfilmentDocument = `query OneFulfilment($orderId: ID!) {
+  fulfilment(orderId: $orderId) {
+    ...FulfilmentParts
+  }
+}
+fragment FulfilmentParts on Fulfilment {
+  order {
+    ...OrderSummaryParts
+  }
+  phase
+  pending
+  timers {
+    name
+    dueAt
+  }
+  stuck
+  lastError
+  updatedAt
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<OneFulfilmentQuery, OneFulfilmentQueryVariables>
 
 export const AddProductDocument = `mutation AddProduct($input: AddProductInput!) {
   addProduct(input: $input) {
@@ -1442,6 +1900,7 @@ export const AddProductDocument = `mutation AddProduct($input: AddProductInput!)
 }
 fragment ProductPageParts on Product {
   ...ProductCardParts
+  description
   weightGrams
   dimensions {
     lengthCm
@@ -1456,21 +1915,99 @@ fragment ProductPageParts on Product {
     reserved
     available
   }
+  variants {
+    ...ProductCardParts
+  }
 }
 fragment ProductCardParts on Product {
   sku
   title
   category
+  images {
+    url
+    width
+    height
+    altText
+  }
   price {
     ...MoneyParts
   }
   available
   availability
+  family
+  options {
+    name
+    value
+  }
+  addedAt
 }
 fragment MoneyParts on Money {
   amount
   currency
 }` as TypedDocument<AddProductMutation, AddProductMutationVariables>
+
+export const DescribeProductDocument = `mutation DescribeProduct($input: DescribeProductInput!) {
+  describeProduct(input: $input) {
+    __typename
+    ... on ProductChanged {
+      product {
+        ...ProductPageParts
+      }
+    }
+    ... on NoSuchProduct {
+      code
+      message
+      sku
+    }
+  }
+}
+fragment ProductPageParts on Product {
+  ...ProductCardParts
+  description
+  weightGrams
+  dimensions {
+    lengthCm
+    widthCm
+    heightCm
+  }
+  stock {
+    warehouse {
+      code
+    }
+    onHand
+    reserved
+    available
+  }
+  variants {
+    ...ProductCardParts
+  }
+}
+fragment ProductCardParts on Product {
+  sku
+  title
+  category
+  images {
+    url
+    width
+    height
+    altText
+  }
+  price {
+    ...MoneyParts
+  }
+  available
+  availability
+  family
+  options {
+    name
+    value
+  }
+  addedAt
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<DescribeProductMutation, DescribeProductMutationVariables>
 
 export const ChangePriceDocument = `mutation ChangePrice($input: ChangePriceInput!) {
   changePrice(input: $input) {
@@ -1489,6 +2026,7 @@ export const ChangePriceDocument = `mutation ChangePrice($input: ChangePriceInpu
 }
 fragment ProductPageParts on Product {
   ...ProductCardParts
+  description
   weightGrams
   dimensions {
     lengthCm
@@ -1503,16 +2041,31 @@ fragment ProductPageParts on Product {
     reserved
     available
   }
+  variants {
+    ...ProductCardParts
+  }
 }
 fragment ProductCardParts on Product {
   sku
   title
   category
+  images {
+    url
+    width
+    height
+    altText
+  }
   price {
     ...MoneyParts
   }
   available
   availability
+  family
+  options {
+    name
+    value
+  }
+  addedAt
 }
 fragment MoneyParts on Money {
   amount
@@ -1542,6 +2095,7 @@ export const AdjustStockDocument = `mutation AdjustStock($input: AdjustStockInpu
 }
 fragment ProductPageParts on Product {
   ...ProductCardParts
+  description
   weightGrams
   dimensions {
     lengthCm
@@ -1556,16 +2110,31 @@ fragment ProductPageParts on Product {
     reserved
     available
   }
+  variants {
+    ...ProductCardParts
+  }
 }
 fragment ProductCardParts on Product {
   sku
   title
   category
+  images {
+    url
+    width
+    height
+    altText
+  }
   price {
     ...MoneyParts
   }
   available
   availability
+  family
+  options {
+    name
+    value
+  }
+  addedAt
 }
 fragment MoneyParts on Money {
   amount
@@ -1606,23 +2175,33 @@ fragment ShipmentParts on Shipment {
   }
 }` as TypedDocument<DispatchShipmentMutation, DispatchShipmentMutationVariables>
 
-export const RefusedMovementsDocument = `query RefusedMovements($filter: RefusedMovementFilter, $first: Int, $after: String) {
-  refusedMovements(filter: $filter, first: $first, after: $after) {
-    nodes {
-      ...RefusedMovementParts
+export const RefusedMovementsDocument = `query RefusedMovements($filter: RefusedMovementFilter, $sort: RefusedMovementSort, $first: Int, $after: String, $last: Int, $before: String, $counted: Boolean!) {
+  refusedMovements(
+    filter: $filter
+    sort: $sort
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    edges {
+      cursor
+      node {
+        ...RefusedMovementParts
+      }
     }
     pageInfo {
-      hasNextPage
-      endCursor
+      ...PageInfoParts
     }
+    totalCount @include(if: $counted)
+    totalCountCapped @include(if: $counted)
   }
 }
 fragment RefusedMovementParts on RefusedMovement {
   id
   orderId
   order {
-    id
-    number
+    ...OrderSummaryParts
   }
   kind
   status
@@ -1638,10 +2217,110 @@ fragment RefusedMovementParts on RefusedMovement {
   closedBy
   note
 }
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
 fragment MoneyParts on Money {
   amount
   currency
+}
+fragment PageInfoParts on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
 }` as TypedDocument<RefusedMovementsQuery, RefusedMovementsQueryVariables>
+
+export const OneRefusedMovementDocument = `query OneRefusedMovement($id: ID!) {
+  refusedMovement(id: $id) {
+    ...RefusedMovementParts
+  }
+}
+fragment RefusedMovementParts on RefusedMovement {
+  id
+  orderId
+  order {
+    ...OrderSummaryParts
+  }
+  kind
+  status
+  amount {
+    ...MoneyParts
+  }
+  code
+  retryable
+  refusedAt
+  tries
+  underWay
+  closedAt
+  closedBy
+  note
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<OneRefusedMovementQuery, OneRefusedMovementQueryVariables>
 
 export const OpenMovementsDocument = `query OpenMovements {
   refusedMovements(first: 20) {
@@ -1654,8 +2333,7 @@ fragment RefusedMovementParts on RefusedMovement {
   id
   orderId
   order {
-    id
-    number
+    ...OrderSummaryParts
   }
   kind
   status
@@ -1670,6 +2348,38 @@ fragment RefusedMovementParts on RefusedMovement {
   closedAt
   closedBy
   note
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
 }
 fragment MoneyParts on Money {
   amount
@@ -1703,8 +2413,7 @@ fragment RefusedMovementParts on RefusedMovement {
   id
   orderId
   order {
-    id
-    number
+    ...OrderSummaryParts
   }
   kind
   status
@@ -1719,6 +2428,38 @@ fragment RefusedMovementParts on RefusedMovement {
   closedAt
   closedBy
   note
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
 }
 fragment MoneyParts on Money {
   amount
@@ -1743,8 +2484,7 @@ fragment RefusedMovementParts on RefusedMovement {
   id
   orderId
   order {
-    id
-    number
+    ...OrderSummaryParts
   }
   kind
   status
@@ -1759,6 +2499,38 @@ fragment RefusedMovementParts on RefusedMovement {
   closedAt
   closedBy
   note
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
 }
 fragment MoneyParts on Money {
   amount
@@ -1783,8 +2555,7 @@ fragment RefusedMovementParts on RefusedMovement {
   id
   orderId
   order {
-    id
-    number
+    ...OrderSummaryParts
   }
   kind
   status
@@ -1800,143 +2571,75 @@ fragment RefusedMovementParts on RefusedMovement {
   closedBy
   note
 }
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
 fragment MoneyParts on Money {
   amount
   currency
 }` as TypedDocument<WriteOffMovementMutation, WriteOffMovementMutationVariables>
 
-export const OrderPageDocument = `query OrderPage($id: ID!, $products: Boolean!, $reservation: Boolean!, $payments: Boolean!, $shipments: Boolean!) {
+export const OrderPageDocument = `query OrderPage($id: ID!, $details: Boolean!, $products: Boolean!, $reservation: Boolean!, $payments: Boolean!, $shipments: Boolean!) {
   order(id: $id) {
-    id
-    number
-    reference
-    status
-    awaitingApproval
-    cancellationRequested
-    cancellation {
-      reason
-      message
-      at
-    }
-    customer {
-      ...CustomerParts
-    }
-    lines {
-      lineNo
-      sku
-      title
-      quantity
-      shippedQuantity
-      deliveredQuantity
-      lostQuantity
-      returnedQuantity
-      unitPrice {
-        ...MoneyParts
-      }
-      total {
-        ...MoneyParts
-      }
-      product @include(if: $products) {
-        ...ProductCardParts
-      }
-    }
-    itemsTotal {
-      ...MoneyParts
-    }
-    shippingFee {
-      ...MoneyParts
-    }
-    adjustments {
-      label
-      amount {
-        ...MoneyParts
-      }
-    }
-    total {
-      ...MoneyParts
-    }
-    deliveryAddress {
-      name
-      line1
-      line2
-      city
-      region
-      postalCode
-      country
-    }
-    shippingOption
-    placedAt
-    updatedAt
-    timeline {
-      at
-      type
-      text
-    }
-    allowedActions
-    reservation @include(if: $reservation) {
-      status
-      expiresAt
-      allocations {
-        sku
-        warehouse {
-          code
-        }
-        quantity
-        shipped
-      }
-    }
-    payments @include(if: $payments) {
-      id
-      status
-      amount {
-        ...MoneyParts
-      }
-      authorised {
-        ...MoneyParts
-      }
-      captured {
-        ...MoneyParts
-      }
-      refunded {
-        ...MoneyParts
-      }
-      declineReason
-      tenders {
-        id
-        kind
-        status
-        amount {
-          ...MoneyParts
-        }
-        captured {
-          ...MoneyParts
-        }
-        refunded {
-          ...MoneyParts
-        }
-      }
-    }
-    shipments @include(if: $shipments) {
-      ...ShipmentParts
-    }
-    refunded {
-      ...MoneyParts
-    }
-    returns {
-      ...ReturnParts
-    }
-    debts {
-      id
-      owedBy
-      amount {
-        ...MoneyParts
-      }
-      code
-      since
-      resolution
-      resolvedAt
-    }
+    ...OrderSummaryParts
+    ...OrderSectionParts
   }
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
 }
 fragment CustomerParts on Customer {
   id
@@ -1947,15 +2650,156 @@ fragment MoneyParts on Money {
   amount
   currency
 }
+fragment OrderSectionParts on Order {
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+    shippedQuantity @include(if: $details)
+    deliveredQuantity @include(if: $details)
+    lostQuantity @include(if: $details)
+    returnedQuantity @include(if: $details)
+    unitPrice @include(if: $details) {
+      ...MoneyParts
+    }
+    total @include(if: $details) {
+      ...MoneyParts
+    }
+    product @include(if: $products) {
+      ...ProductCardParts
+    }
+  }
+  itemsTotal @include(if: $details) {
+    ...MoneyParts
+  }
+  shippingFee @include(if: $details) {
+    ...MoneyParts
+  }
+  adjustments @include(if: $details) {
+    label
+    amount {
+      ...MoneyParts
+    }
+  }
+  deliveryAddress @include(if: $details) {
+    name
+    line1
+    line2
+    city
+    region
+    postalCode
+    country
+  }
+  deliveryInstructions @include(if: $details)
+  shippingOption @include(if: $details)
+  timeline @include(if: $details) {
+    at
+    type
+    text
+  }
+  allowedActions @include(if: $details)
+  refunded @include(if: $details) {
+    ...MoneyParts
+  }
+  returns @include(if: $details) {
+    ...ReturnParts
+  }
+  debts @include(if: $details) {
+    id
+    owedBy
+    amount {
+      ...MoneyParts
+    }
+    code
+    since
+    resolution
+    resolvedAt
+  }
+  reservation @include(if: $reservation) {
+    status
+    expiresAt
+    allocations {
+      sku
+      warehouse {
+        code
+      }
+      quantity
+      shipped
+    }
+  }
+  payments @include(if: $payments) {
+    ...PaymentParts
+  }
+  shipments @include(if: $shipments) {
+    ...ShipmentParts
+  }
+}
 fragment ProductCardParts on Product {
   sku
   title
   category
+  images {
+    url
+    width
+    height
+    altText
+  }
   price {
     ...MoneyParts
   }
   available
   availability
+  family
+  options {
+    name
+    value
+  }
+  addedAt
+}
+fragment ReturnParts on Return {
+  id
+  status
+  reason
+  lines {
+    sku
+    quantity
+  }
+  refund {
+    ...MoneyParts
+  }
+  requestedAt
+}
+fragment PaymentParts on Payment {
+  id
+  status
+  amount {
+    ...MoneyParts
+  }
+  authorised {
+    ...MoneyParts
+  }
+  captured {
+    ...MoneyParts
+  }
+  refunded {
+    ...MoneyParts
+  }
+  declineReason
+  tenders {
+    id
+    kind
+    status
+    amount {
+      ...MoneyParts
+    }
+    captured {
+      ...MoneyParts
+    }
+    refunded {
+      ...MoneyParts
+    }
+  }
 }
 fragment ShipmentParts on Shipment {
   id
@@ -1972,19 +2816,6 @@ fragment ShipmentParts on Shipment {
     status
     text
   }
-}
-fragment ReturnParts on Return {
-  id
-  status
-  reason
-  lines {
-    sku
-    quantity
-  }
-  refund {
-    ...MoneyParts
-  }
-  requestedAt
 }` as TypedDocument<OrderPageQuery, OrderPageQueryVariables>
 
 export const OrderSummaryDocument = `query OrderSummary($id: ID!) {
@@ -1998,10 +2829,17 @@ fragment OrderSummaryParts on Order {
   reference
   status
   awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
   customer {
     ...CustomerParts
   }
   lines {
+    lineNo
     sku
     title
     quantity
@@ -2022,15 +2860,55 @@ fragment MoneyParts on Money {
   currency
 }` as TypedDocument<OrderSummaryQuery, OrderSummaryQueryVariables>
 
-export const OrdersDocument = `query Orders($filter: OrderFilter, $first: Int, $after: String) {
-  orders(filter: $filter, first: $first, after: $after) {
-    nodes {
-      ...OrderSummaryParts
+export const ShipmentDocument = `query Shipment($id: ID!) {
+  shipment(id: $id) {
+    order {
+      id
+      customer {
+        id
+      }
+    }
+    ...ShipmentParts
+  }
+}
+fragment ShipmentParts on Shipment {
+  id
+  status
+  warehouse
+  trackingNumber
+  estimatedDelivery
+  lines {
+    sku
+    quantity
+  }
+  tracking {
+    at
+    status
+    text
+  }
+}` as TypedDocument<ShipmentQuery, ShipmentQueryVariables>
+
+export const OrdersDocument = `query Orders($filter: OrderFilter, $sort: OrderSort, $first: Int, $after: String, $last: Int, $before: String, $counted: Boolean!, $details: Boolean!, $products: Boolean!, $reservation: Boolean!, $payments: Boolean!, $shipments: Boolean!) {
+  orders(
+    filter: $filter
+    sort: $sort
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    edges {
+      cursor
+      node {
+        ...OrderSummaryParts
+        ...OrderSectionParts
+      }
     }
     pageInfo {
-      hasNextPage
-      endCursor
+      ...PageInfoParts
     }
+    totalCount @include(if: $counted)
+    totalCountCapped @include(if: $counted)
   }
 }
 fragment OrderSummaryParts on Order {
@@ -2039,10 +2917,17 @@ fragment OrderSummaryParts on Order {
   reference
   status
   awaitingApproval
+  cancellationRequested
+  cancellation {
+    reason
+    message
+    at
+  }
   customer {
     ...CustomerParts
   }
   lines {
+    lineNo
     sku
     title
     quantity
@@ -2061,6 +2946,179 @@ fragment CustomerParts on Customer {
 fragment MoneyParts on Money {
   amount
   currency
+}
+fragment OrderSectionParts on Order {
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+    shippedQuantity @include(if: $details)
+    deliveredQuantity @include(if: $details)
+    lostQuantity @include(if: $details)
+    returnedQuantity @include(if: $details)
+    unitPrice @include(if: $details) {
+      ...MoneyParts
+    }
+    total @include(if: $details) {
+      ...MoneyParts
+    }
+    product @include(if: $products) {
+      ...ProductCardParts
+    }
+  }
+  itemsTotal @include(if: $details) {
+    ...MoneyParts
+  }
+  shippingFee @include(if: $details) {
+    ...MoneyParts
+  }
+  adjustments @include(if: $details) {
+    label
+    amount {
+      ...MoneyParts
+    }
+  }
+  deliveryAddress @include(if: $details) {
+    name
+    line1
+    line2
+    city
+    region
+    postalCode
+    country
+  }
+  deliveryInstructions @include(if: $details)
+  shippingOption @include(if: $details)
+  timeline @include(if: $details) {
+    at
+    type
+    text
+  }
+  allowedActions @include(if: $details)
+  refunded @include(if: $details) {
+    ...MoneyParts
+  }
+  returns @include(if: $details) {
+    ...ReturnParts
+  }
+  debts @include(if: $details) {
+    id
+    owedBy
+    amount {
+      ...MoneyParts
+    }
+    code
+    since
+    resolution
+    resolvedAt
+  }
+  reservation @include(if: $reservation) {
+    status
+    expiresAt
+    allocations {
+      sku
+      warehouse {
+        code
+      }
+      quantity
+      shipped
+    }
+  }
+  payments @include(if: $payments) {
+    ...PaymentParts
+  }
+  shipments @include(if: $shipments) {
+    ...ShipmentParts
+  }
+}
+fragment ProductCardParts on Product {
+  sku
+  title
+  category
+  images {
+    url
+    width
+    height
+    altText
+  }
+  price {
+    ...MoneyParts
+  }
+  available
+  availability
+  family
+  options {
+    name
+    value
+  }
+  addedAt
+}
+fragment ReturnParts on Return {
+  id
+  status
+  reason
+  lines {
+    sku
+    quantity
+  }
+  refund {
+    ...MoneyParts
+  }
+  requestedAt
+}
+fragment PaymentParts on Payment {
+  id
+  status
+  amount {
+    ...MoneyParts
+  }
+  authorised {
+    ...MoneyParts
+  }
+  captured {
+    ...MoneyParts
+  }
+  refunded {
+    ...MoneyParts
+  }
+  declineReason
+  tenders {
+    id
+    kind
+    status
+    amount {
+      ...MoneyParts
+    }
+    captured {
+      ...MoneyParts
+    }
+    refunded {
+      ...MoneyParts
+    }
+  }
+}
+fragment ShipmentParts on Shipment {
+  id
+  status
+  warehouse
+  trackingNumber
+  estimatedDelivery
+  lines {
+    sku
+    quantity
+  }
+  tracking {
+    at
+    status
+    text
+  }
+}
+fragment PageInfoParts on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
 }` as TypedDocument<OrdersQuery, OrdersQueryVariables>
 
 export const OrderAsOfDocument = `query OrderAsOf($id: ID!, $at: DateTime!) {

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import type {
-  Catalogue,
-  OrderList,
-  OrderPage,
+  Order,
+  OrderConnection,
   OrderSnapshot,
-  ProductPage,
+  Product,
+  ProductConnection,
 } from '#schema/generated/bff-web.ts'
 import {
   type GraphSession,
@@ -36,27 +36,39 @@ describe('a customer', () => {
     expect(await browser.data(me)).toEqual({ me: null })
     const input = { idempotencyKey: `register-${id}`, name: 'Ada', email: 'ada@shop.example' }
     const register =
-      'mutation ($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id name email } }'
+      'mutation ($input: RegisterCustomerInput!) { registerCustomer(input: $input) { ... on CustomerRegistered { customer { id name email } } } }'
     const customer = { id, name: 'Ada', email: 'ada@shop.example' }
-    expect(await browser.data(register, { input })).toEqual({ registerCustomer: customer })
+    expect(await browser.data(register, { input })).toEqual({ registerCustomer: { customer } })
     expect(await browser.data(me)).toEqual({ me: customer })
+    const refused =
+      'mutation ($input: RegisterCustomerInput!) { registerCustomer(input: $input) { __typename ... on Refusal { code path } } }'
+    expect(await browser.data(refused, { input: { ...input, name: 'Augusta' } })).toEqual({
+      registerCustomer: {
+        ...{ __typename: 'IdempotencyConflict', code: 'CONFLICT' },
+        path: ['input', 'idempotencyKey'],
+      },
+    })
+    expect(
+      await browser.data(refused, { input: { ...input, idempotencyKey: 'no-email', email: 'nowhere' } }),
+    ).toEqual({
+      registerCustomer: { __typename: 'InvalidInput', code: 'BAD_USER_INPUT', path: ['input', 'email'] },
+    })
   })
 })
 
 describe('the catalogue', () => {
-  const QUERY = `query ($filter: CatalogueFilter, $first: Int, $after: String) {
-    catalogue(filter: $filter, first: $first, after: $after) {
-      nodes { sku title category price { amount currency } available availability }
+  const QUERY = `query ($filter: ProductFilter, $sort: ProductSort, $first: Int, $after: String) {
+    products(filter: $filter, sort: $sort, first: $first, after: $after) {
+      nodes { id sku title category price { amount currency } available availability }
       pageInfo { hasNextPage endCursor }
-      categories
+      totalCount totalCountCapped
     }
+    categories
   }`
+  type Page = { readonly products: ProductConnection; readonly categories: readonly string[] }
   const skusOf = async (variables: object) => {
-    const { catalogue } = await openGraphSession(platform, 'bff-web').data<{ catalogue: Catalogue }>(
-      QUERY,
-      variables,
-    )
-    return catalogue.nodes.map(product => product.sku)
+    const { products } = await openGraphSession(platform, 'bff-web').data<Page>(QUERY, variables)
+    return products.nodes.map(product => product.sku)
   }
 
   test('is visible to everybody, page by page, each product once', async () => {
@@ -64,13 +76,22 @@ describe('the catalogue', () => {
     const seen: string[] = []
     let after: string | null | undefined
     for (let page = 0; page < 4; page++) {
-      const { catalogue } = await browser.data<{ catalogue: Catalogue }>(QUERY, { first: 1, after })
-      seen.push(...catalogue.nodes.map(product => product.sku))
-      expect(catalogue.pageInfo.hasNextPage).toBe(page < 3)
-      expect(catalogue.categories).toEqual(['test'])
-      after = catalogue.pageInfo.endCursor
+      const { products, categories } = await browser.data<Page>(QUERY, { first: 1, after })
+      seen.push(...products.nodes.map(product => product.sku))
+      expect(products).toMatchObject({ totalCount: 4, totalCountCapped: false })
+      expect(products.pageInfo.hasNextPage).toBe(page < 3)
+      expect(categories).toEqual(['test'])
+      after = products.pageInfo.endCursor
     }
     expect(seen).toEqual(['coffee-mug', 'tea-cup', 'tea-pot', 'tea-strainer'])
+  })
+
+  test.each([
+    ['PRICE', 'ASC', ['tea-strainer', 'tea-cup', 'coffee-mug', 'tea-pot']],
+    ['PRICE', 'DESC', ['tea-pot', 'coffee-mug', 'tea-cup', 'tea-strainer']],
+    ['TITLE', 'DESC', ['tea-strainer', 'tea-pot', 'tea-cup', 'coffee-mug']],
+  ])('is sorted by %s %s', async (field, direction, skus) => {
+    expect(await skusOf({ sort: { field, direction } })).toEqual(skus)
   })
 
   test.each([
@@ -84,7 +105,7 @@ describe('the catalogue', () => {
     expect(await skusOf({ filter })).toEqual(skus)
   })
 
-  test('refuses a page of size 0 and an invalid cursor', async () => {
+  test('refuses a page that is too long and an invalid cursor', async () => {
     const browser = openGraphSession(platform, 'bff-web')
     expect(await browser.codeOf(QUERY, { first: 101 })).toBe('BAD_USER_INPUT')
     expect(await browser.codeOf(QUERY, { after: 'nonsense' })).toBe('BAD_USER_INPUT')
@@ -92,15 +113,15 @@ describe('the catalogue', () => {
 })
 
 describe("a product's page", () => {
-  const QUERY = `query ($sku: ID!, $country: String) {
-    productPage(sku: $sku, country: $country) {
+  const QUERY = `query ($sku: ID!, $country: String! = "US") {
+    product(sku: $sku) {
       title price { amount currency } weightGrams dimensions { lengthCm } available availability
-      shippingEstimate { fee { amount currency } days }
+      shippingEstimate(country: $country) { fee { amount currency } days }
       stock { warehouse { code } onHand reserved available }
     }
   }`
   const pageOf = async (browser: GraphSession, variables: object) =>
-    (await browser.data<{ productPage: ProductPage | null }>(QUERY, variables)).productPage
+    (await browser.data<{ product: Product | null }>(QUERY, variables)).product
 
   test('has the shipping costs to a country, in the currency of the product', async () => {
     const browser = openGraphSession(platform, 'bff-web')
@@ -130,7 +151,7 @@ describe("a product's page", () => {
 
 describe('a shipping quote', () => {
   const QUERY = `query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) {
-    ... on ShippingQuote { fee { amount currency } days validUntil } ... on Refusal { code message } } }`
+    ... on ShippingQuote { fee { amount currency } days validUntil } ... on Refusal { code message path } } }`
 
   test('costs more and is faster by express, and is valid for a while', async () => {
     const browser = openGraphSession(platform, 'bff-web')
@@ -150,7 +171,11 @@ describe('a shipping quote', () => {
   test('is refused for a country without a carrier', async () => {
     const input = { country: 'AQ', weightGrams: 1500, currency: 'EUR' }
     expect(await openGraphSession(platform, 'bff-web').data(QUERY, { input })).toEqual({
-      shippingQuote: { code: expect.stringMatching(/^[A-Z_]+$/), message: expect.stringMatching(/\.$/) },
+      shippingQuote: {
+        code: 'COUNTRY_NOT_SERVED',
+        message: expect.stringMatching(/\.$/),
+        path: ['input', 'country'],
+      },
     })
   })
 })
@@ -163,7 +188,7 @@ describe('the list of orders', () => {
     }
   }`
   const listed = async (browser: GraphSession, filter: object = {}) =>
-    (await browser.data<{ orders: OrderList }>(QUERY, { filter })).orders.nodes
+    (await browser.data<{ orders: OrderConnection }>(QUERY, { filter })).orders.nodes
 
   let grace: GraphSession
   let ids: string[]
@@ -173,7 +198,7 @@ describe('the list of orders', () => {
     for (const reference of ['Spring 1', 'Spring 2', 'Autumn'])
       ids.push(await placeOrder(grace, { idempotencyKey: reference, sku: 'coffee-mug', reference }))
     const cancel =
-      'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancellation { order { status } } } }'
+      'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancelled { order { status } } } }'
     const input = { idempotencyKey: 'cancel', orderId: ids[1], settleWithinMs: 10_000 }
     expect(await grace.data(cancel, { input })).toEqual({ cancelOrder: { order: { status: 'CANCELLED' } } })
   })
@@ -182,7 +207,7 @@ describe('the list of orders', () => {
     const seen: string[] = []
     let after: string | null | undefined
     for (let page = 0; page < 3; page++) {
-      const { orders } = await grace.data<{ orders: OrderList }>(QUERY, { first: 1, after })
+      const { orders } = await grace.data<{ orders: OrderConnection }>(QUERY, { first: 1, after })
       seen.push(...orders.nodes.map(order => order.id))
       expect(orders.pageInfo.hasNextPage).toBe(page < 2)
       after = orders.pageInfo.endCursor
@@ -226,24 +251,24 @@ describe('the list of orders', () => {
 describe('an order as of a past instant', () => {
   const QUERY = `query ($id: ID!, $at: DateTime!) {
     orderAsOf(id: $id, at: $at) { version status lines { sku quantity unitPrice { amount } } total { currency } } }`
-  const PAGE = 'query ($id: ID!) { orderPage(id: $id) { placedAt status timeline { at type } } }'
+  const PAGE = 'query ($id: ID!) { order(id: $id) { placedAt status timeline { at type } } }'
 
   test('shows its state at that time', async () => {
     const alan = await openShopperSession(platform, 'Alan')
     const id = await placeOrder(alan, { idempotencyKey: 'history', sku: 'tea-pot' })
-    const { orderPage } = await alan.data<{ orderPage: OrderPage }>(PAGE, { id })
+    const { order } = await alan.data<{ order: Order }>(PAGE, { id })
     const asOf = async (at: string | number) =>
       (await alan.data<{ orderAsOf: OrderSnapshot | null }>(QUERY, { id, at: new Date(at).toISOString() }))
         .orderAsOf
     const lines = [{ sku: 'tea-pot', quantity: 1, unitPrice: { amount: '30.00' } }]
-    expect(await asOf(Date.parse(orderPage.placedAt) - 1000)).toBeNull()
+    expect(await asOf(Date.parse(order.placedAt) - 1000)).toBeNull()
     expect(await asOf(Date.now())).toEqual({
       version: expect.any(Number),
       status: 'CONFIRMED',
       lines,
       total: { currency: 'USD' },
     })
-    const confirmed = orderPage.timeline.find(entry => entry.type === 'OrderConfirmed')
+    const confirmed = order.timeline.find(entry => entry.type === 'ORDER_CONFIRMED')
     const before = await asOf(Date.parse(confirmed?.at ?? '') - 1)
     expect(before).toMatchObject({ status: 'PLACED', version: 1, lines })
   })

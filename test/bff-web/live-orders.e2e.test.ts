@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { OrderPage } from '#schema/generated/bff-web.ts'
+import type { Order } from '#schema/generated/bff-web.ts'
 import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { type SubscriptionClient, subscribe } from '#test/fixtures/subscription-client.ts'
@@ -29,14 +29,16 @@ async function buy(idempotencyKey: string, settleWithinMs = 10_000): Promise<str
   return checkout.order?.id ?? ''
 }
 
-type Update = { readonly orderUpdated: Pick<OrderPage, 'status' | 'returns' | 'payments'> }
+type Update = {
+  readonly orderChanges: { readonly order: Pick<Order, 'status' | 'returns' | 'payments'> }
+}
 
 function follow(id: string, token = shopper.token): SubscriptionClient<Update> {
   return subscribe<Update>({
     url: platform.urls['bff-web'],
     token,
     query:
-      'subscription ($id: ID!) { orderUpdated(id: $id) { status payments { status } returns { status } } }',
+      'subscription ($id: ID!) { orderChanges(id: $id) { order { status payments { status } returns { status } } } }',
     variables: { id },
   })
 }
@@ -49,22 +51,22 @@ async function pageReads(): Promise<number> {
 }
 
 const RANKS = ['PLACED', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'COMPLETED']
-const rankOf = ({ status }: Pick<OrderPage, 'status'>) => RANKS.indexOf(status)
+const rankOf = ({ status }: Pick<Order, 'status'>) => RANKS.indexOf(status)
 
 describe('subscribers to an order', () => {
   test('see its status move forward only, and read nothing older than what they received', async () => {
     const id = await buy('forward', 0)
-    const page = 'query ($id: ID!) { orderPage(id: $id) { status } }'
+    const page = 'query ($id: ID!) { order(id: $id) { status } }'
     const watch = async () => {
       await using subscriber = follow(id)
       let rank = 0
       while (rank < RANKS.length - 1) {
-        const received = rankOf((await subscriber.next()).orderUpdated)
+        const received = rankOf((await subscriber.next()).orderChanges.order)
         expect(received).toBeGreaterThanOrEqual(rank)
         rank = received
         const anew = openGraphSession(platform, 'bff-web', shopper.token) // without any consistency token
-        const { orderPage } = await anew.data<{ orderPage: OrderPage }>(page, { id })
-        expect(rankOf(orderPage)).toBeGreaterThanOrEqual(received)
+        const { order } = await anew.data<{ order: Order }>(page, { id })
+        expect(rankOf(order)).toBeGreaterThanOrEqual(received)
       }
     }
     await Promise.all([watch(), watch(), watch()])
@@ -74,8 +76,8 @@ describe('subscribers to an order', () => {
     const id = await buy('crowd')
     await using clients = new AsyncDisposableStack()
     const subscribers = Array.from({ length: 15 }, () => clients.use(follow(id)))
-    const done = ({ orderUpdated: { status, payments } }: Update) =>
-      status === 'COMPLETED' && payments?.[0]?.status === 'CAPTURED'
+    const done = ({ orderChanges: { order } }: Update) =>
+      order.status === 'COMPLETED' && order.payments?.[0]?.status === 'CAPTURED'
     await Promise.all(subscribers.map(subscriber => subscriber.until(done)))
 
     const before = await pageReads()
@@ -90,10 +92,12 @@ describe('subscribers to an order', () => {
       { input },
     )
     const seen = await Promise.all(
-      subscribers.map(subscriber => subscriber.until(({ orderUpdated }) => orderUpdated.returns.length > 0)),
+      subscribers.map(subscriber =>
+        subscriber.until(({ orderChanges }) => orderChanges.order.returns.length > 0),
+      ),
     )
     for (const updates of seen)
-      expect(updates.at(-1)?.orderUpdated.returns).toEqual([{ status: 'REQUESTED' }])
+      expect(updates.at(-1)?.orderChanges.order.returns).toEqual([{ status: 'REQUESTED' }])
     const reads = (await pageReads()) - before
     expect(reads).toBeGreaterThanOrEqual(1)
     expect(reads).toBeLessThanOrEqual(3) // a last event of the delivery may still be among them
@@ -102,7 +106,7 @@ describe('subscribers to an order', () => {
   test('may be staff, and are refused without a token', async () => {
     const id = await buy('staff')
     await using support = follow(id, await platform.token('support'))
-    expect((await support.next()).orderUpdated.status).toMatch(/^[A-Z]+$/)
+    expect((await support.next()).orderChanges.order.status).toMatch(/^[A-Z]+$/)
     await using stranger = follow(id, (await registerShopper(platform)).token)
     await expect(stranger.next()).rejects.toThrow(/not yours/)
     await using nobody = follow(id, 'nonsense')

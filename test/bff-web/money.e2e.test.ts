@@ -1,6 +1,6 @@
 // The money of a checkout through the web graph: the fee that the product page shows, and tenders that take nothing.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ProductPage } from '#schema/generated/bff-web.ts'
+import type { Product } from '#schema/generated/bff-web.ts'
 import {
   type GraphSession,
   openGraphSession,
@@ -20,6 +20,8 @@ import {
 
 const KETTLE = { lengthCm: 28, widthCm: 18, heightCm: 22 }
 
+const REFUSED = '__typename ... on Refusal { code path }'
+
 let platform: TestPlatform
 beforeAll(async () => {
   platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
@@ -31,13 +33,12 @@ beforeAll(async () => {
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
 describe("a product's page", () => {
-  const PAGE = `query ($country: String) { productPage(sku: "kettle", country: $country) {
-    shippingEstimate { fee { amount } } } }`
+  const PAGE = `query ($country: String!) { product(sku: "kettle") {
+    shippingEstimate(country: $country) { fee { amount } } } }`
 
   test('shows the shipping fee that an order and a quote of one unit have, by its size', async () => {
     const ada = await openShopperSession(platform, 'Ada')
-    const { shippingEstimate } = (await ada.data<{ productPage: ProductPage }>(PAGE, { country: 'US' }))
-      .productPage
+    const { shippingEstimate } = (await ada.data<{ product: Product }>(PAGE, { country: 'US' })).product
     expect(shippingEstimate?.fee.amount).toBe('43.10')
     const goods = [{ quantity: 1, weightGrams: 500, dimensions: KETTLE }]
     const input = { country: 'US', goods, currency: 'USD' }
@@ -45,23 +46,28 @@ describe("a product's page", () => {
       'query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) { ... on ShippingQuote { fee { amount } } } }'
     expect(await ada.data(quote, { input })).toEqual({ shippingQuote: { fee: { amount: '43.10' } } })
     const id = await placeOrder(ada, { idempotencyKey: 'kettle', sku: 'kettle' })
-    const page = 'query ($id: ID!) { orderPage(id: $id) { shippingFee { amount } } }'
-    expect(await ada.data(page, { id })).toEqual({ orderPage: { shippingFee: { amount: '43.10' } } })
+    const page = 'query ($id: ID!) { order(id: $id) { shippingFee { amount } } }'
+    expect(await ada.data(page, { id })).toEqual({ order: { shippingFee: { amount: '43.10' } } })
   })
 
   test.each(['UK', 'ZZ', 'EU', 'us'])(
     'refuses %s as a country, like a quote and a checkout',
     async country => {
       const ada = await openShopperSession(platform, 'Ada')
-      const page = 'query ($country: String) { productPage(sku: "kettle", country: $country) { sku } }'
-      const quote = 'query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) { __typename } }'
+      const page =
+        'query ($country: String!) { product(sku: "kettle") { shippingEstimate(country: $country) { days } } }'
+      const quote = `query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) { ${REFUSED} } }`
       const order = checkoutInput({ idempotencyKey: `to-${country}`, sku: 'kettle' })
       const input = { ...order, deliveryAddress: { ...ADDRESS, country } }
       expect(await ada.codeOf(page, { country })).toBe('BAD_USER_INPUT')
-      expect(await ada.codeOf(quote, { input: { country, weightGrams: 1, currency: 'USD' } })).toBe(
-        'BAD_USER_INPUT',
-      )
-      expect(await ada.codeOf(CHECKOUT, { input })).toBe('BAD_USER_INPUT')
+      const invalid = { __typename: 'InvalidInput', code: 'BAD_USER_INPUT' }
+      expect(await ada.data(quote, { input: { country, weightGrams: 1, currency: 'USD' } })).toEqual({
+        shippingQuote: { ...invalid, path: ['input', 'country'] },
+      })
+      const place = `mutation ($input: CheckoutInput!) { checkout(input: $input) { ${REFUSED} } }`
+      expect(await ada.data(place, { input })).toEqual({
+        checkout: { ...invalid, path: ['input', 'deliveryAddress', 'country'] },
+      })
     },
   )
 })
@@ -82,12 +88,12 @@ describe('the tenders of a checkout', () => {
   test('may be a voucher that covers everything and a card that is not used', async () => {
     const ada = await openShopperSession(platform, 'Ada')
     const { order } = await pay(ada, 'gift', voucher('25.94'), card)
-    const page = `query ($id: ID!) { orderPage(id: $id) {
+    const page = `query ($id: ID!) { order(id: $id) {
       total { amount } payments { tenders { kind amount { amount } } } } }`
     await expect
       .poll(() => ada.data(page, { id: order?.id }))
       .toEqual({
-        orderPage: {
+        order: {
           total: { amount: '25.94' },
           payments: [{ tenders: [{ kind: 'VOUCHER', amount: { amount: '25.94' } }] }],
         },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { OrderPage } from '#schema/generated/bff-web.ts'
+import type { Order } from '#schema/generated/bff-web.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
 import type { GraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
@@ -35,16 +35,15 @@ afterAll(async () => {
   await platform?.[Symbol.asyncDispose]()
 })
 
-const ORDER = `query ($id: ID!) { orderPage(id: $id) { status total { amount }
+const ORDER = `query ($id: ID!) { order(id: $id) { status total { amount }
   lines { sku product { title } } reservation { status } payments { status } shipments { status }
   notices { section code message } } }`
-const orderPage = async (query = ORDER) =>
-  (await customer.data<{ orderPage: OrderPage }>(query, { id })).orderPage
+const order = async (query = ORDER) => (await customer.data<{ order: Order }>(query, { id })).order
 const notice = (section: string) => ({ section, code: 'UNAVAILABLE', message: expect.stringMatching(/\.$/) })
 
 test('pages are served without a service that is down, say what is missing, and are complete when it is back', async () => {
   await edge.stop('shipping')
-  expect(await orderPage()).toMatchObject({
+  expect(await order()).toMatchObject({
     status: 'CONFIRMED',
     total: { amount: expect.any(String) },
     lines: [{ sku: 'cap', product: { title: 'Product cap' } }],
@@ -55,18 +54,18 @@ test('pages are served without a service that is down, say what is missing, and 
   })
 
   // A query without shipments neither waits for them nor has a notice.
-  const slim = 'query ($id: ID!) { orderPage(id: $id) { status payments { status } notices { section } } }'
-  expect(await orderPage(slim)).toEqual({
+  const slim = 'query ($id: ID!) { order(id: $id) { status payments { status } notices { section } } }'
+  expect(await order(slim)).toEqual({
     status: 'CONFIRMED',
     payments: [{ status: 'AUTHORISED' }],
     notices: [],
   })
-  expect((await edge.during(() => orderPage(slim))).requests).toEqual([])
+  expect((await edge.during(() => order(slim))).requests).toEqual([])
 
   const product =
-    '{ productPage(sku: "cap") { title available shippingEstimate { days } notices { section code message } } }'
+    '{ product(sku: "cap") { title available shippingEstimate { days } notices { section code message } } }'
   expect(await customer.data(product)).toEqual({
-    productPage: {
+    product: {
       title: 'Product cap',
       available: expect.any(Number),
       shippingEstimate: null,
@@ -75,20 +74,20 @@ test('pages are served without a service that is down, say what is missing, and 
   })
 
   // A partial page is kept nowhere: it is asked for again each time, until it is whole.
-  expect((await edge.during(() => orderPage())).requests).toHaveLength(1)
+  expect((await edge.during(() => order())).requests).toHaveLength(1)
   await edge.start('shipping')
-  await expect.poll(async () => (await orderPage()).notices).toEqual([])
-  expect((await orderPage()).shipments).toEqual([{ status: 'LABELLED' }])
+  await expect.poll(async () => (await order()).notices).toEqual([])
+  expect((await order()).shipments).toEqual([{ status: 'LABELLED' }])
   await expect
     .poll(() => customer.data(product))
-    .toMatchObject({ productPage: { shippingEstimate: { days: expect.any(Number) }, notices: [] } })
+    .toMatchObject({ product: { shippingEstimate: { days: expect.any(Number) }, notices: [] } })
 })
 
 test('without inventory an order still has its lines, and the dashboard its other sections', async () => {
   await edge.stop('inventory')
   // A page that was cached before is still true and still served; one that nobody has read yet is not.
   const unread = ORDER.replace('payments { status }', '').replace('shipments { status }', '')
-  expect(await orderPage(unread)).toMatchObject({
+  expect(await order(unread)).toMatchObject({
     status: 'CONFIRMED',
     lines: [{ sku: 'cap', product: null }],
     reservation: null,
@@ -106,17 +105,17 @@ test('without inventory an order still has its lines, and the dashboard its othe
       notices: expect.arrayContaining([notice('INVENTORY_TOTALS'), notice('LOW_STOCK')]),
     },
   })
-  expect(await customer.codeOf('{ catalogue(filter: { text: "never asked" }) { nodes { sku } } }')).toBe(
+  expect(await customer.codeOf('{ products(filter: { text: "never asked" }) { nodes { sku } } }')).toBe(
     'UNAVAILABLE',
   )
-  expect(await customer.codeOf('{ productPage(sku: "hat") { sku } }')).toBe('UNAVAILABLE')
+  expect(await customer.codeOf('{ product(sku: "hat") { sku } }')).toBe('UNAVAILABLE')
 })
 
 test('without orders, order pages are unavailable, and cached pages are still served', async () => {
   const cached = '{ me { id } }'
   const me = await customer.data(cached)
   await edge.stop('orders')
-  const slim = 'query ($id: ID!) { orderPage(id: $id) { number shipments { id } payments { id } } }'
+  const slim = 'query ($id: ID!) { order(id: $id) { number shipments { id } payments { id } } }'
   expect(await customer.codeOf(slim, { id })).toBe('UNAVAILABLE')
   expect(await customer.codeOf('{ orders(first: 3) { nodes { id } } }')).toBe('UNAVAILABLE')
   expect(await customer.data(cached)).toEqual(me)

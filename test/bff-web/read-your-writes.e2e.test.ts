@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
-import type { OrderPage, ProductPage } from '#schema/generated/bff-web.ts'
+import type { Order, Product } from '#schema/generated/bff-web.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
@@ -47,14 +47,15 @@ type Listed = {
 }
 const LIST = '{ orders { nodes { id status } } }'
 const PAGE =
-  'query ($id: ID!) { orderPage(id: $id) { status cancellationRequested returns { status } shipments { id status } } }'
-const pageOf = async (id: string) => (await ask<{ orderPage: OrderPage | null }>(PAGE, { id })).orderPage
+  'query ($id: ID!) { order(id: $id) { status cancellationRequested returns { status } shipments { id status } } }'
+const pageOf = async (id: string) => (await ask<{ order: Order | null }>(PAGE, { id })).order
 
 describe('straight after', () => {
   test('registering, the profile exists and shows each change', async () => {
     const id = newId('customer')
     const as = await platform.token('customer', id)
-    const register = 'mutation ($input: RegisterCustomerInput!) { registerCustomer(input: $input) { name } }'
+    const register =
+      'mutation ($input: RegisterCustomerInput!) { registerCustomer(input: $input) { __typename } }'
     const me = async () => (await ask<{ me: { name: string } | null }>('{ me { name } }', {}, as)).me
     expect(await me()).toBeNull()
     for (const name of ['Ada', 'Ada Lovelace']) {
@@ -80,7 +81,7 @@ describe('straight after', () => {
     const id = await buy({ idempotencyKey: 'to-cancel', deliveryInstructions: 'SANDBOX_HOLD' })
     await Promise.all([ask(LIST), pageOf(id)])
     const cancel =
-      'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancellation { order { status cancellationRequested } } } }'
+      'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancelled { order { status cancellationRequested } } } }'
     const input = { idempotencyKey: 'cancel', orderId: id, settleWithinMs: 10_000 }
     expect(await ask(cancel, { input })).toMatchObject({ cancelOrder: { order: { status: 'CANCELLED' } } })
     const [{ orders }, page] = await Promise.all([ask<Listed>(LIST), pageOf(id)])
@@ -101,8 +102,8 @@ describe('straight after', () => {
     const reject = 'mutation ($input: DecideReturnInput!) { rejectReturn(input: $input) { __typename } }'
     const input = { idempotencyKey: 'reject', orderId: id, returnId: requestReturn.return.id }
     expect(await ask(reject, { input }, opsToken)).toEqual({ rejectReturn: { __typename: 'ReturnDecided' } })
-    const seen = await ask<{ orderPage: OrderPage }>(PAGE, { id }, opsToken)
-    expect(seen.orderPage.returns).toMatchObject([{ status: 'REJECTED' }])
+    const seen = await ask<{ order: Order }>(PAGE, { id }, opsToken)
+    expect(seen.order.returns).toMatchObject([{ status: 'REJECTED' }])
   })
 
   test('a dispatch, the page shows the parcel on its way', async () => {
@@ -115,20 +116,20 @@ describe('straight after', () => {
     expect(await ask(dispatch, { input }, opsToken)).toEqual({
       dispatchShipment: { __typename: 'ShipmentChanged' },
     })
-    const seen = await ask<{ orderPage: OrderPage }>(PAGE, { id }, opsToken)
-    expect(seen.orderPage.shipments?.[0]?.status).not.toBe('LABELLED')
+    const seen = await ask<{ order: Order }>(PAGE, { id }, opsToken)
+    expect(seen.order.shipments?.[0]?.status).not.toBe('LABELLED')
   })
 })
 
 describe('staff straight after changing a product', () => {
   const PRODUCT =
-    'query ($sku: ID!) { productPage(sku: $sku) { title price { amount } available stock { onHand } } }'
+    'query ($sku: ID!) { product(sku: $sku) { title price { amount } available stock { onHand } } }'
   const shown = async (sku: string) =>
-    (await ask<{ productPage: ProductPage | null }>(PRODUCT, { sku }, opsToken)).productPage
+    (await ask<{ product: Product | null }>(PRODUCT, { sku }, opsToken)).product
   const listed = async () => {
-    const query = '{ catalogue(first: 100) { nodes { sku available price { amount } } } }'
-    type Reply = { catalogue: { nodes: { sku: string; available: number; price: { amount: string } }[] } }
-    return (await ask<Reply>(query, {}, opsToken)).catalogue.nodes
+    const query = '{ products(first: 100) { nodes { sku available price { amount } } } }'
+    type Reply = { products: { nodes: { sku: string; available: number; price: { amount: string } }[] } }
+    return (await ask<Reply>(query, {}, opsToken)).products.nodes
   }
   const add = 'mutation ($input: AddProductInput!) { addProduct(input: $input) { __typename } }'
   const price = 'mutation ($input: ChangePriceInput!) { changePrice(input: $input) { __typename } }'

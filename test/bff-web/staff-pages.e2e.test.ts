@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Operations, OrderPage, ProductPage } from '#schema/generated/bff-web.ts'
+import { newId } from '#platform/domain/ids.ts'
+import type { Operations, Order, Product } from '#schema/generated/bff-web.ts'
 import { type GraphSession, openGraphSession, placeOrder } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { subscribe } from '#test/fixtures/subscription-client.ts'
@@ -21,35 +22,36 @@ beforeAll(async () => {
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
 /** The order's page, as its customer sees it live, once `isSo`. */
-async function once(id: string, isSo: (page: OrderPage) => boolean): Promise<OrderPage> {
-  await using subscriber = subscribe<{ orderUpdated: OrderPage }>({
+async function once(id: string, isSo: (page: Order) => boolean): Promise<Order> {
+  await using subscriber = subscribe<{ orderChanges: { order: Order } }>({
     url: platform.urls['bff-web'],
     token: shopper.token,
-    query: `subscription ($id: ID!) { orderUpdated(id: $id) {
+    query: `subscription ($id: ID!) { orderChanges(id: $id) { order {
       status total { amount }
       lines { sku quantity shippedQuantity returnedQuantity }
       payments { status captured { amount } refunded { amount } }
       shipments { id status trackingNumber }
       returns { id status refund { amount } }
-    } }`,
+    } } }`,
     variables: { id },
   })
-  const seen = await subscriber.until(({ orderUpdated }) => isSo(orderUpdated))
+  const seen = await subscriber.until(({ orderChanges }) => isSo(orderChanges.order))
   const [last] = seen.slice(-1)
   if (!last) throw new Error('the subscription yielded nothing')
-  return last.orderUpdated
+  return last.orderChanges.order
 }
 
-async function stockOf(sku: string): Promise<ProductPage['stock']> {
+async function stockOf(sku: string): Promise<Product['stock']> {
   const query =
-    'query ($sku: ID!) { productPage(sku: $sku) { stock { warehouse { code } onHand reserved available } } }'
-  return (await ops.data<{ productPage: ProductPage }>(query, { sku })).productPage.stock ?? null
+    'query ($sku: ID!) { product(sku: $sku) { stock { warehouse { code } onHand reserved available } } }'
+  return (await ops.data<{ product: Product }>(query, { sku })).product.stock ?? null
 }
 
 const REQUEST = `mutation ($input: RequestReturnInput!) { requestReturn(input: $input) { __typename
   ... on ReturnRequested { return { id status reason refund { amount } lines { sku quantity } } }
-  ... on CannotReturn { code message status } } }`
-const DECISION = `{ __typename ... on ReturnDecided { return { id status } } ... on CannotReturn { code status } }`
+  ... on Refusal { code message path } ... on CannotReturn { status } } }`
+const DECISION = `{ __typename ... on ReturnDecided { return { id status } order { id returns { id status } } }
+  ... on Refusal { code path } ... on CannotReturn { status } }`
 const RECEIVE = `mutation ($input: DecideReturnInput!) { receiveReturn(input: $input) ${DECISION} }`
 const REJECT = `mutation ($input: DecideReturnInput!) { rejectReturn(input: $input) ${DECISION} }`
 type Requested = { requestReturn: { __typename: string; return: { id: string } } }
@@ -85,10 +87,16 @@ describe('a return', () => {
       reason: 'changed my mind',
     }
     expect(await customer.data(REQUEST, { input })).toMatchObject({
-      requestReturn: { __typename: 'CannotReturn', code: 'ORDER_NOT_DELIVERED', status: 'CONFIRMED' },
+      requestReturn: {
+        ...{ __typename: 'CannotReturn', code: 'ORDER_NOT_DELIVERED', status: 'CONFIRMED' },
+        path: ['input', 'orderId'],
+      },
     })
     expect(await request('too-many', 4)).toMatchObject({
-      requestReturn: { __typename: 'CannotReturn', code: 'RETURN_EXCEEDS_DELIVERED', status: 'COMPLETED' },
+      requestReturn: {
+        ...{ __typename: 'CannotReturn', code: 'RETURN_EXCEEDS_DELIVERED', status: 'COMPLETED' },
+        path: ['input', 'lines'],
+      },
     })
   })
 
@@ -97,11 +105,15 @@ describe('a return', () => {
     const input = { idempotencyKey: 'decide', orderId, returnId: requestReturn.return.id }
     for (const decide of [RECEIVE, REJECT]) expect(await customer.codeOf(decide, { input })).toBe('FORBIDDEN')
     expect(await support.data(REJECT, { input })).toMatchObject({
-      rejectReturn: { __typename: 'ReturnDecided', return: { status: 'REJECTED' } },
+      rejectReturn: {
+        __typename: 'ReturnDecided',
+        return: { status: 'REJECTED' },
+        order: { id: orderId, returns: [{ id: input.returnId, status: 'REJECTED' }] },
+      },
     })
     const late = { ...input, idempotencyKey: 'too-late' }
     expect(await support.data(RECEIVE, { input: late })).toMatchObject({
-      receiveReturn: { __typename: 'CannotReturn', code: 'RETURN_REJECTED' },
+      receiveReturn: { __typename: 'CannotReturn', code: 'RETURN_REJECTED', path: ['input', 'returnId'] },
     })
   })
 
@@ -141,7 +153,7 @@ describe('a return', () => {
 
 describe('dispatching a shipment', () => {
   const DISPATCH = `mutation ($input: DispatchShipmentInput!) { dispatchShipment(input: $input) { __typename
-    ... on ShipmentChanged { shipment { id status } } ... on Refusal { code } } }`
+    ... on ShipmentChanged { shipment { id status } } ... on Refusal { code path } } }`
 
   test('is for ops, moves the order on, and can be repeated', async () => {
     await addProduct(platform, { sku: 'piano', price: '900.00', stock: { 'BER-1': 2 } })
@@ -167,12 +179,19 @@ describe('dispatching a shipment', () => {
     )
     expect(page.lines).toMatchObject([{ sku: 'piano', shippedQuantity: 1 }])
     expect(await ops.data(DISPATCH, { input })).toEqual(dispatched)
+    const missing = { idempotencyKey: 'no-shipment', shipmentId: newId('shipment') }
+    expect(await ops.data(DISPATCH, { input: missing })).toEqual({
+      dispatchShipment: {
+        ...{ __typename: 'ShipmentRefused', code: 'SHIPMENT_NOT_FOUND' },
+        path: ['input', 'shipmentId'],
+      },
+    })
   })
 })
 
 describe('the catalogue', () => {
   const PRODUCT =
-    '__typename ... on Refusal { code } ... on ProductChanged { product { price { amount } available } }'
+    '__typename ... on Refusal { code path } ... on ProductChanged { product { id price { amount } available } }'
   const PRICE = `mutation ($input: ChangePriceInput!) { changePrice(input: $input) { ${PRODUCT} } }`
   const ADJUST = `mutation ($input: AdjustStockInput!) { adjustStock(input: $input) {
     ${PRODUCT} ... on StockBelowReserved { onHand reserved } } }`
@@ -205,7 +224,7 @@ describe('the catalogue', () => {
     })
     const other = { ...input, idempotencyKey: 'no-product', sku: 'nothing' }
     expect(await ops.data(PRICE, { input: other })).toMatchObject({
-      changePrice: { __typename: 'NoSuchProduct', code: expect.any(String) },
+      changePrice: { __typename: 'NoSuchProduct', code: 'PRODUCT_NOT_FOUND', path: ['input', 'sku'] },
     })
     const list = '{ orders(first: 1) { nodes { lines { sku } total { amount } } } }'
     const before = await customer.data(list)
@@ -214,8 +233,8 @@ describe('the catalogue', () => {
       sku: 'lamp',
       deliveryInstructions: 'SANDBOX_HOLD',
     })
-    const page = 'query ($id: ID!) { orderPage(id: $id) { itemsTotal { amount } } }'
-    expect(await customer.data(page, { id })).toEqual({ orderPage: { itemsTotal: { amount: '44.00' } } })
+    const page = 'query ($id: ID!) { order(id: $id) { itemsTotal { amount } } }'
+    expect(await customer.data(page, { id })).toEqual({ order: { itemsTotal: { amount: '44.00' } } })
     expect(before).toMatchObject({ orders: { nodes: [{ lines: [{ sku: 'lamp' }] }] } })
   })
 
@@ -227,13 +246,17 @@ describe('the catalogue', () => {
       adjustStock: { product: { available: 6 } },
     })
     expect(await ops.data(ADJUST, adjust('too-much', -7))).toMatchObject({
-      adjustStock: { __typename: 'StockBelowReserved', onHand: 10, reserved: 4 },
+      adjustStock: { __typename: 'StockBelowReserved', onHand: 10, reserved: 4, path: ['input', 'quantity'] },
     })
     expect(await ops.data(ADJUST, adjust('unknown', 1, 'nothing'))).toMatchObject({
       adjustStock: { __typename: 'NoSuchProduct' },
     })
-    expect(await ops.codeOf(ADJUST, adjust('none', 0))).toBe('BAD_USER_INPUT')
-    expect(await ops.codeOf(ADJUST, { input: { ...adjust('in', 6).input } })).toBe('CONFLICT')
+    expect(await ops.data(ADJUST, adjust('none', 0))).toEqual({
+      adjustStock: { __typename: 'InvalidInput', code: 'BAD_USER_INPUT', path: ['input', 'quantity'] },
+    })
+    expect(await ops.data(ADJUST, adjust('in', 6))).toEqual({
+      adjustStock: { __typename: 'IdempotencyConflict', code: 'CONFLICT', path: ['input', 'idempotencyKey'] },
+    })
   })
 
   test('accepts a SKU once', async () => {
@@ -245,8 +268,10 @@ describe('the catalogue', () => {
       weightGrams: 1,
       dimensions: { lengthCm: 1, widthCm: 1, heightCm: 1 },
     }
-    const add = `mutation ($input: AddProductInput!) { addProduct(input: $input) { __typename ... on Refusal { code } } }`
-    expect(await ops.data(add, { input })).toMatchObject({ addProduct: { __typename: 'ProductExists' } })
+    const add = `mutation ($input: AddProductInput!) { addProduct(input: $input) { __typename ... on Refusal { code path } } }`
+    expect(await ops.data(add, { input })).toEqual({
+      addProduct: { __typename: 'ProductExists', code: 'PRODUCT_EXISTS', path: ['input', 'sku'] },
+    })
   })
 })
 
@@ -293,19 +318,28 @@ describe('the operations dashboard', () => {
   })
 
   test('lists fulfilments by phase', async () => {
-    const query = `query ($phase: FulfilmentPhase) { fulfilments(phase: $phase, first: 100) { nodes {
-      order { id number } phase pending timers { name dueAt } stuck lastError updatedAt } } }`
-    type Fulfilments = { fulfilments: { nodes: { order: { id: string }; phase: string }[] } }
+    const query = `query ($phase: FulfilmentPhase) { fulfilments(filter: { phase: $phase }, first: 100) {
+      totalCount nodes { id order { id number } phase pending timers { name dueAt } stuck lastError updatedAt } } }`
+    type Fulfilments = {
+      fulfilments: { totalCount: number; nodes: { id: string; order: { id: string }; phase: string }[] }
+    }
     // A fulfilment is listed once it has paused, within two seconds.
     const running = await vi.waitFor(async () => {
       const { fulfilments } = await support.data<Fulfilments>(query, { phase: 'RUNNING' })
       expect(fulfilments.nodes.length).toBeGreaterThan(0)
       return fulfilments.nodes
     }, WAIT)
-    const { nodes: ended } = (await support.data<Fulfilments>(query, { phase: 'ENDED' })).fulfilments
+    const { fulfilments: ended } = await support.data<Fulfilments>(query, { phase: 'ENDED' })
     expect(new Set(running.map(({ phase }) => phase))).toEqual(new Set(['RUNNING']))
-    expect(ended.every(({ phase }) => phase === 'ENDED')).toBe(true)
+    expect(ended.nodes.every(({ phase }) => phase === 'ENDED')).toBe(true)
     const all = await support.data<Fulfilments>(query)
-    expect(all.fulfilments.nodes.length).toBeGreaterThanOrEqual(running.length + ended.length)
+    expect(all.fulfilments.nodes.length).toBeGreaterThanOrEqual(running.length + ended.nodes.length)
+    expect(all.fulfilments.totalCount).toBe(all.fulfilments.nodes.length)
+    const node = `query ($id: ID!) { node(id: $id) { __typename id ... on Fulfilment { order { id } } } }`
+    const [one] = running
+    expect(await support.data(node, { id: one?.id })).toEqual({
+      node: { __typename: 'Fulfilment', id: one?.id, order: { id: one?.order.id } },
+    })
+    expect(await customer.data(node, { id: one?.id })).toEqual({ node: null })
   })
 })

@@ -27,10 +27,10 @@ afterAll(() => platform?.[Symbol.asyncDispose]())
 const DASHBOARD = `{ operations { refusedMovements { id orderId order { number } kind status amount { amount } code tries }
   refusedMovementTotals { kind currency count } notices { section } } }`
 const RESULT = `{ __typename ... on MovementChanged { movement { id status tries note closedBy } }
-  ... on MovementUnchanged { code message } }`
+  ... on Refusal { code message path } }`
 const RETRY = `mutation ($input: RetryMovementInput!) { retryMovement(input: $input) ${RESULT} }`
 const WRITE_OFF = `mutation ($input: WriteOffMovementInput!) { writeOffMovement(input: $input) ${RESULT} }`
-const DEBTS = `query ($id: ID!) { orderPage(id: $id) { debts { id owedBy code } } }`
+const DEBTS = `query ($id: ID!) { order(id: $id) { debts { movementId owedBy code } } }`
 const LIST = `query ($filter: RefusedMovementFilter) { refusedMovements(filter: $filter) { nodes { id status } } }`
 
 /** The movement on the dashboard of an order whose capture its card refuses. */
@@ -69,7 +69,7 @@ test('a refused capture is on the dashboard with its order and total until a ret
   await vi.waitFor(
     async () =>
       expect(await customer.data(DEBTS, { id: orderId })).toMatchObject({
-        orderPage: { debts: [{ id: movementId, owedBy: 'CUSTOMER', code: 'declined' }] },
+        order: { debts: [{ movementId, owedBy: 'CUSTOMER', code: 'declined' }] },
       }),
     WAIT,
   )
@@ -88,7 +88,10 @@ test('a refused capture that is written off keeps its note, and is listed among 
     writeOffMovement: { movement: { status: 'WRITTEN_OFF', note: 'paid in cash' } },
   })
   expect(await ops.data(WRITE_OFF, { input: { ...input, idempotencyKey: 'again' } })).toMatchObject({
-    writeOffMovement: { __typename: 'MovementUnchanged', code: 'MOVEMENT_CLOSED' },
+    writeOffMovement: {
+      ...{ __typename: 'MovementUnchanged', code: 'MOVEMENT_CLOSED' },
+      path: ['input', 'movementId'],
+    },
   })
   expect(await ops.data(LIST, { filter: { status: 'WRITTEN_OFF' } })).toMatchObject({
     refusedMovements: { nodes: [{ id: movementId, status: 'WRITTEN_OFF' }] },

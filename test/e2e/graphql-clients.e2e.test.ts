@@ -79,12 +79,12 @@ test('Apollo Client: a subscription updates the cached page, also after a broken
   const shown: string[] = []
   const completed = Promise.withResolvers<void>()
   const page = client
-    .watchQuery<{ orderPage: { status: string } }>({
-      query: gql`query ($id: ID!) { orderPage(id: $id) { id status } }`,
+    .watchQuery<{ order: { status: string } }>({
+      query: gql`query ($id: ID!) { order(id: $id) { id status } }`,
       variables: { id },
     })
     .subscribe(({ data }) => {
-      const status = data?.orderPage?.status
+      const status = data?.order?.status
       if (!status || shown.at(-1) === status) return
       shown.push(status)
       if (status === 'COMPLETED') completed.resolve()

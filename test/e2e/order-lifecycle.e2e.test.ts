@@ -93,7 +93,7 @@ describe('an order through the web graph', () => {
     const id = placed.order?.id ?? ''
     const seen = await follow(
       'bff-web',
-      `subscription { orderUpdated(id: "${id}") { status } }`,
+      `subscription { orderChanges(id: "${id}") { order { status } } }`,
       status => status === 'COMPLETED',
     )
     expect(seen.at(-1)).toBe('COMPLETED')
@@ -153,7 +153,7 @@ describe('an order through the web graph', () => {
     )
     await follow(
       'bff-web',
-      `subscription { orderUpdated(id: "${id}") { status } }`,
+      `subscription { orderChanges(id: "${id}") { order { status } } }`,
       status => status === 'COMPLETED',
     )
     const parcelsAndMoney = async () => {
@@ -192,7 +192,7 @@ describe('an order through the web graph', () => {
     const other = await platform.send('bff-web', shopper.token, CHECKOUT, {
       input: checkoutInput({ idempotencyKey: 'again', sku: 'kettle', quantity: 2 }),
     })
-    expect(other.errors?.[0]?.extensions.code).toBe('CONFLICT')
+    expect(other.data).toMatchObject({ checkout: { __typename: 'IdempotencyConflict', code: 'CONFLICT' } })
   })
 
   test('is visible to a query right after the command, by its consistency token', async () => {
@@ -207,14 +207,14 @@ describe('an order through the web graph', () => {
     const consistency = reply.headers.get('waybill-consistency') ?? ''
     expect(consistency).toMatch(/orders=\d+/)
     const id = reply.data.checkout.order?.id
-    const page = await platform.send<{ orderPage: { id: string } | null }>(
+    const page = await platform.send<{ order: { id: string } | null }>(
       'bff-web',
       shopper.token,
-      'query($id: ID!) { orderPage(id: $id) { id } }',
+      'query($id: ID!) { order(id: $id) { id } }',
       { id },
       { 'waybill-consistency': consistency },
     )
-    expect(page.data.orderPage?.id).toBe(id)
+    expect(page.data.order?.id).toBe(id)
   })
 
   test('can be cancelled before dispatch: money and stock go back', async () => {
@@ -228,7 +228,7 @@ describe('an order through the web graph', () => {
     const cancelled = await platform.send<{ cancelOrder: { order: { status: string } } }>(
       'bff-web',
       shopper.token,
-      'mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancellation { order { status } } ... on CannotCancel { code } } }',
+      'mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancelled { order { status } } ... on CannotCancel { code } } }',
       { input: { idempotencyKey: 'cancel', orderId: id, settleWithinMs: 10_000 } },
     )
     expect(cancelled.data.cancelOrder.order.status).toBe('CANCELLED')
@@ -258,15 +258,20 @@ describe('an order through the web graph', () => {
       deliveryInstructions: 'SANDBOX_HOLD',
     })
     const id = placed.order?.id ?? ''
-    const theirs = await platform.send<{ orderPage: null }>(
+    const theirs = await platform.send<{ order: null }>(
       'bff-web',
       stranger.token,
-      'query($id: ID!) { orderPage(id: $id) { id } }',
+      'query($id: ID!) { order(id: $id) { id } }',
       { id },
     )
-    expect(theirs.data.orderPage).toBeNull()
+    expect(theirs.data.order).toBeNull()
     await expect(
-      follow('bff-web', `subscription { orderUpdated(id: "${id}") { status } }`, () => true, stranger.token),
+      follow(
+        'bff-web',
+        `subscription { orderChanges(id: "${id}") { order { status } } }`,
+        () => true,
+        stranger.token,
+      ),
     ).rejects.toThrow(/not yours/)
   })
 })

@@ -35,7 +35,7 @@ export type Summary = {
   readonly problems: readonly string[]
 }
 
-const CATALOGUE = '{ catalogue(first: 5) { nodes { sku } } }'
+const CATALOGUE = '{ products(first: 5) { nodes { sku } } }'
 const CONNECTIONS = 400
 /** A refused caller of a loop comes again after this time, which keeps the load up. */
 const PAUSE_MS = 200

@@ -14,7 +14,7 @@ import {
 
 const MANIFEST = new URL('../../schema/persisted/bff-web.json', import.meta.url)
 const CANCEL =
-  'mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancellation { order { status } } } }'
+  'mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancelled { order { status } } } }'
 
 let platform: TestPlatform
 let ann: Shopper
@@ -39,7 +39,7 @@ async function place(): Promise<string> {
   return reply.data.checkout.order?.id ?? ''
 }
 
-type Page = { readonly data: { readonly orderPage: { readonly status: string } | null } }
+type Page = { readonly data: { readonly order: { readonly status: string } | null } }
 
 /** Requests the page as a front end does: GET with the hash. */
 function getPage(id: string, token: string, headers: Record<string, string> = {}): Promise<Response> {
@@ -50,7 +50,7 @@ function getPage(id: string, token: string, headers: Record<string, string> = {}
 }
 
 async function statusOf(answer: Response): Promise<string | undefined> {
-  return ((await answer.json()) as Page).data.orderPage?.status
+  return ((await answer.json()) as Page).data.order?.status
 }
 
 async function hits(): Promise<number> {
@@ -102,13 +102,10 @@ test('a change expires it at once, for its author and for anybody with its posit
   expect(reply.errors).toBeUndefined()
   const consistency = reply.headers.get('waybill-consistency') ?? ''
   expect(consistency).toMatch(/orders=\d+/)
-  const own = ((await (await getPage(id, ann.token)).json()) as { data: { orderPage: object } }).data
-    .orderPage
+  const own = ((await (await getPage(id, ann.token)).json()) as { data: { order: object } }).data.order
   expect(own).toSatisfy(showsCancellation)
   const asked = await getPage(id, support, { 'waybill-consistency': consistency })
-  expect(((await asked.json()) as { data: { orderPage: object } }).data.orderPage).toSatisfy(
-    showsCancellation,
-  )
+  expect(((await asked.json()) as { data: { order: object } }).data.order).toSatisfy(showsCancellation)
 })
 
 function showsCancellation(page: { status?: string; cancellationRequested?: boolean }): boolean {

@@ -34,14 +34,14 @@ beforeAll(async () => {
     }
     const headers = { traceparent: traceparent(click) }
     const reply = await hosts.send<CheckoutResponse>('bff-web', token, CHECKOUT, { input }, headers)
-    await using subscriber = subscribe<{ orderUpdated: { status: string } }>({
+    await using subscriber = subscribe<{ orderChanges: { order: { status: string } } }>({
       url: hosts.url('bff-web'),
       token,
-      query: 'subscription Follow($id: ID!) { orderUpdated(id: $id) { status } }',
+      query: 'subscription Follow($id: ID!) { orderChanges(id: $id) { order { status } } }',
       variables: { id: reply.data.checkout.order?.id },
       extensions: headers,
     })
-    await subscriber.until(({ orderUpdated }) => orderUpdated.status === 'COMPLETED')
+    await subscriber.until(({ orderChanges }) => orderChanges.order.status === 'COMPLETED')
   }
   await buy(CLICK, 'tok_approve')
   await buy(APPROVAL, 'tok_approval')

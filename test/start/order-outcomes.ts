@@ -13,8 +13,8 @@ const AT_WORK = `query($customerId: ID!) {
   }
 }`
 const UNENDED = `{
-  running: fulfilments(phase: RUNNING, first: 100) { nodes { order { id } pending lastError } }
-  compensating: fulfilments(phase: COMPENSATING, first: 100) { nodes { order { id } pending lastError } }
+  running: fulfilments(filter: { phase: RUNNING }, first: 100) { nodes { order { id } pending lastError } }
+  compensating: fulfilments(filter: { phase: COMPENSATING }, first: 100) { nodes { order { id } pending lastError } }
 }`
 
 type Order = { readonly id: string; readonly status: string }
@@ -47,11 +47,7 @@ export async function untilAtRest(
     (await Promise.all(customers.map(id => ordersOf(graphs, id)))).flat().map(({ id }) => id),
   )
   const unended = await untilEmpty(async () => {
-    const { data } = await graphs.send<Record<string, { readonly nodes: readonly Fulfilment[] }>>(
-      'bff-web',
-      ops,
-      UNENDED,
-    )
+    const { data } = await graphs.send<Record<string, { nodes: Fulfilment[] }>>('bff-web', ops, UNENDED)
     return Object.values(data)
       .flatMap(({ nodes }) => nodes)
       .filter(({ order }) => own.has(order.id))

@@ -147,6 +147,9 @@ const CHECKOUT = `mutation($input: CheckoutInput!) {
 
 const CANCEL = 'mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }'
 
+/** An order may have left meanwhile. */
+const CANCELLATIONS = new Set(['OrderCancelled', 'CancellationPending', 'CannotCancel'])
+
 type Recorded = { readonly id: string } | null
 type CheckoutAnswer = {
   readonly __typename: string
@@ -192,11 +195,11 @@ async function cancel(
   key: string,
   orderId: string,
 ): Promise<void> {
-  await untilAnswered(graphs, token, CANCEL, {
-    idempotencyKey: `cancel-${key}`,
-    orderId,
-    settleWithinMs: 2_000,
-  })
+  const input = { idempotencyKey: `cancel-${key}`, orderId, settleWithinMs: 2_000 }
+  type Answer = { readonly cancelOrder: { readonly __typename: string } }
+  const { cancelOrder } = await untilAnswered<Answer>(graphs, token, CANCEL, input)
+  if (!CANCELLATIONS.has(cancelOrder.__typename))
+    throw new Error(`the cancellation of ${key} was answered with ${cancelOrder.__typename}`)
 }
 
 /** Repeats a request without a response, or for an unavailable service. Any other error fails the test. */

@@ -22,7 +22,7 @@ export type RecoveryProbe = { recover(): Promise<Recovery> }
 const SKU = 'probe'
 const PATIENCE_MS = 180_000
 const LOOK_MS = 100
-const STATUS = 'query($id: ID!) { orderPage(id: $id) { status } }'
+const STATUS = 'query($id: ID!) { order(id: $id) { status } }'
 
 /** Creates a customer and a product of its own. Waits for services that still discover each other. */
 export async function createRecoveryProbe(fleet: Fleet): Promise<RecoveryProbe> {
@@ -46,14 +46,14 @@ export async function createRecoveryProbe(fleet: Fleet): Promise<RecoveryProbe> 
     const reply = await fleet
       .send<CheckoutResponse>('bff-web', token, CHECKOUT, { input })
       .catch(() => undefined) // polled again
-    return reply?.data?.checkout.order?.id
+    return reply?.data?.checkout?.order?.id
   }
 
   async function isComplete(id: string): Promise<boolean> {
     const reply = await fleet
-      .send<{ orderPage: { status: string } | null }>('bff-web', token, STATUS, { id })
+      .send<{ order: { status: string } | null }>('bff-web', token, STATUS, { id })
       .catch(() => undefined) // polled again
-    return reply?.data?.orderPage?.status === 'COMPLETED'
+    return reply?.data?.order?.status === 'COMPLETED'
   }
 
   return {

@@ -18,7 +18,7 @@ const ADD_PRODUCT = `mutation ImportProduct($input: AddProductInput!) {
   addProduct(input: $input) { __typename ... on Refusal { code message } }
 }`
 const REGISTER = `mutation ImportCustomer($input: RegisterCustomerInput!) {
-  registerCustomer(input: $input) { id }
+  registerCustomer(input: $input) { __typename ... on Refusal { code message } }
 }`
 const CHECKOUT = `mutation ImportOrder($input: CheckoutInput!) {
   checkout(input: $input) {
@@ -35,9 +35,9 @@ const CANCEL = `mutation ImportCancellation($input: CancelOrderInput!) {
   cancelOrder(input: $input) { __typename ... on Refusal { code message } }
 }`
 const CANCELLATION = `query ImportedCancellation($id: ID!) {
-  orderPage(id: $id) { status cancellation { reason message at } }
+  order(id: $id) { status cancellation { reason message at } }
 }`
-const PRODUCT = `query ImportedProduct($sku: ID!) { productPage(sku: $sku) { title } }`
+const PRODUCT = `query ImportedProduct($sku: ID!) { product(sku: $sku) { title } }`
 
 /** Scenarios of the sandbox carrier: how far a parcel goes. */
 const INSTRUCTIONS: Readonly<Record<PlannedOrder['outcome'], string>> = {
@@ -73,12 +73,17 @@ export type Placement = {
 /** Why a product is not in the catalogue. */
 export type ImportFailure = { readonly status: 'refused' | 'unanswered'; readonly reason: string }
 
-type Checkout = {
-  readonly __typename: string
+/** The result of a command, with code and message when it is a refusal. */
+type CommandResult = { readonly __typename: string; readonly code?: string; readonly message?: string }
+type Checkout = CommandResult & {
   readonly order?: { readonly id: string }
   readonly cancelledOrder?: { readonly id: string } | null
-  readonly code?: string
-  readonly message?: string
+}
+
+/** Throws RequestRefused when the input is invalid or its key was used for another request: nothing was done. */
+function requireSound({ __typename, code = '', message = '' }: CommandResult): void {
+  if (__typename === 'InvalidInput' || __typename === 'IdempotencyConflict')
+    throw new RequestRefused(code, message)
 }
 
 /** Returns the failure of one row. Other errors are ours or affect all rows, and are thrown. */
@@ -117,9 +122,7 @@ async function addProduct(
   const price = moneyText(priceMinor, currency)
   const input = { idempotencyKey: `${source}:product:${product.sku}`, ...product, ...shown, price }
   try {
-    const { addProduct } = await web.send<{ addProduct: { code?: string; message?: string } }>(ADD_PRODUCT, {
-      input,
-    })
+    const { addProduct } = await web.send<{ addProduct: CommandResult }>(ADD_PRODUCT, { input })
     if (addProduct.code === undefined) return undefined
     if (addProduct.code === 'PRODUCT_EXISTS' && (await hasTitle(web, product))) return undefined
     return { status: 'refused', reason: `${addProduct.code} ${addProduct.message}` }
@@ -133,9 +136,9 @@ async function hasTitle(
   web: WebClient,
   { sku, title }: Pick<PlannedProduct, 'sku' | 'title'>,
 ): Promise<boolean> {
-  type Answer = { readonly productPage: { readonly title: string } | null }
-  const { productPage } = await web.send<Answer>(PRODUCT, { sku })
-  return productPage?.title === title
+  type Answer = { readonly product: { readonly title: string } | null }
+  const { product } = await web.send<Answer>(PRODUCT, { sku })
+  return product?.title === title
 }
 
 /**
@@ -221,20 +224,18 @@ async function tryKey(replay: Replay, order: PlannedOrder, keyNumber: number): P
 /** Cancels the order if its customer did. */
 async function placedAs({ web, source }: Replay, order: PlannedOrder, id: string): Promise<Final> {
   const input = { idempotencyKey: `${source}:cancel:${id}`, orderId: id }
-  if (order.outcome === 'cancelled') await web.send(CANCEL, { input })
+  if (order.outcome === 'cancelled') {
+    const { cancelOrder } = await web.send<{ cancelOrder: CommandResult }>(CANCEL, { input })
+    requireSound(cancelOrder)
+  }
   return { status: 'placed', id }
 }
 
 /** Returns `used` when the key was used for an order with other content. */
 async function checkOut(replay: Replay, order: PlannedOrder, keyNumber: number): Promise<Checkout | 'used'> {
-  try {
-    const input = checkoutInput(replay, order, keyNumber)
-    const { checkout } = await replay.web.send<{ checkout: Checkout }>(CHECKOUT, { input })
-    return checkout
-  } catch (error) {
-    if (error instanceof RequestRefused && error.code === 'CONFLICT') return 'used'
-    throw error
-  }
+  const input = checkoutInput(replay, order, keyNumber)
+  const { checkout } = await replay.web.send<{ checkout: Checkout }>(CHECKOUT, { input })
+  return checkout.__typename === 'IdempotencyConflict' ? 'used' : checkout
 }
 
 /** Refusals that must stem from an earlier run, since this run has added the customer and the products. */
@@ -248,7 +249,7 @@ function afterRefusal({ __typename, code = '', message = '' }: Checkout): Outcom
 }
 
 type CancelledPage = {
-  readonly orderPage: {
+  readonly order: {
     readonly status: string
     readonly cancellation: { readonly reason: string; readonly message: string; readonly at: string } | null
   } | null
@@ -274,8 +275,8 @@ async function lostOrder(
   order: PlannedOrder,
   id: string,
 ): Promise<Exclude<Outcome, { status: 'placed' }> | undefined> {
-  const { orderPage } = await web.send<CancelledPage>(CANCELLATION, { id })
-  const cancellation = orderPage?.status === 'CANCELLED' ? orderPage.cancellation : null
+  const { order: page } = await web.send<CancelledPage>(CANCELLATION, { id })
+  const cancellation = page?.status === 'CANCELLED' ? page.cancellation : null
   if (!cancellation) return undefined
   if (cancellation.reason === 'CUSTOMER_REQUEST' && order.outcome === 'cancelled') return undefined
   const reason = `order ${id} was cancelled: ${cancellation.reason} ${cancellation.message}`
@@ -317,7 +318,9 @@ async function registerCustomer({ web, source }: Replay, order: PlannedOrder): P
   const { sourceId, name, email } = order.customer
   const digest = createHash('sha256').update(`${name}\n${email}`).digest('hex').slice(0, 16)
   const idempotencyKey = `${source}:customer:${sourceId}:${digest}`.slice(0, 200)
-  await web.send(REGISTER, { input: { idempotencyKey, id: customerIdOf(source, order), name, email } })
+  const input = { idempotencyKey, id: customerIdOf(source, order), name, email }
+  const { registerCustomer } = await web.send<{ registerCustomer: CommandResult }>(REGISTER, { input })
+  requireSound(registerCustomer)
 }
 
 function keyOf(name: string, keyNumber: number): string {

@@ -8,7 +8,7 @@ import { isPassing, type Placement, placeOrder, type Replay } from '#tools/impor
 import { inParallel, NoResponse } from '#tools/import/web-client.ts'
 
 const ORDER = `query ImportedOrder($id: ID!) {
-  orderPage(id: $id) {
+  order(id: $id) {
     status
     cancellation { reason }
     total { amount currency }
@@ -18,7 +18,7 @@ const ORDER = `query ImportedOrder($id: ID!) {
 }`
 
 type OrderAnswer = {
-  readonly orderPage: {
+  readonly order: {
     readonly status: string
     readonly cancellation: { readonly reason: string } | null
     readonly total: MoneyText
@@ -91,9 +91,9 @@ function expectedOf({ order }: Placement, { taken }: Sums): Sums {
   }
 }
 
-type OrderPage = NonNullable<OrderAnswer['orderPage']>
+type Order = NonNullable<OrderAnswer['order']>
 
-function actualOf(page: OrderPage): Sums {
+function actualOf(page: Order): Sums {
   const minor = (money: MoneyText) => fromDecimal(money.amount, money.currency).minor
   const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
   const allocations = page.reservation?.allocations ?? []
@@ -159,7 +159,7 @@ export function createIdleTimeout(ms: number, now: () => number = () => performa
 }
 
 /** Returns `unknown` when the platform does not respond. */
-type Page = OrderPage | 'absent' | 'unknown'
+type Page = Order | 'absent' | 'unknown'
 
 async function atRest(
   replay: Replay,
@@ -184,8 +184,8 @@ function isLost(page: Page): boolean {
 
 async function readOrder({ web }: Replay, id: string): Promise<Page> {
   try {
-    const { orderPage } = await web.send<OrderAnswer>(ORDER, { id })
-    return orderPage ?? 'absent'
+    const { order } = await web.send<OrderAnswer>(ORDER, { id })
+    return order ?? 'absent'
   } catch (error) {
     if (error instanceof NoResponse) return 'unknown'
     throw error
@@ -203,7 +203,7 @@ function judge(placement: Placement, page: Page): CheckedOrder {
 }
 
 /** Returns how the order differs from the plan; undefined when it does not. */
-function differenceOf(placement: Placed, page: OrderPage): string | undefined {
+function differenceOf(placement: Placed, page: Order): string | undefined {
   const wanted = RESTING_STATUS[placement.order.outcome]
   const actual = actualOf(page)
   const expected = expectedOf(placement, actual)

@@ -32,7 +32,18 @@ const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
   },
   payment: {},
   shipping: {},
-  'bff-web': {},
+  'bff-web': {
+    Order: { type: 'OrderData', from: '#bff-web/resolvers/order-view.ts' },
+    OrderLine: { type: 'LineSource', from: '#bff-web/resolvers/order-view.ts' },
+    Product: { type: 'ProductData', from: '#bff-web/resolvers/product-view.ts' },
+    Operations: { type: 'OperationsSource', from: '#bff-web/resolvers/dashboard.ts' },
+    Customer: { type: 'CustomerPartsFragment', from: '#schema/generated/bff-web-operations.ts' },
+    Fulfilment: { type: 'FulfilmentPartsFragment', from: '#schema/generated/bff-web-operations.ts' },
+    RefusedMovement: {
+      type: 'RefusedMovementPartsFragment',
+      from: '#schema/generated/bff-web-operations.ts',
+    },
+  },
   'bff-mobile': {
     Order: { type: 'OrderData', from: '#bff-mobile/views/order-source.ts' },
     OrderLine: { type: 'LineSource', from: '#bff-mobile/views/order-source.ts' },

@@ -94,7 +94,7 @@ export async function cancelShipment(
   id: string,
   command: CommandKey,
 ): Promise<ShipmentResult> {
-  const { status } = await claimKey(dependencies, id, command)
+  const { status } = requireShipment(await claimKey(dependencies, id, command))
   const isOpen = status === 'REQUESTED' || status === 'LABELLED'
   const response = isOpen ? await dependencies.carrier.cancel(id) : 'cancelled'
   const at = dependencies.now().toISOString()
@@ -133,10 +133,10 @@ async function claimKey(
   { shipments }: CommandDependencies,
   id: string,
   { key, ...command }: CommandKey,
-): Promise<ExistingShipment> {
+): Promise<Shipment> {
   const context = { ...command, key: `${key}:asked`, body: id }
   const handled = await shipments.handle(id, context, () => ({ accepted: [] }))
-  return requireShipment(handled.repeated ? (await shipments.load(id)).state : handled.state)
+  return handled.repeated ? (await shipments.load(id)).state : handled.state
 }
 
 /** Decides on the shipment, appends, and returns the state after it. */

@@ -1,84 +1,62 @@
+import { buildSchema, graphql } from 'graphql'
 import { expect, test } from 'vitest'
-import { orderView } from '#bff-web/resolvers/order-view.ts'
+import { failuresAt, NO_SECTIONS, selectedSections } from '#bff-web/resolvers/order-view.ts'
 
-const money = { amount: '1.00', currency: 'USD' }
-const order: Parameters<typeof orderView>[0] = {
-  id: 'ord_1',
-  number: 'W1',
-  reference: null,
-  status: 'CONFIRMED',
-  awaitingApproval: false,
-  cancellationRequested: false,
-  cancellation: null,
-  customer: { id: 'cus_1', name: 'Ada', email: 'ada@shop.example' },
-  lines: [],
-  itemsTotal: money,
-  shippingFee: money,
-  adjustments: [],
-  total: money,
-  refunded: money,
-  deliveryAddress: {
-    name: 'Ada',
-    line1: '1 Street',
-    line2: null,
-    city: 'Berlin',
-    region: null,
-    postalCode: '10115',
-    country: 'DE',
-  },
-  shippingOption: 'STANDARD',
-  placedAt: '2026-01-01T00:00:00.000Z',
-  updatedAt: '2026-01-01T00:00:00.000Z',
-  timeline: [],
-  allowedActions: [],
-  reservation: null,
-  payments: [],
-  shipments: [],
-  returns: [],
-  debts: [],
-}
 const away = { message: 'shipping is not available', extensions: { code: 'UNAVAILABLE' } }
 
-test('a complete page has no notices', () => {
-  expect(orderView(order, [])).toEqual({ ...order, notices: [] })
-})
-
 test.each([
-  ['shipments', ['order', 'shipments'], 'SHIPMENTS'],
-  ['shipments', ['order', 'shipments', 0, 'tracking'], 'SHIPMENTS'],
-  ['payments', ['order', 'payments'], 'PAYMENTS'],
-  ['reservation', ['order', 'reservation', 'allocations', 1, 'sku'], 'RESERVATION'],
-] as const)('failed %s at %j become null, with a notice', (field, path, section) => {
-  const view = orderView(order, [{ ...away, path }])
-  expect(view[field]).toBeNull()
-  expect(view.notices).toEqual([{ section, code: 'UNAVAILABLE', message: expect.stringMatching(/\.$/) }])
+  [['order', 'shipments'], 'SHIPMENTS'],
+  [['order', 'shipments', 0, 'tracking'], 'SHIPMENTS'],
+  [['order', 'payments'], 'PAYMENTS'],
+  [['order', 'reservation', 'allocations', 1, 'sku'], 'RESERVATION'],
+  [['order', 'lines', 2, 'product', 'title'], 'PRODUCTS'],
+] as const)('a failure at %j is one of its section', (path, section) => {
+  const failures = failuresAt([{ ...away, path }], 'order')
+  expect([...failures.keys()]).toEqual([section])
+  expect(failures.get(section)).toMatchObject({ code: 'UNAVAILABLE' })
 })
 
-test('several failed products share one notice', () => {
-  const errors = [0, 1, 2].map(line => ({ ...away, path: ['order', 'lines', line, 'product', 'title'] }))
-  expect(orderView(order, errors).notices).toMatchObject([{ section: 'PRODUCTS' }])
-})
-
-test('an internal error in a section is reported without its details', () => {
-  const fault = { message: 'secret', path: ['order', 'payments'], extensions: { code: 'INTERNAL' } }
-  const { notices } = orderView(order, [fault])
-  expect(notices).toMatchObject([{ section: 'PAYMENTS', code: 'INTERNAL' }])
-  expect(JSON.stringify(notices)).not.toContain('secret')
+test('of several failures of a section the first one counts', () => {
+  const errors = [
+    { ...away, path: ['order', 'lines', 0, 'product'] },
+    { message: 'too much', path: ['order', 'lines', 1, 'product'], extensions: { code: 'RATE_LIMITED' } },
+  ]
+  expect(failuresAt(errors, 'order').get('PRODUCTS')).toMatchObject({ code: 'UNAVAILABLE' })
 })
 
 test.each([
   ['in no section', ['order', 'timeline']],
   ['of a line itself', ['order', 'lines', 0, 'title']],
+  ['of another field', ['orders', 'shipments']],
   ['without a path', undefined],
-])('a failure %s fails the page', (_where, path) => {
-  expect(() => orderView(order, [{ ...away, ...(path && { path }) }])).toThrow(/not available/)
+])('a failure %s fails the order', (_where, path) => {
+  expect(() => failuresAt([{ ...away, ...(path && { path }) }], 'order')).toThrow(/not available/)
 })
 
-test('a mistake of the caller fails the page', () => {
-  const mistake = {
-    message: 'first is wrong',
-    path: ['order', 'shipments'],
-    extensions: { code: 'BAD_USER_INPUT' },
+const schema = buildSchema(`
+  type Query { orders: Orders }
+  type Orders { nodes: [Order] edges: [Edge] }
+  type Edge { node: Order }
+  type Order { id: ID lines: [Line] timeline: [Int] payments: [Int] shipments: [Int] reservation: Int }
+  type Line { sku: ID total: Int product: Product }
+  type Product { sku: ID }
+`)
+
+test.each([
+  ['nodes { id lines { sku } }', {}],
+  ['nodes { timeline }', { details: true }],
+  ['edges { node { lines { total } } }', { details: true }],
+  ['nodes { lines { product { sku } } }', { products: true }],
+  [
+    'nodes { payments } edges { node { shipments reservation } }',
+    { payments: true, shipments: true, reservation: true },
+  ],
+])('the sections of the selection %s are read with the list', async (selection, sections) => {
+  const found: unknown[] = []
+  const orders = (_args: unknown, _context: unknown, info: Parameters<typeof selectedSections>[0]) => {
+    found.push(selectedSections(info, ['nodes'], ['edges', 'node']))
+    return null
   }
-  expect(() => orderView(order, [mistake])).toThrow(/first is wrong/)
+  await graphql({ schema, source: `{ orders { ${selection} } }`, rootValue: { orders } })
+  expect(found).toEqual([{ ...NO_SECTIONS, ...sections }])
 })

@@ -73,6 +73,7 @@ export const PAGE = {
     postalCode: '1',
     country: 'DE',
   },
+  deliveryInstructions: null,
   shippingOption: 'STANDARD',
   timeline: [],
   allowedActions: ['CANCEL'],

@@ -78,6 +78,26 @@ describe('placing an order', () => {
     expect(await answer.json()).toEqual(order)
   })
 
+  it.each([
+    [['input', 'lines', '0', 'sku'], [{ pointer: '/lines/0/sku', detail: 'A sentence.' }]],
+    [['input', 'idempotencyKey'], [{ detail: 'A sentence.' }]],
+    [null, [{ detail: 'A sentence.' }]],
+  ])('answers invalid input with 400 and, of the path %j, the place in the body', async (path, errors) => {
+    const fault = { code: 'BAD_USER_INPUT', message: 'A sentence.', path }
+    await using rest = await placing(() => ({ __typename: 'InvalidInput', ...fault }))
+    const problem = await problemOf(await rest.ask('POST', '/orders', { body: BODY }))
+    expect(problem).toMatchObject({ status: 400, code: 'BAD_USER_INPUT', detail: 'A sentence.', errors })
+    expect(problem).not.toHaveProperty('refusal')
+  })
+
+  it('answers a key that another request has used with 409', async () => {
+    const fault = { code: 'CONFLICT', message: 'A sentence.', path: ['input', 'idempotencyKey'] }
+    await using rest = await placing(() => ({ __typename: 'IdempotencyConflict', ...fault }))
+    const problem = await problemOf(await rest.ask('POST', '/orders', { body: BODY }))
+    expect(problem).toMatchObject({ status: 409, code: 'CONFLICT', detail: 'A sentence.' })
+    expect(problem).not.toHaveProperty('refusal')
+  })
+
   it('needs an Idempotency-Key of 1 to 200 visible characters', async () => {
     await using rest = await placing(() => ({ __typename: 'OrderAccepted', order: SUMMARY }))
     for (const key of ['', ' ', '""', 'a b', 'é', 'x'.repeat(201)]) {
@@ -133,12 +153,16 @@ describe('cancelling an order', () => {
   const answering = (result: object) => serveRest({ Mutation: { cancelOrder: () => result } })
 
   it('answers 200 when the order is cancelled, and 202 while that is under way', async () => {
-    await using done = await answering({ __typename: 'OrderCancellation', order: cancelled })
+    await using done = await answering({ __typename: 'OrderCancelled', order: cancelled })
     const answer = await done.ask('POST', '/orders/ord_1/cancel')
     expect(answer.status).toBe(200)
     expect(await answer.json()).toEqual(cancelled)
     const waiting = { ...cancelled, status: 'CONFIRMED', cancellation: null }
-    await using underWay = await answering({ __typename: 'OrderCancellation', order: waiting })
+    await using underWay = await answering({
+      __typename: 'CancellationPending',
+      message: 'Wait.',
+      order: waiting,
+    })
     expect((await underWay.ask('POST', '/orders/ord_1/cancel', { body: {} })).status).toBe(202)
   })
 
@@ -148,7 +172,7 @@ describe('cancelling an order', () => {
       Mutation: {
         cancelOrder: (_root, { input }) => {
           inputs.push(input)
-          return { __typename: 'OrderCancellation', order: cancelled }
+          return { __typename: 'OrderCancelled', order: cancelled }
         },
       },
     })
@@ -174,7 +198,7 @@ describe('cancelling an order', () => {
 describe('reading', () => {
   it('returns the whole order with its notices, and 304 while it is unchanged', async () => {
     let page = PAGE
-    await using rest = await serveRest({ Query: { orderPage: () => page } })
+    await using rest = await serveRest({ Query: { order: () => page } })
     const answer = await rest.ask('GET', '/orders/ord_1')
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('private, no-cache')
@@ -195,14 +219,14 @@ describe('reading', () => {
 
   it('compresses a long response as the client accepts', async () => {
     const page = { ...PAGE, lines: PAGE.lines.map(line => ({ ...line, title: 'A'.repeat(2_000) })) }
-    await using rest = await serveRest({ Query: { orderPage: () => page } })
+    await using rest = await serveRest({ Query: { order: () => page } })
     const answer = await rest.ask('GET', '/orders/ord_1', { headers: { 'accept-encoding': 'br' } })
     expect(answer.headers.get('content-encoding')).toBe('br')
     expect(await answer.json()).toMatchObject({ lines: [{ title: 'A'.repeat(2_000) }] })
   })
 
   it('answers 404 for an order that does not exist or is not the caller’s', async () => {
-    await using rest = await serveRest({ Query: { orderPage: () => null } })
+    await using rest = await serveRest({ Query: { order: () => null } })
     expect(await problemOf(await rest.ask('GET', '/orders/ord_2'))).toMatchObject({
       status: 404,
       code: 'NOT_FOUND',
@@ -213,7 +237,7 @@ describe('reading', () => {
     const contexts: object[] = []
     await using rest = await serveRest({
       Query: {
-        orderPage: (_root, _args, { consistency, language, meta, requestId }) => {
+        order: (_root, _args, { consistency, language, meta, requestId }) => {
           contexts.push({ required: consistency.required, language, meta, requestId })
           consistency.stale.push('orders')
           return PAGE
@@ -261,7 +285,7 @@ describe('lists', () => {
     }
     expect(queries).toEqual([{ filter, first: 5, after: 'c1' }])
     await rest.ask('GET', '/orders/search')
-    expect(queries[1]).toEqual({ filter: {}, first: 20 })
+    expect(queries[1]).toEqual({ filter: {} })
   })
 
   it.each([
@@ -273,7 +297,7 @@ describe('lists', () => {
     const { queries, rest } = await listing()
     await using _ = rest
     expect((await rest.ask('GET', `/orders/search?placedTo=${written}`)).status).toBe(200)
-    expect(queries).toEqual([{ filter: { placedTo: read }, first: 20 }])
+    expect(queries).toEqual([{ filter: { placedTo: read } }])
   })
 
   it.each([
@@ -381,7 +405,7 @@ describe('every route', () => {
   it('logs internal errors under the request id that the caller gets', async () => {
     await using rest = await serveRest({
       Query: {
-        orderPage: () => {
+        order: () => {
           throw new Error('password is hunter2')
         },
       },

@@ -21,7 +21,7 @@ const list = (index: number, token?: string, headers: Headers = {}) =>
   platform.send<unknown>(
     'bff-web',
     token,
-    `{ catalogue(first: ${(index % 100) + 1}) { nodes { sku } } }`,
+    `{ products(first: ${(index % 100) + 1}) { nodes { sku } } }`,
     {},
     headers,
   )

@@ -17,10 +17,10 @@ const MOST_REFUSED = 4096
 
 const TARGETS = {
   'bff-web': {
-    root: 'catalogue',
-    rootType: 'Catalogue',
+    root: 'products',
+    rootType: 'ProductConnection',
     list: 'nodes',
-    itemType: 'ProductCard',
+    itemType: 'Product',
     leaf: 'sku',
     leaves: 'sku title category available availability price { amount currency }',
     text: value => `filter:{text:"${value}"}`,

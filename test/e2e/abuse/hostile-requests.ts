@@ -2,7 +2,7 @@
 
 /** The names in a graph with which hostile documents are written. */
 export type HostileTarget = {
-  /** A root field that returns a list, such as `catalogue`. */
+  /** A root field that returns a list, such as `products`. */
   readonly root: string
   readonly rootType: string
   readonly list: string

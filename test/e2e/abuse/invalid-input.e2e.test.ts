@@ -49,24 +49,52 @@ const VALID = {
   deliveryAddress: ADDRESS,
   settleWithinMs: 0,
 }
+const PLACED = `mutation ($input: CheckoutInput!) {
+  checkout(input: $input) { __typename ... on Refusal { code message path } }
+}`
 const line = (quantity: number) => ({ lines: [{ sku: 'mug', quantity }] })
 
-const ERRORS: readonly [string, Readonly<Record<string, unknown>>, RegExp][] = [
-  ['no lines', { lines: [] }, /lines/],
-  ['zero units', line(0), /quantity/],
-  ['negative units', line(-1), /quantity/],
-  ['absurdly many units', line(1_000_000_000), /quantity/],
-  ['a malformed SKU', { lines: [{ sku: '../etc/passwd', quantity: 1 }] }, /sku/i],
-  ['a card number for a token', { tenders: [{ kind: 'CARD', token: '4242424242424242' }] }, /card number/i],
+/** Input that fits the types of the graph, with the place that is wrong. */
+const INVALID: readonly [string, Readonly<Record<string, unknown>>, RegExp, string | null][] = [
+  ['no lines', { lines: [] }, /lines/, 'lines'],
+  ['zero units', line(0), /quantity/, 'lines.0.quantity'],
+  ['negative units', line(-1), /quantity/, 'lines.0.quantity'],
+  ['absurdly many units', line(1_000_000_000), /quantity/, 'lines.0.quantity'],
+  ['a malformed SKU', { lines: [{ sku: '../etc/passwd', quantity: 1 }] }, /sku/i, 'lines.0.sku'],
+  [
+    'a card number for a token',
+    { tenders: [{ kind: 'CARD', token: '4242424242424242' }] },
+    /card number/i,
+    'tenders.0.token',
+  ],
+  [
+    'an address without a city',
+    { deliveryAddress: { ...ADDRESS, city: ' ' } },
+    /city/,
+    'deliveryAddress.city',
+  ],
+  [
+    'an address without a street',
+    { deliveryAddress: { ...ADDRESS, line1: '' } },
+    /line1/,
+    'deliveryAddress.line1',
+  ],
+  [
+    'an unknown country',
+    { deliveryAddress: { ...ADDRESS, country: 'usa' } },
+    /country/,
+    'deliveryAddress.country',
+  ],
+  ['an empty key', { idempotencyKey: '' }, /idempotencyKey/, 'idempotencyKey'],
+  ['an overlong key', { idempotencyKey: 'k'.repeat(201) }, /idempotencyKey/, 'idempotencyKey'],
+  ['an overlong wait', { settleWithinMs: 60_000 }, /settleWithinMs/, 'settleWithinMs'],
+  ['a total that overflows', { lines: [{ sku: 'gold', quantity: 10_000 }] }, /comes to more than/, null],
+]
+
+/** Input that does not fit the types of the graph, which no operation begins with. */
+const UNTYPED: readonly [string, Readonly<Record<string, unknown>>, RegExp][] = [
   ['an unknown currency', { expectedTotal: { amount: '1.00', currency: 'XXX' } }, /XXX/],
   ['a malformed amount', { expectedTotal: { amount: '1,00', currency: 'USD' } }, /amount|decimal/i],
-  ['an address without a city', { deliveryAddress: { ...ADDRESS, city: ' ' } }, /city/],
-  ['an address without a street', { deliveryAddress: { ...ADDRESS, line1: '' } }, /line1/],
-  ['an unknown country', { deliveryAddress: { ...ADDRESS, country: 'usa' } }, /country/],
-  ['an empty key', { idempotencyKey: '' }, /idempotencyKey/],
-  ['an overlong key', { idempotencyKey: 'k'.repeat(201) }, /idempotencyKey/],
-  ['an overlong wait', { settleWithinMs: 60_000 }, /settleWithinMs/],
-  ['a total that overflows', { lines: [{ sku: 'gold', quantity: 10_000 }] }, /comes to more than/],
 ]
 
 const REFUSALS: readonly [string, Readonly<Record<string, unknown>>, string][] = [
@@ -91,8 +119,26 @@ const REFUSALS: readonly [string, Readonly<Record<string, unknown>>, string][] =
 ]
 
 describe('a checkout with', () => {
-  test.each(ERRORS)(
-    '%s is a BAD_USER_INPUT that names the field, and writes nothing',
+  test.each(INVALID)(
+    '%s is InvalidInput that names the field, and writes nothing',
+    async (_, change, text, place) => {
+      const before = await eventCount()
+      const reply = await platform.send('bff-web', shopper.token, PLACED, { input: { ...VALID, ...change } })
+      expect(reply.errors).toBeUndefined()
+      expect(reply.data).toEqual({
+        checkout: {
+          __typename: 'InvalidInput',
+          code: 'BAD_USER_INPUT',
+          message: expect.stringMatching(text),
+          path: place === null ? null : ['input', ...place.split('.')],
+        },
+      })
+      expect(await eventCount()).toBe(before)
+    },
+  )
+
+  test.each(UNTYPED)(
+    '%s is an error with the code BAD_USER_INPUT, and writes nothing',
     async (_name, change, text) => {
       const before = await eventCount()
       const reply = await platform.send('bff-web', shopper.token, CHECKOUT, {

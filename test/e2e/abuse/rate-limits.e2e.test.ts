@@ -24,7 +24,7 @@ const readFresh = (token: string | undefined) =>
   platform.send(
     'bff-web',
     token,
-    '{ catalogue(first: 5, filter: { text: "T" }) { nodes { sku } } }'.replace('T', `t${page++}`),
+    '{ products(first: 5, filter: { text: "T" }) { nodes { sku } } }'.replace('T', `t${page++}`),
   )
 
 test('one abusive customer is limited, other customers are not', async () => {

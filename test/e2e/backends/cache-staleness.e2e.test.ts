@@ -51,9 +51,9 @@ function tokenOf<T>(reply: GraphqlResponse<T>): string {
   return reply.headers.get('waybill-consistency') ?? ''
 }
 
-const PRICE = 'query ($sku: ID!) { productPage(sku: $sku) { price { amount } } }'
+const PRICE = 'query ($sku: ID!) { product(sku: $sku) { price { amount } } }'
 const CHANGE = 'mutation ($input: ChangePriceInput!) { changePrice(input: $input) { __typename } }'
-type Priced = { readonly productPage: { readonly price: { readonly amount: string } } }
+type Priced = { readonly product: { readonly price: { readonly amount: string } } }
 
 type Acknowledged = { readonly price: number; readonly at: number }
 
@@ -68,7 +68,7 @@ test('a changed price is visible to its author at once at any process, and to ot
     const reply = await send<Priced>(bff, token, PRICE, { sku }, consistency)
     tokenOf(reply)
     reads += 1
-    return Number(reply.data.productPage.price.amount)
+    return Number(reply.data.product.price.amount)
   }
 
   async function write(sku: (typeof SKUS)[number]): Promise<void> {
@@ -107,12 +107,12 @@ test('a changed price is visible to its author at once at any process, and to ot
 test('a query right after a checkout or a cancellation shows it at any process', async () => {
   const shopper = await registerShopper(platform)
   const list = 'query { orders(first: 5) { nodes { id status } } }'
-  const page = 'query ($id: ID!) { orderPage(id: $id) { status cancellationRequested } }'
+  const page = 'query ($id: ID!) { order(id: $id) { status cancellationRequested } }'
   const cancel = `mutation ($input: CancelOrderInput!) {
-    cancelOrder(input: $input) { ... on OrderCancellation { order { status } } ... on CannotCancel { code } }
+    cancelOrder(input: $input) { ... on OrderCancelled { order { status } } ... on CannotCancel { code } }
   }`
   type List = { readonly orders: { readonly nodes: readonly { readonly id: string }[] } }
-  type Page = { readonly orderPage: { readonly status: string; readonly cancellationRequested: boolean } }
+  type Page = { readonly order: { readonly status: string; readonly cancellationRequested: boolean } }
   for (let round = 0; round < 10; round++) {
     for (const bff of [0, 1]) await send(bff, shopper.token, list, {}) // what is cached now is from before
     const input = checkoutInput({
@@ -136,6 +136,6 @@ test('a query right after a checkout or a cancellation shows it at any process',
       await send<Page>(round + 1, shopper.token, page, { id }, tokenOf(cancelled)),
     ]
     for (const { data } of pages)
-      expect(data.orderPage.cancellationRequested || data.orderPage.status === 'CANCELLED').toBe(true)
+      expect(data.order.cancellationRequested || data.order.status === 'CANCELLED').toBe(true)
   }
 })

@@ -6,7 +6,7 @@ import { type RedisProcess, startRedis } from '#testbed/engines/redis.ts'
 import { addProduct, createSender } from '#testbed/shop-client.ts'
 
 const PRODUCTS = 200
-const PAGE = 'query ($sku: ID!) { productPage(sku: $sku) { sku title } }'
+const PAGE = 'query ($sku: ID!) { product(sku: $sku) { sku title } }'
 
 let platform: TestPlatform
 let redis: RedisProcess
@@ -35,8 +35,8 @@ function skuOf(index: number): string {
 async function read(bff: number, sku: string): Promise<number> {
   const began = performance.now()
   const send = createSender(() => `${bffs[bff % bffs.length]?.url}/graphql`)
-  const reply = await send<{ productPage: { sku: string } }>('bff-web', token, PAGE, { sku })
-  if (reply.errors || reply.data.productPage.sku !== sku) throw new Error(JSON.stringify(reply))
+  const reply = await send<{ product: { sku: string } }>('bff-web', token, PAGE, { sku })
+  if (reply.errors || reply.data.product.sku !== sku) throw new Error(JSON.stringify(reply))
   return performance.now() - began
 }
 

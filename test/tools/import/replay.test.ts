@@ -41,7 +41,7 @@ function done({ operation }: Request): Answer {
     case 'ImportProduct':
       return { data: { addProduct: { __typename: 'ProductChanged' } } }
     case 'ImportCustomer':
-      return { data: { registerCustomer: { id: 'cus' } } }
+      return { data: { registerCustomer: { __typename: 'CustomerRegistered' } } }
     case 'ImportOrder':
       return accepted('ord_1')
     case 'ImportedEarlier':
@@ -73,13 +73,14 @@ const earlier = (changes: readonly object[], endCursor?: string): Answer => ({
 const refused = (typename: string, code: string): Answer => ({
   data: { checkout: { __typename: typename, code, message: 'No.' } },
 })
+const invalid = (message: string) => ({ __typename: 'InvalidInput', code: 'BAD_USER_INPUT', message })
 const notFulfilled = (id: string): Answer => ({
   data: {
     checkout: { __typename: 'OrderNotFulfilled', order: { id }, code: 'NOT_FULFILLED', message: 'No.' },
   },
 })
 const cancelledFor = (reason: string) => (): Answer => ({
-  data: { orderPage: { status: 'CANCELLED', cancellation: { reason, message: 'Away.', at: LONG_AGO } } },
+  data: { order: { status: 'CANCELLED', cancellation: { reason, message: 'Away.', at: LONG_AGO } } },
 })
 const keyOf = ({ variables }: Request) => (variables.input as { idempotencyKey: string }).idempotencyKey
 const keysOf = (requests: readonly Request[]) =>
@@ -147,7 +148,7 @@ describe('an order whose key keeps a refusal', () => {
 describe('an order that was imported with other content', () => {
   test('is left unchanged, and reported', async () => {
     const { result } = await against(
-      { ImportOrder: () => ({ code: 'CONFLICT' }), ImportedEarlier: () => earlier([{}]) },
+      { ImportOrder: () => refused('IdempotencyConflict', 'CONFLICT'), ImportedEarlier: () => earlier([{}]) },
       replay => placeOrder(replay, order),
     )
     expect(result).toMatchObject({ status: 'refused', reason: expect.stringContaining('as ord_9') })
@@ -156,7 +157,7 @@ describe('an order that was imported with other content', () => {
   test('is placed when the earlier one was cancelled', async () => {
     const { result } = await against(
       {
-        ImportOrder: byKey({ code: 'CONFLICT' }, accepted('ord_2')),
+        ImportOrder: byKey(refused('IdempotencyConflict', 'CONFLICT'), accepted('ord_2')),
         ImportedEarlier: () => earlier([{ status: 'CANCELLED' }]),
       },
       replay => placeOrder(replay, order),
@@ -207,7 +208,7 @@ describe('an order that an earlier run placed', () => {
     const { result, requests } = await again(
       {
         ImportedEarlier: () => earlier([{ status: 'CONFIRMED' }]),
-        ImportCancellation: () => ({ data: { cancelOrder: { __typename: 'OrderCancellation' } } }),
+        ImportCancellation: () => ({ data: { cancelOrder: { __typename: 'OrderCancelled' } } }),
       },
       { ...order, outcome: 'cancelled' },
     )
@@ -248,7 +249,7 @@ test('a product whose key is forgotten is recognised by its title', async () => 
         ImportProduct: () => ({
           data: { addProduct: { __typename: 'ProductExists', code: 'PRODUCT_EXISTS', message: 'No.' } },
         }),
-        ImportedProduct: () => ({ data: { productPage: { title } } }),
+        ImportedProduct: () => ({ data: { product: { title } } }),
       },
       replay => addProducts(replay, plan.products.slice(0, 1), noProgress),
     )
@@ -300,12 +301,21 @@ describe('an unavailable platform', () => {
   })
 })
 
+test('a customer that is refused fails its order', async () => {
+  const { result, requests } = await against(
+    { ImportCustomer: () => ({ data: { registerCustomer: invalid('email: bad') } }) },
+    replay => placeOrder(replay, order),
+  )
+  expect(result).toMatchObject({ status: 'refused', reason: 'BAD_USER_INPUT email: bad' })
+  expect(keysOf(requests)).toEqual([])
+})
+
 test('a refused product fails only its own orders', async () => {
   const { result } = await against(
     {
       ImportProduct: ({ variables }) =>
         (variables.input as { sku: string }).sku === 'p1'
-          ? { code: 'BAD_USER_INPUT', message: 'title: bad' }
+          ? { data: { addProduct: invalid('title: bad') } }
           : done({ operation: 'ImportProduct', variables }),
     },
     async replay => {
@@ -350,8 +360,7 @@ describe('the check of placed orders', () => {
         ImportOrder: byKey(accepted('ord_1'), accepted('ord_2')),
         ImportedOrder: ({ variables }) => ({
           data: {
-            orderPage:
-              variables.id === 'ord_1' ? page('CANCELLED', 'PAYMENT_UNAVAILABLE') : page('COMPLETED'),
+            order: variables.id === 'ord_1' ? page('CANCELLED', 'PAYMENT_UNAVAILABLE') : page('COMPLETED'),
           },
         }),
       },

@@ -1,6 +1,6 @@
 // Tests the whole platform on Kafka: an order from placement to completion, live, and through an outage of the broker.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { OrderPage } from '#schema/generated/bff-web.ts'
+import type { Order } from '#schema/generated/bff-web.ts'
 import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { type SubscriptionClient, subscribe } from '#test/fixtures/subscription-client.ts'
@@ -44,11 +44,13 @@ describe.skipIf(missing)(onKafka, () => {
     return checkout.order?.id ?? ''
   }
 
-  type Update = { readonly orderUpdated: Pick<OrderPage, 'status' | 'returns' | 'payments'> }
+  type Update = {
+    readonly orderChanges: { readonly order: Pick<Order, 'status' | 'returns' | 'payments'> }
+  }
 
   function follow(id: string): SubscriptionClient<Update> {
     const query =
-      'subscription ($id: ID!) { orderUpdated(id: $id) { status payments { status } returns { status } } }'
+      'subscription ($id: ID!) { orderChanges(id: $id) { order { status payments { status } returns { status } } } }'
     return subscribe<Update>({
       url: platform.urls['bff-web'],
       token: shopper.token,
@@ -57,8 +59,8 @@ describe.skipIf(missing)(onKafka, () => {
     })
   }
 
-  const isDone = ({ orderUpdated: { status, payments } }: Update) =>
-    status === 'COMPLETED' && payments?.[0]?.status === 'CAPTURED'
+  const isDone = ({ orderChanges: { order } }: Update) =>
+    order.status === 'COMPLETED' && order.payments?.[0]?.status === 'CAPTURED'
 
   async function readiness(service: 'bff-web' | 'orders') {
     const answer = await fetch(`${platform.urls[service]}/health/ready`)
@@ -69,12 +71,12 @@ describe.skipIf(missing)(onKafka, () => {
   test('an order completes, and its subscriber sees each step', async () => {
     const id = await buy('live')
     await using subscriber = follow(id)
-    const seen = (await subscriber.until(isDone)).map(({ orderUpdated }) => orderUpdated.status)
+    const seen = (await subscriber.until(isDone)).map(({ orderChanges }) => orderChanges.order.status)
     const ranks = ['PLACED', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'COMPLETED']
     expect(seen).toEqual(seen.toSorted((a, b) => ranks.indexOf(a) - ranks.indexOf(b)))
-    const page = 'query ($id: ID!) { orderPage(id: $id) { status } }'
+    const page = 'query ($id: ID!) { order(id: $id) { status } }'
     const anew = openGraphSession(platform, 'bff-web', shopper.token) // without any consistency token
-    expect(await anew.data(page, { id })).toEqual({ orderPage: { status: 'COMPLETED' } })
+    expect(await anew.data(page, { id })).toEqual({ order: { status: 'COMPLETED' } })
     expect(await readiness('bff-web')).toEqual({ status: 200, bus: true })
   })
 
@@ -104,7 +106,7 @@ describe.skipIf(missing)(onKafka, () => {
           input,
         },
       )
-      await subscriber.until(({ orderUpdated }) => orderUpdated.returns.length > 0)
+      await subscriber.until(({ orderChanges }) => orderChanges.order.returns.length > 0)
       await using other = follow(later)
       await other.until(isDone)
     },

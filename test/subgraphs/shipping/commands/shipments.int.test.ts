@@ -260,9 +260,10 @@ describe('dispatch', () => {
     })
   })
 
-  test('of what does not exist is not found', async () => {
-    await expect(dispatchShipment(ports(), newId('shipment'), asked())).rejects.toMatchObject({
-      code: 'NOT_FOUND',
+  test('of what does not exist is refused', async () => {
+    expect(await dispatchShipment(ports(), newId('shipment'), asked())).toMatchObject({
+      status: 'refused',
+      refusal: { code: 'SHIPMENT_NOT_FOUND' },
     })
   })
 })

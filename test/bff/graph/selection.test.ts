@@ -1,8 +1,9 @@
 import { buildSchema, graphql } from 'graphql'
 import { expect, test } from 'vitest'
-import { selects } from '#bff-web/resolvers/selection.ts'
+import { selectedBelow } from '#bff/graph/selection.ts'
 
 const schema = buildSchema(`
+  directive @defer(if: Boolean = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT
   type Query { page: Page }
   type Page { id: ID payments: [Payment] lines: [Line] }
   type Payment { id: ID }
@@ -13,8 +14,8 @@ const schema = buildSchema(`
 /** Returns whether `path` is selected below `page`, as its resolver sees it. */
 async function selected(source: string, path: string[], variableValues: object = {}): Promise<boolean[]> {
   const answers: boolean[] = []
-  const page = (_args: unknown, _context: unknown, info: Parameters<typeof selects>[0]) => {
-    answers.push(selects(info, ...path))
+  const page = (_args: unknown, _context: unknown, info: Parameters<typeof selectedBelow>[0]) => {
+    answers.push(selectedBelow(info, ...path.slice(0, -1)).has(path.at(-1) ?? ''))
     return null
   }
   const { errors } = await graphql({
@@ -77,4 +78,24 @@ test('fragments that spread one another many times are searched once', async () 
   )
   const source = `{ page { ...F0 } } ${fragments.join('\n')} fragment F${depth} on Page { payments { id } }`
   expect(await selected(source, ['payments'])).toEqual([true])
+})
+
+test.each([
+  ['@defer', false],
+  ['@defer(if: true)', false],
+  ['@defer(if: $yes)', false],
+  ['@defer(label: "later")', false],
+  ['@defer(if: false)', true],
+  ['@defer(if: $no)', true],
+])('a section in a fragment with %s is left for its turn', async (directive, expected) => {
+  const fragment = 'fragment Payments on Page { payments { id } }'
+  const forms = [
+    [`... ${directive} { payments { id } }`, ''],
+    [`...Payments ${directive}`, fragment],
+  ]
+  for (const [form, definitions] of forms) {
+    const source = `query ($yes: Boolean = true, $no: Boolean = false) {
+      page { id @include(if: $yes) lines @skip(if: $no) { sku } ${form} } } ${definitions}`
+    expect(await selected(source, ['payments'])).toEqual([expected])
+  }
 })
