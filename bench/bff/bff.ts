@@ -86,17 +86,21 @@ async function viewsOf({ orderId, customerId }: OrderFixture): Promise<View[]> {
     const { id = '', body = '' } = operations.find(operation => operation.name === name) ?? {}
     return { client: { query: body, variables }, hash: id }
   }
-  const sections = { products: true, reservation: true, payments: true, shipments: true }
+  const none = { details: false, products: false, reservation: false, payments: false, shipments: false }
+  const all = { details: true, products: true, reservation: true, payments: true, shipments: true }
   return [
     {
       name: 'order-page',
       ...clientOf('OrderPage', { id: orderId }),
-      gateway: { query: OrderPageDocument, variables: { id: orderId, ...sections } },
+      gateway: { query: OrderPageDocument, variables: { id: orderId, ...all } },
     },
     {
       name: 'order-list',
       ...clientOf('OrderList', { first: 20 }),
-      gateway: { query: OrdersDocument, variables: { first: 20, filter: { customerId } } },
+      gateway: {
+        query: OrdersDocument,
+        variables: { first: 20, filter: { customerId }, counted: false, ...none },
+      },
     },
   ]
 }

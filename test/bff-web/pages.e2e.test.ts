@@ -3,6 +3,7 @@ import type { Order } from '#schema/generated/bff-web.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
 import { type GraphSession, placeOrder } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { subscribe } from '#test/fixtures/subscription-client.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import { addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
@@ -99,6 +100,38 @@ describe('a cold page', () => {
     expect((await fresh.during(() => browser.data(whole))).requests).toEqual([])
   })
 
+  test('of a list costs one request with every section of its orders, and of its customer', async () => {
+    await using fresh = await startRecordedBff(platform)
+    const browser = fresh.browser(shopper.token)
+    const sections = `status itemsTotal { amount } timeline { type } lines { shippedQuantity product { available } }
+      reservation { status } payments { status } shipments { status } notices { section }`
+    const query = `{ orders(first: 1) { totalCount edges { node { id ${sections} } } } me { id } }`
+    type Listed = { orders: { totalCount: number; edges: { node: object }[] } }
+    const { result, requests } = await fresh.during(() => browser.data<Listed>(query))
+    expect(requests).toHaveLength(1)
+    expect(result.orders.edges[0]?.node).toMatchObject({
+      lines: [{ product: { available: expect.any(Number) } }, {}],
+      payments: [{ status: 'CAPTURED' }],
+      shipments: [{ status: 'LABELLED' }],
+      notices: [],
+    })
+    expect((await fresh.during(() => browser.data(query))).requests).toEqual([])
+    const light = await fresh.during(() => browser.data('{ orders(last: 1) { nodes { id status } } }'))
+    const { details, products, payments, counted } = light.requests[0]?.[0]?.variables ?? {}
+    expect({ details, products, payments, counted }).toEqual({
+      ...{ details: false, products: false, payments: false, counted: false },
+    })
+  })
+
+  test('of products costs one request, with what their pages show and the counts', async () => {
+    await using fresh = await startRecordedBff(platform)
+    const browser = fresh.browser()
+    const query = `{ products { totalCount nodes { id title description images { url } weightGrams variants { sku } }
+      facets { categories { value count } } } categories }`
+    expect((await fresh.during(() => browser.data(query))).requests).toHaveLength(1)
+    expect((await fresh.during(() => browser.data(query))).requests).toEqual([])
+  })
+
   test('of the operations dashboard costs one request for all of its sections', async () => {
     await using fresh = await startRecordedBff(platform)
     const browser = fresh.browser(await platform.token('ops'))
@@ -136,6 +169,27 @@ describe('a cold page', () => {
     )
     expect(requests.map(operations => operations.map(({ name }) => name))).toEqual([['LowStock']])
   })
+})
+
+test('a live change of several orders reads the sections that it selects in one request', async () => {
+  await using fresh = await startRecordedBff(platform)
+  const { requests } = await fresh.during(async () => {
+    await using client = subscribe<{ myOrderChanges: { orders: object[] } }>({
+      url: fresh.url,
+      token: shopper.token,
+      query: `subscription { myOrderChanges(first: 2) { orders {
+        id payments { status } timeline { type } lines { product { sku } } notices { section } } } }`,
+      variables: {},
+    })
+    const { orders } = (await client.next()).myOrderChanges
+    const whole = {
+      payments: [{ status: 'CAPTURED' }],
+      lines: [{ product: { sku: 'cap' } }, {}],
+      notices: [],
+    }
+    expect(orders).toMatchObject([whole, whole])
+  })
+  expect(requests).toHaveLength(2) // the newest orders, then the sections of both
 })
 
 describe('a page that is cached', () => {
