@@ -57,7 +57,21 @@ function queryOf(field: 'orders' | 'products' | 'fulfilments'): string {
 const LISTS = [
   ['orders, newest first', 'orders', null, () => orderIds],
   ['orders, oldest first', 'orders', { field: 'PLACED_AT', direction: 'ASC' }, () => orderIds.toReversed()],
+  ['products by title', 'products', null, () => skus('apple', 'bowl', 'cup', 'dish', 'egg')],
+  [
+    'products by price, downwards',
+    'products',
+    { field: 'PRICE', direction: 'DESC' },
+    () => skus('egg', 'apple', 'cup', 'dish', 'bowl'),
+  ],
+  [
+    'products, newest first',
+    'products',
+    { field: 'ADDED_AT', direction: 'DESC' },
+    () => skus('egg', 'dish', 'cup', 'bowl', 'apple'),
+  ],
 ] as const
+const skus = (...names: string[]) => names.map(name => `prd_${name}`)
 
 describe.each(LISTS)('the list of %s', (_name, field, sort, expected) => {
   const pageOf = async (variables: object): Promise<Connection> => {

@@ -61,6 +61,7 @@ describe('the catalogue', () => {
     products(filter: $filter, sort: $sort, first: $first, after: $after) {
       nodes { id sku title category price { amount currency } available availability }
       pageInfo { hasNextPage endCursor }
+      totalCount totalCountCapped
     }
     categories
   }`
@@ -77,11 +78,20 @@ describe('the catalogue', () => {
     for (let page = 0; page < 4; page++) {
       const { products, categories } = await browser.data<Page>(QUERY, { first: 1, after })
       seen.push(...products.nodes.map(product => product.sku))
+      expect(products).toMatchObject({ totalCount: 4, totalCountCapped: false })
       expect(products.pageInfo.hasNextPage).toBe(page < 3)
       expect(categories).toEqual(['test'])
       after = products.pageInfo.endCursor
     }
     expect(seen).toEqual(['coffee-mug', 'tea-cup', 'tea-pot', 'tea-strainer'])
+  })
+
+  test.each([
+    ['PRICE', 'ASC', ['tea-strainer', 'tea-cup', 'coffee-mug', 'tea-pot']],
+    ['PRICE', 'DESC', ['tea-pot', 'coffee-mug', 'tea-cup', 'tea-strainer']],
+    ['TITLE', 'DESC', ['tea-strainer', 'tea-pot', 'tea-cup', 'coffee-mug']],
+  ])('is sorted by %s %s', async (field, direction, skus) => {
+    expect(await skusOf({ sort: { field, direction } })).toEqual(skus)
   })
 
   test.each([
