@@ -61,7 +61,7 @@ const TYPES = {
   ShipmentDelivered: 'SHIPMENT_DELIVERED',
   ShipmentLost: 'SHIPMENT_LOST',
 } as const
-export type OrderEventType = (typeof TYPES)[keyof typeof TYPES] | 'OTHER'
+type OrderEventType = (typeof TYPES)[keyof typeof TYPES] | 'OTHER'
 
 /** Returns OTHER for an event of a service that is newer than this BFF. */
 export function eventType(name: string): OrderEventType {
@@ -78,7 +78,7 @@ const SOURCES = {
   payment: 'PAYMENT',
   shipping: 'SHIPPING',
 } as const
-export type EventSource = (typeof SOURCES)[keyof typeof SOURCES]
+type EventSource = (typeof SOURCES)[keyof typeof SOURCES]
 
 /** Throws RangeError for a name that is no service's. */
 export function eventSource(service: string): EventSource {

@@ -3,7 +3,7 @@ import { stateByParent } from '#bff/graph/operation-state.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 
-export type Notice<Section extends string> = {
+type Notice<Section extends string> = {
   readonly section: Section
   readonly code: string
   readonly message: string
@@ -16,7 +16,7 @@ type SectionRead<Section extends string, Value> = {
   readonly read: () => Promise<Value>
 }
 
-export type Sections<Section extends string> = {
+type Sections<Section extends string> = {
   /**
    * Returns the section's value; null when it cannot be loaded, which `notices` then tells. Rejects for a failure that the
    * caller caused by its input.
