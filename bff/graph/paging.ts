@@ -11,7 +11,7 @@ type PageArguments = {
 }
 
 /** A page in one form, so that equal pages share a cached one: either `first` with `after`, or `last` with `before`. */
-type PageOf = {
+export type PageOf = {
   readonly first: number | null
   readonly after: string | null
   readonly last: number | null

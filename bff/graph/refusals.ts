@@ -2,7 +2,7 @@
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-type InputPath = readonly string[]
+export type InputPath = readonly string[]
 
 /** A refusal of the form of the input, or of the idempotency key. Rights and services that are away are no refusals. */
 export type InputRefusal = {

@@ -36,7 +36,7 @@ export function definePage<Result, Variables>(page: Page<Result, Variables>): Pa
 /** How long a page counts as current, and how long after that it is served while it is loaded anew. */
 type Lifetime = { readonly ttlMs?: number | undefined; readonly staleMs?: number | undefined }
 
-export type PageResult<Result> = {
+type PageResult<Result> = {
   /** Undefined when there is no such thing. Shared by callers: never change it. */
   readonly data: Result | undefined
   /** The fields that failed, by path. With any, `data` is partial and was not cached. */

@@ -20,16 +20,26 @@ export type SortDirection =
   /** The greatest or latest first. */
   | 'DESC';
 
+/** Whether a product can be ordered. */
 export type Availability =
+  /** There is more than the product's low-stock threshold. */
   | 'IN_STOCK'
+  /** There is something left, at or below the product's low-stock threshold. */
   | 'LOW_STOCK'
+  /** There is nothing to order. */
   | 'OUT_OF_STOCK';
 
+/** How far a reservation is: the state of the units that still wait for something, if any do. */
 export type ReservationStatus =
+  /** Units are held until the reservation expires. */
   | 'HELD'
+  /** Units are held firmly, and wait to be shipped. */
   | 'COMMITTED'
+  /** The units were given back. */
   | 'RELEASED'
+  /** The units were given back, as nobody committed the reservation in time. */
   | 'EXPIRED'
+  /** The units have left. */
   | 'SHIPPED';
 
 /** Which products a list has. Conditions that are given must all hold. */
@@ -73,6 +83,7 @@ export type ProductSortField =
   /** When they came into the catalogue. */
   | 'ADDED_AT';
 
+/** A product to add to the catalogue. */
 export type AddProductInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -82,13 +93,19 @@ export type AddProductInput = {
   readonly idempotencyKey: string;
   /** 1 to 64 letters, digits, dots, dashes and underscores. */
   readonly sku: string;
+  /** The title, in one line of 1 to 200 characters. */
   readonly title: string;
+  /** The category, in one line of 1 to 100 characters; none when left out. */
   readonly category?: string | null | undefined;
+  /** What one unit costs, more than 0. */
   readonly price: MoneyInput;
+  /** The weight of one packed unit, 1 to 1000000 grams. */
   readonly weightGrams: number;
+  /** The size of one packed unit. */
   readonly dimensions: DimensionsInput;
+  /** At this many units or fewer, over all warehouses, the stock counts as low: 0 to 1000000. */
   readonly lowStockThreshold?: number | null | undefined;
-  /** Stock on hand to begin with. */
+  /** The stock on hand to begin with, of at most 100 warehouses, each once. */
   readonly stock?: ReadonlyArray<StockInput> | null | undefined;
   /** Plain text of at most 5000 characters, perhaps of several lines. */
   readonly description?: string | null | undefined;
@@ -155,21 +172,25 @@ export type DescribeProductInput = {
   readonly options?: ReadonlyArray<ProductOptionInput> | null | undefined;
 };
 
-/** Whole centimetres, 1 to 1000 each. */
+/** The size of one packed unit; each side is a whole number of centimetres. */
 export type DimensionsInput = {
-  /** Its length. */
+  /** From front to back, 1 to 1000 cm. */
   readonly lengthCm: number;
-  /** Its width. */
+  /** From side to side, 1 to 1000 cm. */
   readonly widthCm: number;
-  /** Its height. */
+  /** From bottom to top, 1 to 1000 cm. */
   readonly heightCm: number;
 };
 
+/** The stock of a new product in one warehouse. */
 export type StockInput = {
+  /** The code of the warehouse: 1 to 32 upper case letters, digits and dashes, such as BER-1. */
   readonly warehouse: string;
+  /** How many units are there, 0 to 1000000. */
   readonly quantity: number;
 };
 
+/** The new price of a product. */
 export type ChangePriceInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -177,10 +198,13 @@ export type ChangePriceInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: string;
+  /** The SKU of the product. */
   readonly sku: string;
+  /** What one unit costs from now on, more than 0. */
   readonly price: MoneyInput;
 };
 
+/** A change of the stock of one product in one warehouse. */
 export type AdjustStockInput = {
   /**
    * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
@@ -188,11 +212,13 @@ export type AdjustStockInput = {
    * recorded: the key is then free for the mended input.
    */
   readonly idempotencyKey: string;
+  /** The SKU of the product. */
   readonly sku: string;
+  /** The code of the warehouse: 1 to 32 upper case letters, digits and dashes, such as BER-1. */
   readonly warehouse: string;
-  /** -1000000 to 1000000, not 0. */
+  /** How many units come in, or leave when it is negative: -1000000 to 1000000, not 0. */
   readonly quantity: number;
-  /** At most 200 characters. */
+  /** Why the stock changes, for the record: one line of 1 to 200 characters. */
   readonly reason: string;
 };
 
