@@ -2,7 +2,7 @@
 import { connectionOf, ITEMS, selectsCount } from '#bff/graph/connection.ts'
 import { productId } from '#bff/graph/node-ids.ts'
 import { pageOf } from '#bff/graph/paging.ts'
-import { selectedBelow } from '#bff/graph/selection.ts'
+import { selectedInAll } from '#bff/graph/selection.ts'
 import { type Pages, whole } from '#bff/pages/pages.ts'
 import { categoriesPage, productPage, productsPage } from '#bff-mobile/resolvers/pages.ts'
 import { quoteShipping } from '#bff-mobile/resolvers/shipping-quote.ts'
@@ -31,7 +31,7 @@ export function productQueries(
         ...pageOf(args, MAX_PAGE_SIZE),
         details: selectsDetails(info, ...ITEMS),
         counted: selectsCount(info),
-        facets: selectedBelow(info).has('facets'),
+        facets: selectedInAll(info).has('facets'),
       }
       const found = whole(await pages.read(productsPage, variables, context)) ?? unavailable('the products')
       const { facets = NO_FACETS } = found.searchProducts

@@ -2,7 +2,7 @@
 import { connectionOf, ITEMS, selectsCount } from '#bff/graph/connection.ts'
 import { pageOf } from '#bff/graph/paging.ts'
 import { refusalOf, withPath } from '#bff/graph/refusals.ts'
-import { selectedBelow } from '#bff/graph/selection.ts'
+import { selectedInAll } from '#bff/graph/selection.ts'
 import { type Pages, whole } from '#bff/pages/pages.ts'
 import { categories, productList, productPage } from '#bff-web/resolvers/product-pages.ts'
 import { type ProductData, selectsPage } from '#bff-web/resolvers/product-view.ts'
@@ -26,7 +26,7 @@ export function productQueries(
         ...pageOf(args, MAX_PAGE_SIZE),
         counted: selectsCount(info),
         details: selectsPage(info, ...ITEMS),
-        facets: selectedBelow(info).has('facets'),
+        facets: selectedInAll(info).has('facets'),
       }
       const found = whole(await pages.read(productList, variables, context))?.searchProducts
       if (!found) throw new CallerError('UNAVAILABLE', 'the products cannot be shown at the moment')

@@ -1,5 +1,5 @@
 // Builds the connections of the BFFs' graphs out of the gateway's.
-import { selectedBelow } from '#bff/graph/selection.ts'
+import { selectedInAll } from '#bff/graph/selection.ts'
 
 type PageInfo = {
   readonly hasNextPage: boolean
@@ -43,7 +43,7 @@ export function connectionOf<Node, Source>(
 }
 
 /** Returns whether the client selected how many items there are in all. */
-export function selectsCount(info: Parameters<typeof selectedBelow>[0]): boolean {
-  const fields = selectedBelow(info)
+export function selectsCount(info: Parameters<typeof selectedInAll>[0]): boolean {
+  const fields = selectedInAll(info)
   return fields.has('totalCount') || fields.has('totalCountCapped')
 }

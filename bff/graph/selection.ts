@@ -10,6 +10,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
+import { deferOf } from '#platform/graphql/incremental/defer-directive.ts'
 
 type SelectionInfo = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments' | 'variableValues'>
 
@@ -23,14 +24,25 @@ export function selectedBelow(info: SelectionInfo, ...path: readonly string[]): 
   return new Set(fieldsBelow(fields, info).map(field => field.name.value))
 }
 
-function fieldsBelow(parents: readonly FieldNode[], info: SelectionInfo): FieldNode[] {
+/** Returns the same for the resolved field itself, with what is in deferred fragments: for fields that cannot be loaded later. */
+export function selectedInAll(info: SelectionInfo): ReadonlySet<string> {
+  return new Set(fieldsBelow(info.fieldNodes, info, true).map(field => field.name.value))
+}
+
+function fieldsBelow(parents: readonly FieldNode[], info: SelectionInfo, deferred = false): FieldNode[] {
   const found: FieldNode[] = []
   const seen = new Set<string>() // a fragment counts once, however often it is spread
-  for (const { selectionSet } of parents) if (selectionSet) collect(selectionSet, info, { found, seen })
+  for (const { selectionSet } of parents)
+    if (selectionSet) collect(selectionSet, info, { found, seen, deferred })
   return found
 }
 
-type Collected = { readonly found: FieldNode[]; readonly seen: Set<string> }
+type Collected = {
+  readonly found: FieldNode[]
+  readonly seen: Set<string>
+  /** True to collect what is in deferred fragments, too. */
+  readonly deferred: boolean
+}
 
 /**
  * Collects the selected fields. It ignores type conditions: of an interface or a union it finds what is selected of any of its
@@ -39,6 +51,7 @@ type Collected = { readonly found: FieldNode[]; readonly seen: Set<string> }
 function collect(set: SelectionSetNode, info: SelectionInfo, into: Collected): void {
   for (const selection of set.selections) {
     if (isSkipped(selection, info)) continue
+    if (!into.deferred && deferOf(selection, info.variableValues)) continue
     if (selection.kind === Kind.FIELD) into.found.push(selection)
     else if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet, info, into)
     else if (!into.seen.has(selection.name.value)) {
@@ -51,15 +64,7 @@ function collect(set: SelectionSetNode, info: SelectionInfo, into: Collected): v
 
 function isSkipped(selection: SelectionNode, info: SelectionInfo): boolean {
   if (!selection.directives?.length) return false
-  if (selection.kind !== Kind.FIELD && isDeferred(selection, info)) return true
   const condition = (directive: GraphQLDirective) =>
     getDirectiveValues(directive, selection, info.variableValues)?.if
   return condition(GraphQLSkipDirective) === true || condition(GraphQLIncludeDirective) === false
-}
-
-function isDeferred({ directives = [] }: SelectionNode, { variableValues }: SelectionInfo): boolean {
-  const defer = directives.find(({ name }) => name.value === 'defer')
-  const condition = defer?.arguments?.find(({ name }) => name.value === 'if')?.value
-  if (condition?.kind === Kind.VARIABLE) return variableValues[condition.name.value] !== false
-  return defer !== undefined && !(condition?.kind === Kind.BOOLEAN && !condition.value)
 }

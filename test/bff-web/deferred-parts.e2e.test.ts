@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
+import { openGraphSession, placeOrder } from '#test/fixtures/graph-session.ts'
 import { postJson } from '#test/fixtures/http-server.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { IDS, PATHS, postForParts } from '#test/platform/graphql/incremental/served-parts.ts'
-import { registerShopper, type Shopper } from '#testbed/shop-client.ts'
+import { addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let edge: RecordedBff
@@ -56,4 +57,61 @@ test('an operation that is named by its hash has parts, too', async () => {
   await post({ query: QUERY, extensions }, {})
   const { parts } = await post({ extensions }, {})
   expect(parts).toHaveLength(2)
+})
+
+test('a deferred count and deferred facets of a list are in their part', async () => {
+  await addProduct(platform, { sku: 'deferred-mug', price: '9.00', stock: { 'BER-1': 3 } })
+  const query = `query Counts { products(filter: { text: "deferred-mug" }) { nodes { sku }
+    ... @defer { totalCount facets { availability { availability count } } } } }`
+  const { parts } = await post({ query }, { accept: IDS })
+  expect(parts).toEqual([
+    {
+      data: { products: { nodes: [{ sku: 'deferred-mug' }] } },
+      pending: [{ id: '0', path: ['products'] }],
+      hasNext: true,
+    },
+    {
+      incremental: [
+        {
+          id: '0',
+          data: {
+            totalCount: 1,
+            facets: { availability: expect.arrayContaining([{ availability: 'IN_STOCK', count: 1 }]) },
+          },
+        },
+      ],
+      completed: [{ id: '0' }],
+      hasNext: false,
+    },
+  ])
+})
+
+test('a deferred section of an order is asked for after the first part, in one request', async () => {
+  await addProduct(platform, { sku: 'deferred-lamp', price: '19.00', stock: { 'BER-1': 3 } })
+  const customer = openGraphSession(platform, 'bff-web', shopper.token)
+  const id = await placeOrder(customer, { idempotencyKey: 'deferred-section', sku: 'deferred-lamp' })
+  const query = `query Sections($id: ID!) { order(id: $id) { id ... @defer(label: "rest") { payments { id } shipments { id } notices { section } } } }`
+  const { result, requests } = await edge.during(() => post({ query, variables: { id } }, { accept: IDS }))
+  expect(result.parts).toEqual([
+    {
+      data: { order: { id } },
+      pending: [{ id: '0', path: ['order'], label: 'rest' }],
+      hasNext: true,
+    },
+    {
+      incremental: [
+        {
+          id: '0',
+          data: { payments: [{ id: expect.any(String) }], shipments: expect.any(Array), notices: [] },
+        },
+      ],
+      completed: [{ id: '0' }],
+      hasNext: false,
+    },
+  ])
+  const read = requests.map(operations => operations.map(({ variables }) => variables))
+  expect(read).toEqual([
+    [expect.objectContaining({ payments: false, shipments: false })],
+    [expect.objectContaining({ payments: true }), expect.objectContaining({ shipments: true })],
+  ])
 })
