@@ -53,7 +53,7 @@ const DYNAMIC = /\bimport\(\s*'([^']+)'/g
 async function readSources(): Promise<Source[]> {
   const sources: Source[] = []
   for await (const file of glob(
-    '{platform,subgraphs,gateway,bff*,clients,start,deploy,tools,testbed,bench,schema,test}/**/*.ts',
+    '{platform,subgraphs,gateway,bff*,clients,start,deploy,tools,testbed,bench,schema,test}/**/*.{ts,tsx}',
     { cwd: ROOT, exclude: file => file.endsWith('/dist') },
   ))
     sources.push(readSource(file, await readFile(path.join(ROOT, file), 'utf8')))

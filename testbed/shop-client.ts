@@ -77,12 +77,13 @@ export async function registerShopper(platform: PlatformClient, name = 'Test Sho
   return { id, token }
 }
 
-/** Adds a product with stock, priced in USD, of 500 g and 10 cm each way unless `dimensions` says otherwise. */
+/** Adds a product with stock, priced in USD unless `currency` says otherwise, of 500 g and 10 cm each way without `dimensions`. */
 export async function addProduct(
   platform: PlatformClient,
   product: {
     readonly sku: string
     readonly price: string
+    readonly currency?: string
     readonly stock: Readonly<Record<string, number>>
     readonly dimensions?: { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
   },
@@ -98,7 +99,7 @@ export async function addProduct(
         sku: product.sku,
         title: `Product ${product.sku}`,
         category: 'test',
-        price: { amount: product.price, currency: 'USD' },
+        price: { amount: product.price, currency: product.currency ?? 'USD' },
         weightGrams: 500,
         dimensions: product.dimensions ?? { lengthCm: 10, widthCm: 10, heightCm: 10 },
         stock: Object.entries(product.stock).map(([warehouse, quantity]) => ({ warehouse, quantity })),

@@ -55,6 +55,11 @@ const NOT_RUN: Readonly<Record<string, string>> = {
         'is about Docker or Kubernetes; test/deploy/ holds the files against the code',
       ]),
   ),
+  ...Object.fromEntries(
+    blocksOf(readPage('docs/how-to/build-a-web-front-end.md'))
+      .filter(({ marks }) => marks.includes('no-run'))
+      .map(({ text }) => [text.trim(), 'test/front-ends/ builds what the page builds, without the network']),
+  ),
 }
 
 /** The README has a test of its own below, and the other page changes the sources: test/docs/add-a-field.e2e.test.ts. */
