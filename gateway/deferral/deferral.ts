@@ -6,7 +6,9 @@ import {
   type OperationDefinitionNode,
   print,
   type SelectionNode,
+  TypeInfo,
   visit,
+  visitWithTypeInfo,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { writePartDocument } from '#gateway/deferral/part-document.ts'
@@ -43,14 +45,14 @@ export type RunInParts = (execution: Execution, form: PartsForm) => Promise<Part
 const MAX_VARIANTS = 32
 
 /**
- * Apollo's planner plans the parts; its plan must have all fields of each part in time. Returns undefined for a supergraph of
+ * Apollo's planner plans the parts; its plan must have all fields of each part in time. Returns undefined for an operation of
  * which objects may have another type than their `__typename` says.
  */
 export function createDeferral(
   operation: DeferringOperation,
   supergraph: Supergraph,
 ): RunInParts | undefined {
-  if (supergraph.interfaceObjects.size > 0 || supergraph.partlyHidden.size > 0) return undefined
+  if (supergraph.interfaceObjects.size > 0 || selectsPartlyHidden(operation, supergraph)) return undefined
   const conditions = conditionsOf(operation)
   const variants = new LRUCache<string, Promise<DeferredSteps | undefined>>({ max: MAX_VARIANTS })
   return async (execution, form) => {
@@ -63,6 +65,26 @@ export function createDeferral(
     const steps = await planning
     return steps && runInParts(steps, { ...operation, execution, supergraph, repeats: form === 'paths' })
   }
+}
+
+/** Returns whether anything is selected of an interface or a union that hidden object types are of. */
+function selectsPartlyHidden(
+  { operation, fragments }: DeferringOperation,
+  { schema, partlyHidden }: Supergraph,
+): boolean {
+  if (partlyHidden.size === 0) return false
+  const types = new TypeInfo(schema)
+  let found = false
+  for (const definition of [operation, ...fragments.values()])
+    visit(
+      definition,
+      visitWithTypeInfo(types, {
+        SelectionSet() {
+          found ||= partlyHidden.has(types.getParentType()?.name ?? '')
+        },
+      }),
+    )
+  return found
 }
 
 /** Returns the variables that `@skip`, `@include` and `@defer` depend on. */

@@ -107,6 +107,19 @@ it('completes interfaces, aliases and mutations in parts as in a whole response'
   ])
 })
 
+it('gives everything at once of an interface that hidden types are of, and parts of all else', async () => {
+  await using shop = await startShopGateway()
+  shop.gate.resolve()
+  for (const query of [
+    '{ notes { text ... @defer { product { stock } } } }',
+    '{ product(sku: "a") { sku ... @defer { stock } } notes { ... on Note { text } } }',
+  ]) {
+    const whole = await postJson(shop.url, { query }, { accept: 'multipart/mixed' })
+    expect(whole.headers.get('content-type')).toMatch(/json/)
+  }
+  expect((await postForParts(shop.url, { query: QUERY })).parts).toHaveLength(2)
+})
+
 it('gives everything at once to a client that does not accept parts, and to batches', async () => {
   await using shop = await startShopGateway({ settings: { ...DEFAULT_SETTINGS, batchesFrom: 'everybody' } })
   shop.gate.resolve()

@@ -7,16 +7,19 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import { composeSupergraph, startComposedGateway } from '#test/gateway/composed-gateway.ts'
 import { serveSchema } from '#test/platform/graphql/served-schema.ts'
 
-const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])`
+const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@inaccessible"])`
 
 const SDL = {
   catalogue: `${LINK}
-    type Query { products: [Product!]! product(sku: ID!): Product things: [Thing!]! }
+    type Query { products: [Product!]! product(sku: ID!): Product things: [Thing!]! notes: [Note!]! }
     type Mutation { add(sku: ID!): Product! }
     interface Thing { name: String }
     type Shelf implements Thing { name: String height: Int }
     type Product implements Thing @key(fields: "sku") { sku: ID! name: String size: Size }
-    enum Size { S M }`,
+    enum Size { S M }
+    interface Note { text: String product: Product }
+    type Review implements Note { text: String product: Product }
+    type Memo implements Note @inaccessible { text: String product: Product }`,
   stock: `${LINK}
     type Product @key(fields: "sku") { sku: ID! stock: Int held: Int! related: [Product!]! warehouse: Warehouse }
     type Warehouse { name: String! code: String }`,
@@ -37,6 +40,7 @@ export async function startShopGateway(config: Partial<GatewayConfig> = {}) {
     Query: {
       products: () => ['a', 'b'].map(product),
       product: (_: unknown, { sku }: { sku: string }) => product(sku),
+      notes: () => [{ __typename: 'Review', text: 'good', product: product('a') }],
       things: () => [product('a'), { __typename: 'Shelf', name: 'top', height: 2 }],
     },
     Mutation: { add: (_: unknown, { sku }: { sku: string }) => product(sku) },
