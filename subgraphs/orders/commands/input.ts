@@ -56,7 +56,7 @@ export function readSettleWithin(ms: number | null | undefined): number {
 
 function refuseStaffFields(input: PlaceOrderInput, viewer: Viewer): void {
   const fields = [
-    input.customerId && input.customerId !== viewer.subject && 'customerId',
+    input.customerId != null && input.customerId !== viewer.subject && 'customerId',
     input.agreedShippingFee && 'agreedShippingFee',
     (input.adjustments ?? []).length > 0 && 'adjustments',
     input.lines.some(line => line.agreedUnitPrice) && 'lines.agreedUnitPrice',
@@ -69,7 +69,7 @@ function refuseStaffFields(input: PlaceOrderInput, viewer: Viewer): void {
 }
 
 function customerOf({ customerId }: PlaceOrderInput, viewer: Viewer): string {
-  if (customerId) return checkId('customerId', 'customer', customerId)
+  if (customerId != null) return checkId('customerId', 'customer', customerId)
   if (viewer.role !== 'customer') return malformed('customerId', 'the customer on whose behalf staff orders')
   return viewer.subject
 }

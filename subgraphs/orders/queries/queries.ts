@@ -74,7 +74,7 @@ function amounts(sums: Readonly<Record<string, number>>) {
 
 function filters({ text, status, customerId, placedFrom, placedTo }: OrderFilter): Filter[] {
   const found: Filter[] = []
-  if (customerId)
+  if (customerId != null)
     found.push({ path: 'customer.id', equals: checkId('filter.customerId', 'customer', customerId) })
   if (status) found.push(...stages.filters(status))
   if (placedFrom || placedTo)

@@ -187,6 +187,7 @@ describe('the list of orders', () => {
     [{ first: 101 }, 'BAD_USER_INPUT'],
     [{ after: 'nonsense' }, 'BAD_USER_INPUT'],
     [{ filter: { customerId: 'ada' } }, 'BAD_USER_INPUT'],
+    [{ filter: { customerId: '' } }, 'BAD_USER_INPUT'],
   ])('refuses %j', async (variables, code) => {
     expect((await all.request(ada, LIST, { variables })).codes).toEqual([code])
   })

@@ -75,6 +75,7 @@ describe('a malformed placement', () => {
     ['adjustments[0].amount: should be more or less', { adjustments: [{ label: 'x', amount: money('0') }] }],
     ['adjustments[0].label: should be 1 to 100', { adjustments: [{ label: '', amount: money('1') }] }],
     ['customerId: should be an id such as cus_', { customerId: 'ada' }],
+    ['customerId: should be an id such as cus_', { customerId: '' }],
     ['customerId: should be the customer on whose behalf', { customerId: null }],
   ]
   test.each(table)('%s', (message, changes) => {
@@ -92,6 +93,7 @@ describe('a malformed placement', () => {
 
 test.each([
   ['customerId', { customerId: 'cus_0190a5b2-7c1e-7000-8000-000000000002' }],
+  ['customerId', { customerId: '' }],
   ['agreedShippingFee', { agreedShippingFee: money('1') }],
   ['adjustments', { adjustments: [{ label: 'x', amount: money('-1') }] }],
   ['lines.agreedUnitPrice', line({ agreedUnitPrice: money('1') })],
