@@ -141,11 +141,13 @@ function readImages(images: readonly ProductImageInput[]): ProductImage[] {
 
 /** A path that the shop serves itself, perhaps with a version; each step begins with a character that is no dot. */
 const IMAGE_PATH = /^\/images(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+(?:\?v=[A-Za-z0-9._-]+)?$/
+const WEB_URL = /^https?:\/\/[^\s\\]+$/i
 const MAX_URL = 2000
 
 function checkImageUrl(field: string, url: string): string {
-  const parsed = url.length <= MAX_URL && !/\s/.test(url) && URL.parse(url)
-  const isWeb = parsed && /^https?:$/.test(parsed.protocol) && !parsed.username && !parsed.password
+  // A parser takes `http:x` and `http:\\x` too; a browser reads the first as a path of the page it is on.
+  const parsed = url.length <= MAX_URL && WEB_URL.test(url) && URL.parse(url)
+  const isWeb = parsed && !parsed.username && !parsed.password
   if (isWeb || (url.length <= MAX_URL && IMAGE_PATH.test(url))) return url
   return malformed(
     field,

@@ -317,6 +317,8 @@ describe('bad input', () => {
     ['a path that climbs', image({ url: '/images/../secret.svg' }), 'images[0].url'],
     ['another host without a scheme', image({ url: '//img.example/a.svg' }), 'images[0].url'],
     ['a URL with a password', image({ url: 'https://me:secret@img.example/a.svg' }), 'images[0].url'],
+    ['a URL without a host', image({ url: 'http:a.svg' }), 'images[0].url'],
+    ['a URL with backslashes', image({ url: 'https:\\\\img.example\\a.svg' }), 'images[0].url'],
     ['a URL with a blank', image({ url: 'https://img.example/a b.svg' }), 'images[0].url'],
     ['a URL that is too long', image({ url: `https://img.example/${'a'.repeat(2000)}` }), 'images[0].url'],
     ['no width', image({ width: 0 }), 'images[0].width'],
