@@ -34,8 +34,9 @@ type PricedOperation = {
 
 /**
  * Counts each field once for each object that it is selected on. A list has as many items as `first` or `last` asks for,
- * on its field or the one around it, twenty where neither has a value, and ten without these arguments; selections on every type of an interface or union count. The
- * document must be valid; takes time in proportion to its selections, written out.
+ * on its field or the one around it, twenty where neither has a value, and ten without these arguments. A list that is asked
+ * for by keys, such as ids, has as many items as keys. Selections on every type of an interface or union count. The document must
+ * be valid; takes time in proportion to its selections, written out.
  */
 export function costOf({ schema, document, operation, variables = {} }: PricedOperation): number {
   const fragments = fragmentsOf(document)
@@ -59,7 +60,7 @@ export function costOf({ schema, document, operation, variables = {} }: PricedOp
     const within = isList ? undefined : own
     const inner =
       node.selectionSet && isCompositeType(type) ? setCost(node.selectionSet, type.name, within) : 0
-    return (1 + inner) * (isList ? (own ?? around ?? ASSUMED_SIZE) : 1)
+    return (1 + inner) * (isList ? (own ?? keysIn(field, node, variables) ?? around ?? ASSUMED_SIZE) : 1)
   }
 
   const root = schema.getRootType(operation.operation)
@@ -100,4 +101,16 @@ function sizeIn(
     return typeof size === 'number' && size >= 0 ? [size] : []
   })
   return sizes.length === 0 ? PAGE_SIZE : Math.max(...sizes)
+}
+
+/** Returns how many keys a list is asked for by; undefined for one without an argument that must be a list. */
+function keysIn(
+  field: Field,
+  node: FieldNode,
+  variables: Readonly<Record<string, unknown>>,
+): number | undefined {
+  const keys = field.args.find(({ type }) => isNonNullType(type) && isListType(type.ofType))
+  const value = keys && node.arguments?.find(({ name }) => name.value === keys.name)?.value
+  const given: unknown = value && valueFromAST(value, keys.type, variables)
+  return Array.isArray(given) ? given.length : undefined
 }

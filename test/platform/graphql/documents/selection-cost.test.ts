@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
 
 const schema = buildSchema(`
-  type Query { me: Item items(first: Int = 20): [Item!]! page(first: Int = 20): Page! thing: Thing list(first: Int, last: Int): Page! }
+  type Query { me: Item items(first: Int = 20): [Item!]! page(first: Int = 20): Page! thing: Thing list(first: Int, last: Int): Page! byIds(ids: [ID!]!): [Item]! }
   type Page { nodes: [Item!]! total: Int }
   interface Thing { id: ID! }
   type Item implements Thing { id: ID! parts: [Item!]! name: String }
@@ -36,6 +36,12 @@ describe('the cost of an operation', () => {
     expect(cost('{ list(first: 3, last: 5) { nodes { id } } }')).toBe(1 + 5 * 2)
     expect(cost('query ($n: Int) { list(first: $n, last: null) { nodes { id } } }')).toBe(1 + 20 * 2)
     expect(cost('{ list { nodes { id } } }')).toBe(1 + 20 * 2)
+  })
+
+  it('takes the size of a list from the keys that it is asked for by', () => {
+    expect(cost('{ byIds(ids: ["1", "2", "3"]) { id } }')).toBe(3 * 2)
+    expect(cost('query ($ids: [ID!]!) { byIds(ids: $ids) { id } }', { ids: Array(100).fill('1') })).toBe(200)
+    expect(cost('{ byIds(ids: "1") { parts { id } } }')).toBe(1 + 10 * 2)
   })
 
   it('is summed over aliases and fragments', () => {
