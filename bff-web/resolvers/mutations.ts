@@ -61,13 +61,16 @@ export function mutations(pages: Pages): Required<MutationResolvers> {
   }
 }
 
-/** Caches the product's page: staff who may change a product see all of it, so the outcome is whole. */
+/**
+ * Caches the product's page: staff who may change a product see all of it, so the outcome is whole. Not that of a family, whose
+ * other variants come from the view: it may not have reached the position of the command yet.
+ */
 function productMutations(pages: Pages) {
   const command = createCommandResolver(pages)
   const effects = {
     touches: productTags,
     cache(outcome: ProductOutcome, { context }: Sent) {
-      if (!('product' in outcome)) return
+      if (!('product' in outcome) || outcome.product.family !== null) return
       const { product } = outcome
       pages.put(productPage, { variables: { sku: product.sku }, result: { product } }, context)
     },
