@@ -1,4 +1,5 @@
 // Counts by what a list of products can be narrowed: categories, availability, options and prices.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { moneyOut } from '#platform/graphql/scalars.ts'
 import { findAll } from '#platform/read-models/find-all.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
@@ -55,12 +56,13 @@ export function facetsOf(
     },
     async options() {
       const names = optionNames((await read()).docs).slice(0, MAX_OPTIONS)
-      return Promise.all(
-        names.map(async name => {
-          const { docs } = await read(optionKey(name))
-          return { name, values: mostFrequent(valuesOf(docs, entryOf, name)).slice(0, MAX_VALUES) }
-        }),
-      )
+      const facets: { name: string; values: { value: string; count: number }[] }[] = []
+      for (const name of names) {
+        const { docs } = await read(optionKey(name))
+        facets.push({ name, values: mostFrequent(valuesOf(docs, entryOf, name)).slice(0, MAX_VALUES) })
+        await nextTurn() // thousands of products are counted for each name
+      }
+      return facets
     },
     async prices() {
       const byCurrency = Map.groupBy((await read('price')).docs, ({ price }) => price.currency)
@@ -106,11 +108,17 @@ function tally(
   return new Map([...entries].map(([value, found]) => [value, found.size]))
 }
 
-/** Returns the names of options by how many products have them, each as the first product writes it. */
+/**
+ * Returns the names of options by how many products have them, each as the first product writes it. Thousands of products write
+ * a name in a few ways, and only those are folded.
+ */
 function optionNames(docs: readonly ProductDoc[]): string[] {
-  const named = docs.flatMap(({ options = [] }) => options.map(({ name }) => name))
-  const groups = [...Map.groupBy(named, foldName).values()].sort((one, other) => other.length - one.length)
-  return groups.flatMap(([name]) => name ?? [])
+  const written = new Map<string, number>()
+  for (const { options = [] } of docs)
+    for (const { name } of options) written.set(name, (written.get(name) ?? 0) + 1)
+  const sum = (group: readonly [string, number][]) => group.reduce((total, [, count]) => total + count, 0)
+  const groups = [...Map.groupBy(written, ([name]) => foldName(name)).values()]
+  return groups.sort((one, other) => sum(other) - sum(one)).flatMap(([first]) => first?.[0] ?? [])
 }
 
 /** Values that differ in case alone are one, as the first product writes it. */
@@ -119,12 +127,14 @@ function valuesOf(
   entryOf: FacetOptions['entryOf'],
   name: string,
 ): Map<string, number> {
-  const written = new Map<string, string>()
-  return tally(docs, entryOf, ({ options = [] }) => {
-    const value = options.find(option => foldName(option.name) === foldName(name))?.value
-    if (value === undefined) return undefined
-    const folded = foldName(value)
-    if (!written.has(folded)) written.set(folded, value)
+  const key = optionKey(name)
+  const option = foldName(name)
+  const written = new Map<string, string | undefined>()
+  return tally(docs, entryOf, ({ options = [], optionValues }) => {
+    const folded = optionValues?.[key]
+    if (folded === undefined) return undefined
+    if (!written.has(folded))
+      written.set(folded, options.find(given => foldName(given.name) === option)?.value)
     return written.get(folded)
   })
 }
