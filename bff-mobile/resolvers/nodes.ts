@@ -2,9 +2,11 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import { nodeKeyOf } from '#bff/graph/node-ids.ts'
 import type { Pages } from '#bff/pages/pages.ts'
-import { readOrder } from '#bff-mobile/resolvers/order-reads.ts'
+import { loadVisibleOrder } from '#bff-mobile/resolvers/order-reads.ts'
+import { shownOrder } from '#bff-mobile/resolvers/order-state.ts'
 import { profilePage } from '#bff-mobile/resolvers/pages.ts'
 import { readProduct } from '#bff-mobile/resolvers/products.ts'
+import { selectedSections } from '#bff-mobile/views/order-source.ts'
 import { selectsDetails } from '#bff-mobile/views/product-source.ts'
 import { mayActFor, requireViewer } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -44,7 +46,7 @@ async function readNode(pages: Pages, id: string, asked: Asked): Promise<Node | 
   const viewer = requireViewer(context.viewer)
   switch (key.kind) {
     case 'order':
-      return typed('Order', await readOrder(pages, key.id, asked))
+      return readOrderNode(pages, key.id, asked)
     case 'customer':
       if (!mayActFor(viewer, key.id)) return null
       return typed('Customer', (await pages.read(profilePage, { id: key.id }, context)).data?.customer)
@@ -59,6 +61,16 @@ async function readNode(pages: Pages, id: string, asked: Asked): Promise<Node | 
     case 'tender':
       return null
   }
+}
+
+/** The state of an order is kept beside the very object that its fields are resolved from. */
+async function readOrderNode(pages: Pages, id: string, { context, info }: Asked): Promise<Node | null> {
+  const loaded = await loadVisibleOrder(pages, id, { sections: selectedSections(info, []), context })
+  if (!loaded) return null
+  const { order, failures } = loaded
+  const node = { ...order, __typename: 'Order' as const }
+  shownOrder({ order: node, failures }, context)
+  return node
 }
 
 async function readShipment(pages: Pages, id: string, context: RequestContext): Promise<Node | null> {

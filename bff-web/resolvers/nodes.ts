@@ -4,9 +4,9 @@ import { type NodeKey, nodeKeyOf } from '#bff/graph/node-ids.ts'
 import { type Pages, whole } from '#bff/pages/pages.ts'
 import { visibleOrder } from '#bff-web/resolvers/access.ts'
 import { profile, shipmentPage } from '#bff-web/resolvers/order-pages.ts'
-import { loadOrder } from '#bff-web/resolvers/order-type.ts'
+import { loadOrder, shownOrder } from '#bff-web/resolvers/order-type.ts'
 import { NO_SECTIONS } from '#bff-web/resolvers/order-view.ts'
-import { readOrder } from '#bff-web/resolvers/orders.ts'
+import { readVisibleOrder } from '#bff-web/resolvers/orders.ts'
 import { readProduct } from '#bff-web/resolvers/products.ts'
 import { isStaff, mayActFor, requireViewer } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -53,7 +53,7 @@ async function readOwned(
   const { context } = asked
   switch (kind) {
     case 'order':
-      return typed('Order', await readOrder(pages, id, asked))
+      return readOrderNode(pages, id, asked)
     case 'customer':
       return readCustomer(pages, id, context)
     case 'payment':
@@ -68,6 +68,16 @@ async function readOwned(
     case 'tender':
       return null
   }
+}
+
+/** The state of an order is kept beside the very object that its fields are resolved from. */
+async function readOrderNode(pages: Pages, id: string, asked: Asked): Promise<Node | null> {
+  const loaded = await readVisibleOrder(pages, id, asked)
+  if (!loaded) return null
+  const { order, failures } = loaded
+  const node = { ...order, __typename: 'Order' as const }
+  shownOrder({ order: node, failures }, asked.context)
+  return node
 }
 
 async function readCustomer(pages: Pages, id: string, context: RequestContext): Promise<Node | null> {

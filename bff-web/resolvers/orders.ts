@@ -11,7 +11,6 @@ import {
   isBelow,
   type LoadedOrder,
   NO_SECTIONS,
-  type OrderData,
   type Sections,
   selectedSections,
 } from '#bff-web/resolvers/order-view.ts'
@@ -44,7 +43,8 @@ export function orderQueries(
     },
     async order(_root, args, context, info) {
       requireViewer(context.viewer)
-      return readOrder(pages, checkOrderId(args.id), { context, info })
+      const loaded = await readVisibleOrder(pages, checkOrderId(args.id), { context, info })
+      return loaded ? shownOrder(loaded, context) : null
     },
     orders: (_root, args, context, info) => readConnection(pages, args, { context, info }),
     async orderAsOf(_root, args, context) {
@@ -69,13 +69,13 @@ export function customerResolvers(pages: Pages): Required<Pick<CustomerResolvers
 type Asked = { readonly context: RequestContext; readonly info: GraphQLResolveInfo }
 
 /** Returns null when there is no such order, or it is not the caller's. Reads the sections that are selected below `info`. */
-export async function readOrder(
+export async function readVisibleOrder(
   pages: Pages,
   id: string,
   { context, info }: Asked,
-): Promise<OrderData | null> {
+): Promise<LoadedOrder | null> {
   const loaded = await loadOrder(pages, { id, ...selectedSections(info, []) }, context)
-  return loaded && visibleOrder(loaded.order, context.viewer) ? shownOrder(loaded, context) : null
+  return loaded && visibleOrder(loaded.order, context.viewer) ? loaded : null
 }
 
 async function readConnection(pages: Pages, args: Partial<QueryOrdersArgs>, { context, info }: Asked) {

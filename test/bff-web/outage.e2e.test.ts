@@ -53,6 +53,11 @@ test('pages are served without a service that is down, say what is missing, and 
     notices: [notice('SHIPMENTS')],
   })
 
+  const node = ORDER.replace('order(id: $id) {', 'node(id: $id) { ... on Order {').replace(/}$/, '} }')
+  expect(await customer.data(node, { id })).toMatchObject({
+    node: { shipments: null, notices: [notice('SHIPMENTS')] },
+  })
+
   // A query without shipments neither waits for them nor has a notice.
   const slim = 'query ($id: ID!) { order(id: $id) { status payments { status } notices { section } } }'
   expect(await order(slim)).toEqual({
