@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { allowOrigins, mayOpenSocket, type Origins } from '#platform/http/cors.ts'
-import { sendError } from '#platform/http/errors.ts'
+import { RequestError, sendError } from '#platform/http/errors.ts'
 import { addHealthRoutes } from '#platform/http/health.ts'
 import { observeRequests } from '#platform/http/instrumentation.ts'
 import { type LocalExchanges, serveLocally } from '#platform/http/local/local-servers.ts'
@@ -123,6 +123,11 @@ function createApp({ bodyLimit = DEFAULT_BODY_LIMIT, logger, name }: HttpServerO
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: true,
+    // Fastify's own message would repeat the whole path. No hook has run, nor will any.
+    frameworkErrors: ({ statusCode = 400 }, request, reply) => {
+      const error = new RequestError(statusCode, 'the path is too long, or is not encoded as URLs are')
+      return sendError(error, { request, reply: reply.header('x-request-id', request.id), logger })
+    },
   })
   app.setErrorHandler((error, request, reply) =>
     (request.routeOptions.config.sendError ?? sendError)(error, { request, reply, logger }),

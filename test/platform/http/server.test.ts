@@ -66,6 +66,21 @@ describe('requests', () => {
     expect((await post('{')).status).toBe(400)
   })
 
+  it.each([
+    ['is not encoded as URLs are', '/things/%zz', 400],
+    ['is too long', `/things/${'a'.repeat(201)}`, 414],
+  ])('get an error of the usual form for a path that %s', async (_, path, status) => {
+    await using server = await serve(http => void http.app.get('/things/:id', async () => 'thing'))
+    const answer = await fetch(`${server.url}${path}`)
+    expect(answer.status).toBe(status)
+    const { error } = (await answer.json()) as { error: object }
+    expect(error).toEqual({
+      code: 'BAD_USER_INPUT',
+      message: 'the path is too long, or is not encoded as URLs are',
+      requestId: answer.headers.get('x-request-id'),
+    })
+  })
+
   it('are counted by route, whatever path a client sends', async () => {
     await using server = await serve(http => void http.app.get('/things/:id', async () => 'thing'))
     await fetch(`${server.url}/things/1`)
