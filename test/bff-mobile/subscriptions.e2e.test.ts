@@ -1,10 +1,11 @@
 // The mobile subscriptions against the whole platform: who may watch what, in which language, and where they go on.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { encodeCursor } from '#bff/order-feed/cursor.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { Order, OrderChange, OrdersChange } from '#schema/generated/bff-mobile.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { subscribe } from '#test/fixtures/subscription-client.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import { ADDRESS, addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
@@ -113,8 +114,12 @@ describe('a subscription to one order', () => {
 
   test('is open to staff', async () => {
     const id = await place(ada)
-    await using subscriber = followOne({ id: 'sam', token: await platform.token('support') }, { id })
-    expect((await subscriber.next()).orderChanges.order.id).toBe(id)
+    const sam = { id: 'sam', token: await platform.token('support') }
+    // Others than the one who placed it see it once the event has come here.
+    await vi.waitFor(async () => {
+      await using subscriber = followOne(sam, { id })
+      expect((await subscriber.next()).orderChanges.order.id).toBe(id)
+    }, WAIT)
   })
 
   test.each([
