@@ -88,6 +88,7 @@ const FIELDS_BY_CODE: Readonly<Record<string, string>> = {
 function fieldOf(outcome: Refusal, variables: unknown): string | undefined {
   const skus = skusOf(outcome)
   if (skus !== undefined) return lineOf(skus, variables)
+  if (outcome.__typename === 'PaymentDeclined') return onlyTender(variables)
   if (outcome.code === 'TOO_HEAVY') return inputPath(variables, 'goods') ? 'goods' : 'weightGrams'
   return FIELDS[outcome.__typename] ?? FIELDS_BY_CODE[outcome.code]
 }
@@ -106,4 +107,11 @@ function lineOf(skus: readonly unknown[], variables: unknown): string | undefine
   const indexes = lines.flatMap((line, index) => (isObject(line) && skus.includes(line.sku) ? [index] : []))
   if (indexes.length === 1) return `lines[${indexes[0]}].sku`
   return indexes.length === 0 ? undefined : 'lines'
+}
+
+/** Returns the tender of the input when there is one alone: of several the result does not say which was declined. */
+function onlyTender(variables: unknown): string | undefined {
+  const input = isObject(variables) ? variables.input : undefined
+  const tenders = isObject(input) && Array.isArray(input.tenders) ? input.tenders : []
+  return tenders.length === 1 ? 'tenders[0]' : undefined
 }

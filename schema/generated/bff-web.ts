@@ -51,8 +51,8 @@ export type Query = {
   /** One product by its SKU; null when there is no such product. */
   readonly product?: Maybe<Product>;
   /**
-   * The catalogue, by title unless `sort` says otherwise. Of products that are variants of each other the first one alone is
-   * shown; its `variants` has them all.
+   * The catalogue, by title unless `sort` says otherwise. Of products that are variants of each other only the first one that
+   * fits is shown; its `variants` has them all.
    */
   readonly products?: Maybe<ProductConnection>;
   /** The names of all categories that products are in, in alphabetical order. */
@@ -1074,7 +1074,11 @@ export type ProductEdge = {
   readonly node: Product;
 };
 
-/** By what a list of products can be narrowed: of the products that fit the filter, how many have each value. */
+/**
+ * By what a list of products can be narrowed, with how many entries it would have. Each is counted without the condition about
+ * itself, so that it shows what else could be chosen, and an entry counts for each value that one of its variants has. The first
+ * 5000 products by title are counted.
+ */
 export type ProductFacets = {
   /** By category, the most frequent first, 50 at most. */
   readonly categories: ReadonlyArray<FacetCount>;

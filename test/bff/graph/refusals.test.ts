@@ -65,6 +65,13 @@ test.each([
   expect(withPath(outcome, { input })).toEqual({ ...outcome, path })
 })
 
+test('a declined payment is about its tender when there is one alone', () => {
+  const outcome = { __typename: 'PaymentDeclined', ...refusal }
+  const card = { kind: 'CARD', token: 'tok_decline' }
+  expect(withPath(outcome, { input: { ...input, tenders: [card] } }).path).toEqual(['input', 'tenders', '0'])
+  expect(withPath(outcome, { input: { ...input, tenders: [card, card] } }).path).toBeNull()
+})
+
 test('an outcome that is no refusal is left as it is', () => {
   const outcome = { __typename: 'OrderAccepted', order: { id: 'ord_1' } }
   expect(withPath(outcome, { input })).toBe(outcome)
