@@ -4,7 +4,7 @@ import type { Failures, LoadedOrder, OrderData, SectionName } from '#bff-mobile/
 import type { RequestContext } from '#platform/graphql/context.ts'
 
 type OrderState = {
-  /** Why sections are null that came with the order. */
+  /** The reasons why sections are null that came with the order. */
   failures: Failures
   /** The sections that are being read later, and the order with each of them. */
   readonly loads: Map<SectionName, Promise<LoadedOrder>>

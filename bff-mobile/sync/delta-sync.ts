@@ -8,7 +8,7 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import type { ResolversParentTypes } from '#schema/generated/bff-mobile.ts'
 import { OrdersChangedDocument, type OrdersChangedQuery } from '#schema/generated/bff-mobile-operations.ts'
 
-/** How many changed orders are read, and whether with their details. */
+/** The number of changed orders to read, and whether with their details. */
 type Asked = { readonly first: number; readonly details: boolean }
 
 /**

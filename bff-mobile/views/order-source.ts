@@ -9,7 +9,7 @@ import type {
   ShipmentPartsFragment,
 } from '#schema/generated/bff-mobile-operations.ts'
 
-/** What the gateway gives of an order: sections that were not asked for are missing. */
+/** An order as the gateway gives it: sections that were not asked for are missing. */
 export type OrderData = NonNullable<OrderQuery['order']>
 export type CancellationData = NonNullable<OrderData['cancellation']>
 export type ShipmentData = ShipmentPartsFragment
@@ -28,7 +28,7 @@ export type LoadedOrder = { readonly order: OrderData; readonly failures: Failur
 export type LineSource = OrderData['lines'][number] & { readonly order: OrderData }
 
 export const NO_SECTIONS: Sections = { details: false, products: false, payments: false, shipments: false }
-/** What is read for those who watch an order. */
+/** The sections that are read for those who watch an order. */
 export const LIVE_SECTIONS: Sections = { details: true, products: false, payments: true, shipments: true }
 
 export const DETAIL_FIELDS = [

@@ -38,7 +38,7 @@ const SECTIONS = {
 
 const sections = createSections<OrderSection>()
 
-/** What an operation knows about an order: why sections are null that came with it, and those that are read later. */
+/** An operation knows of an order why sections are null that came with it, and those that are read later. */
 type OrderState = { failures: Failures; readonly loads: Map<SectionName, Promise<LoadedOrder>> }
 const stateOf = stateByParent<OrderState>(() => ({ failures: new Map(), loads: new Map() }))
 

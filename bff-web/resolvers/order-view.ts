@@ -8,7 +8,7 @@ import type {
   OrderSummaryQuery,
 } from '#schema/generated/bff-web-operations.ts'
 
-/** What the gateway gives of an order: sections that were not asked for are missing. */
+/** An order as the gateway gives it: sections that were not asked for are missing. */
 export type OrderData = NonNullable<OrderPageQuery['order']>
 /** The light part alone. */
 export type OrderSummary = NonNullable<OrderSummaryQuery['order']>

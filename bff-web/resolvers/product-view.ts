@@ -5,7 +5,7 @@ import type {
   ProductPagePartsFragment,
 } from '#schema/generated/bff-web-operations.ts'
 
-/** What the gateway gives of a product: what its page alone shows may be missing. */
+/** A product as the gateway gives it: what its page alone shows may be missing. */
 export type ProductData = ProductCardPartsFragment & Partial<ProductPagePartsFragment>
 export type ProductPageData = ProductPagePartsFragment
 

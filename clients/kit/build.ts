@@ -38,7 +38,7 @@ export async function buildKit(folder: string): Promise<void> {
   copyFileSync(path.join(ROOT, '../../LICENSE'), path.join(folder, 'LICENSE'))
 }
 
-/** What several entries need is a module of its own, so that an app loads it once. */
+/** Code that several entries need is a module of its own, so that an app loads it once. */
 async function bundle(folder: string): Promise<void> {
   await using build = await rolldown({
     input: Object.fromEntries(

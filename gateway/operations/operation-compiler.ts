@@ -179,7 +179,7 @@ async function compile(
     kind,
     run,
     source,
-    // What is deferred and may not be seen would have to be left out of either part: such a response comes whole.
+    // A deferred field that may not be seen would have to be left out of either part: such a response comes whole.
     runInParts:
       hasDefer(document) && !filtered && kind !== 'subscription'
         ? createDeferral({ document, operation, fragments, names, maxBytes: answerBytes }, supergraph)

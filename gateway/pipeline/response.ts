@@ -26,7 +26,7 @@ export type ResponseParts = {
   readonly headers: Readonly<Record<string, string>> | undefined
 }
 
-/** How the client of an operation gets parts. `send` resolves once all are sent, or the client is gone. */
+/** Sends the parts of a response to its client. `send` resolves once all are sent, or the client is gone. */
 export type PartsSender = { readonly form: PartsForm; send(parts: ResponseParts): Promise<void> }
 
 export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLFormattedError

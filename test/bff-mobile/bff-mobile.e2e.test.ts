@@ -194,7 +194,7 @@ describe('an order by phone', () => {
     const { cancelOrder } = await ask<{ cancelOrder: Outcome }>(CANCEL, { input }, GERMAN)
     expect(cancelOrder).toMatchObject({
       __typename: 'OrderCancelled',
-      // What was taken for the parcel before the cancellation is told beside it.
+      // The money that was taken for the parcel before the cancellation is told beside it.
       order: {
         id: orderId,
         status: 'CANCELLED',

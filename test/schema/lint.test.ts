@@ -19,7 +19,7 @@ const RULES: Rules = {
   '@graphql-eslint/description-style': 'off',
   // Values such as Money have no identity. A type of a BFF has an id exactly when it implements Node.
   '@graphql-eslint/strict-id-in-types': 'off',
-  // What is short and complete by its nature, such as the lines of an order, is a plain list.
+  // A list that is short and complete by its nature, such as the lines of an order, is a plain list.
   '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
 }
 

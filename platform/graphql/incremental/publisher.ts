@@ -114,7 +114,7 @@ function emptyDraft(): Draft {
   return { pending: [], incremental: [], completed: [] }
 }
 
-/** What becomes ready in the same turn goes together. */
+/** Parts that become ready in the same turn go together. */
 async function nextOutcome(publisher: Publisher): Promise<void> {
   if (publisher.outcomes.length === 0)
     await new Promise<void>(resolve => {

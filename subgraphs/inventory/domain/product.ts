@@ -36,7 +36,7 @@ export type ProductFacts = {
   readonly addedAt?: string
 } & Partial<FamilyPlace>
 
-/** What is missing stays as it is; null removes the category or the description. */
+/** A missing field stays as it is; null removes the category or the description. */
 export type Description = {
   readonly title?: string
   readonly category?: string | null

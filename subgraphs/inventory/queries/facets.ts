@@ -13,7 +13,7 @@ export type ProductConnectionSource = ConnectionSource<ProductSource> & {
   readonly facets: ProductFacetsSource
 }
 
-/** What is a function is counted only when it is selected. */
+/** A field that is a function is counted only when it is selected. */
 export type ProductFacetsSource = ReturnType<typeof facetsOf>
 
 type FacetOptions = {

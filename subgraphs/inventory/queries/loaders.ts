@@ -33,7 +33,7 @@ export type QueryDependencies = {
 
 /**
  * The data that the fields of Product are resolved from. A ProductDoc is one; its content is loaded when it is asked for.
- * Of a product that an earlier release added, an aggregate does not know `addedAt`.
+ * An aggregate does not know `addedAt` of a product that an earlier release added.
  */
 export type ProductSource = ListedFacts & {
   readonly sku: string

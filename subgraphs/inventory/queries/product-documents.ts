@@ -19,7 +19,7 @@ export type ProductDoc = ListedFacts & {
   readonly addedAt: string
   readonly sortTitle: string
   readonly sortPrice: number
-  /** Whether it stands for its family in lists that nothing narrows, as the first of it or the only one. */
+  /** True when it stands for its family in lists that nothing narrows, as the first of it or the only one. */
   readonly leads: boolean
   /** The folded value of each option, by the option's key. */
   readonly optionValues?: Readonly<Record<string, string>>
@@ -29,7 +29,7 @@ export type ProductDoc = ListedFacts & {
   readonly low: boolean
 }
 
-/** What a shop shows of a product beside its title. */
+/** The part of a product that a shop shows beside its title. */
 export type ContentDoc = { readonly description: string | null; readonly images: readonly ProductImage[] }
 
 export const NO_CONTENT: ContentDoc = { description: null, images: [] }
@@ -52,7 +52,7 @@ export function productAfter(
   return changes.length > 0 ? withStock(doc, changes.reduce(moved, doc.stock)) : doc
 }
 
-/** What later events change comes first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
+/** Fields that later events change come first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
 function added(data: ProductFacts & { sku: string; addedAt: string }): ProductDoc {
   const { description: _, images: _images, ...listed } = data
   const { title, price, familyPlace = 0 } = listed

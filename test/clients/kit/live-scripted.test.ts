@@ -14,7 +14,7 @@ type Message = {
     readonly variables?: Readonly<Record<string, unknown>>
   }
 }
-/** What the server does with a message; `connection` counts connections from 0. */
+/** Handles a message as the server does; `connection` counts connections from 0. */
 type Script = (message: Message, socket: WebSocket, connection: number) => void
 
 const QUERY = 'subscription ($after: String) { changes(after: $after) { cursor } }'

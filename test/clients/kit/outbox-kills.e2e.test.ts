@@ -53,7 +53,7 @@ type Told = {
   readonly data?: { readonly checkout?: { readonly order?: { readonly id: string } } }
 }
 
-/** What the test knows of the orders. */
+/** The orders, as far as the test knows them. */
 type Ledger = {
   /** Keys of commands that the outbox said to have. */
   readonly added: Set<string>

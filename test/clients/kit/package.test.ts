@@ -10,7 +10,7 @@ import rootManifest from '../../../package.json' with { type: 'json' }
 
 const MOST_BYTES = 15 * 1024
 const PEERS = ['@apollo/client', '@urql/core', 'graphql']
-/** What each entry may load besides modules of the kit. */
+/** The packages that each entry may load besides modules of the kit. */
 const LOADED: Readonly<Record<string, readonly string[]>> = {
   '.': [],
   './codegen': [],

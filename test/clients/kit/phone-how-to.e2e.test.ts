@@ -10,7 +10,7 @@ import { ADDRESS, addProduct, registerShopper, type Shopper } from '#testbed/sho
 
 const PAGE = readPage('docs/how-to/build-a-phone-front-end.md')
 
-/** What the test calls of the page's modules. */
+/** The functions of the page's modules that the test calls. */
 type Row = { readonly id: string; readonly statusText: string }
 type Waybill = {
   readonly live: { close(): void }

@@ -11,7 +11,7 @@ export type Refusal = {
 type RefusalIn<T> = Extract<T, { readonly code: string; readonly message: string }>
 type PendingIn<T> = Extract<T, { readonly __typename: `${string}Pending` }>
 
-/** What became of a command. `pending` was accepted and has not ended: follow it by a subscription. */
+/** The outcome of a command. `pending` was accepted and has not ended: follow it by a subscription. */
 export type Outcome<T> =
   | { readonly kind: 'done'; readonly value: Exclude<T, RefusalIn<T> | PendingIn<T>> }
   | { readonly kind: 'pending'; readonly value: PendingIn<T> }

@@ -1,4 +1,4 @@
-// What a connection that carries subscriptions looks like, over WebSocket and over server-sent events alike.
+// Defines a connection that carries subscriptions, the same over WebSocket and over server-sent events.
 import type { GraphqlError, GraphqlRequest, GraphqlResult } from '../core/request.ts'
 import type { TokenSource } from '../core/tokens.ts'
 
@@ -12,7 +12,7 @@ export type SessionEnd = {
   readonly retryAfterMs?: number | undefined
 }
 
-/** What a session tells. After `ended` it tells nothing more. */
+/** The news of a session. After `ended` it tells nothing more. */
 export type SessionEvents = {
   /** The server has accepted the connection. */
   live(): void

@@ -1,7 +1,7 @@
 // Keeps an outbox in IndexedDB.
 import type { Command, OutboxStore } from './store.ts'
 
-/** What is used of IndexedDB, so that the kit's types hold in apps without those of a browser. */
+/** The used part of IndexedDB, so that the kit's types hold in apps without those of a browser. */
 type IdbRequest<T> = {
   readonly result: T
   readonly error: Error | null

@@ -10,7 +10,7 @@ import type { Command, OutboxStore } from './store.ts'
 
 export type { Command, OutboxStore } from './store.ts'
 
-/** What became of a command. */
+/** The outcome of a command. */
 export type OutboxResult<T> =
   /** Done, pending or refused: `outcomeOf` tells them apart. */
   | { readonly kind: 'answered'; readonly data: T; readonly errors: readonly GraphqlError[] }
@@ -74,7 +74,7 @@ export type Outbox = {
   close(): void
 }
 
-/** What tabs tell each other. */
+/** The messages of tabs. */
 type Notice = { readonly changed: true; readonly key?: string; readonly result?: OutboxResult<unknown> }
 type Waiter = { readonly command: Command; readonly resolve: (result: OutboxResult<unknown>) => void }
 
