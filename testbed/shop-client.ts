@@ -77,7 +77,10 @@ export async function registerShopper(platform: PlatformClient, name = 'Test Sho
   return { id, token }
 }
 
-/** Adds a product with stock, priced in USD unless `currency` says otherwise, of 500 g and 10 cm each way without `dimensions`. */
+/**
+ * Adds a product with stock, priced in USD unless `currency` says otherwise, of 500 g and 10 cm each way without
+ * `dimensions`.
+ */
 export async function addProduct(
   platform: PlatformClient,
   product: {

@@ -1,4 +1,5 @@
-// The mutations of the mobile graph: each sends one of the gateway's in the caller's name, and names the pages that it touches.
+// The mutations of the mobile graph: each sends one of the gateway's in the caller's name, and names the pages that it
+// touches.
 import { refusalOf, withPath } from '#bff/graph/refusals.ts'
 import { tag } from '#bff/pages/cache-tags.ts'
 import type { Pages } from '#bff/pages/pages.ts'

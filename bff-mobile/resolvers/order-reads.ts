@@ -66,7 +66,9 @@ export async function loadVisibleOrder(
 
 type Asked = { readonly context: RequestContext; readonly info: GraphQLResolveInfo }
 
-/** Returns null when there is no such order, or it is not the caller's. Reads the sections that are selected below `info`. */
+/**
+ * Returns null when there is no such order, or it is not the caller's. Reads the sections that are selected below `info`.
+ */
 export async function readOrder(
   pages: Pages,
   id: string,

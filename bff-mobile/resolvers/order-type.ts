@@ -1,5 +1,5 @@
-// The resolvers of the type Order and of what is in it. A section comes with the order when the client's operation was looked
-// through for it; it is read later in live changes, results of commands, and deferred fragments.
+// The resolvers of the type Order and of what is in it. A section comes with the order when the client's operation was
+// looked through for it; it is read later in live changes, results of commands, and deferred fragments.
 import { lineId } from '#bff/graph/node-ids.ts'
 import { createSections } from '#bff/graph/sections.ts'
 import type { Pages } from '#bff/pages/pages.ts'
@@ -26,7 +26,9 @@ const sections = createSections<OrderSection>()
 
 type LoadSection = (order: OrderData, name: SectionName, context: RequestContext) => Promise<LoadedOrder>
 
-/** Returns the resolvers of orders and of what is in them. Days throw CallerError BAD_USER_INPUT for an unknown time zone. */
+/**
+ * Returns the resolvers of orders and of what is in them. Days throw CallerError BAD_USER_INPUT for an unknown time zone.
+ */
 export function orderTypes(
   pages: Pages,
 ): Pick<Types, 'Order' | 'OrderLine' | 'Cancellation' | 'Shipment' | 'Return'> {

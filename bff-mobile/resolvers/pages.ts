@@ -40,8 +40,8 @@ export const ordersPage = definePage({
 })
 
 /**
- * Which products are listed, and in which order, depends on which products there are and on how they are described and priced.
- * A list of products in stock, and facets, change with every product.
+ * Which products are listed, and in which order, depends on which products there are and on how they are described and
+ * priced. A list of products in stock, and facets, change with every product.
  */
 export const productsPage = definePage({
   name: 'products',

@@ -14,7 +14,10 @@ export type PriceFacet = Facets['prices'][number]
 /** The parent of the fields of Product: what its screen alone shows may be missing. */
 export type ProductSource = ProductPartsFragment & ProductDetailPartsFragment
 
-/** Returns whether the client selected what the screen alone shows, of the products at any of `paths` below the resolved field. */
+/**
+ * Returns whether the client selected what the screen alone shows, of the products at any of `paths` below the resolved
+ * field.
+ */
 export function selectsDetails(
   info: Parameters<typeof selectedBelow>[0],
   ...paths: readonly (readonly string[])[]

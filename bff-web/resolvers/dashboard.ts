@@ -69,7 +69,9 @@ export function fulfilmentResolvers(): Required<Pick<FulfilmentResolvers, 'id'>>
   return { id: ({ order }) => fulfilmentId(order.id) }
 }
 
-/** Each part is a page of its own, so that one that fails does not fail the others. They go to the gateway as one request. */
+/**
+ * Each part is a page of its own, so that one that fails does not fail the others. They go to the gateway as one request.
+ */
 export function dashboardResolvers(pages: Pages): Required<Omit<OperationsResolvers, '__isTypeOf'>> {
   const part =
     <Result, Value>(

@@ -62,8 +62,8 @@ export function mutations(pages: Pages): Required<MutationResolvers> {
 }
 
 /**
- * Caches the product's page: staff who may change a product see all of it, so the outcome is whole. Not that of a family, whose
- * other variants come from the view: it may not have reached the position of the command yet.
+ * Caches the product's page: staff who may change a product see all of it, so the outcome is whole. Not that of a family,
+ * whose other variants come from the view: it may not have reached the position of the command yet.
  */
 function productMutations(pages: Pages) {
   const command = createCommandResolver(pages)
@@ -108,8 +108,8 @@ type Effects<Outcome> = {
 }
 
 /**
- * Returns a function that makes resolvers: each sends `document` as a command and returns the one `field` of its result. Input
- * that is malformed, and a key of another request, are members of the result, too.
+ * Returns a function that makes resolvers: each sends `document` as a command and returns the one `field` of its result.
+ * Input that is malformed, and a key of another request, are members of the result, too.
  */
 function createCommandResolver(pages: Pages) {
   return <Field extends string, Outcome extends object, Variables>(

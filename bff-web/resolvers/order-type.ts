@@ -1,5 +1,5 @@
-// The resolvers of the type Order and of what is in it. A section comes with the order when the client's operation was looked
-// through for it; it is read later in live changes, results of commands, and deferred fragments.
+// The resolvers of the type Order and of what is in it. A section comes with the order when the client's operation was
+// looked through for it; it is read later in live changes, results of commands, and deferred fragments.
 
 import { lineId } from '#bff/graph/node-ids.ts'
 import { stateByParent } from '#bff/graph/operation-state.ts'

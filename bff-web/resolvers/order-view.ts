@@ -81,8 +81,8 @@ export function selectedSections(info: SelectionInfo, ...paths: readonly (readon
 }
 
 /**
- * Returns the failure of each section of the order at `path` that could not be read. Throws the first error that is in none of
- * its sections.
+ * Returns the failure of each section of the order at `path` that could not be read. Throws the first error that is in none
+ * of its sections.
  */
 export function failuresAt(errors: readonly RemoteError[], ...path: readonly (string | number)[]): Failures {
   if (errors.length === 0) return NO_FAILURES

@@ -68,7 +68,9 @@ export function customerResolvers(pages: Pages): Required<Pick<CustomerResolvers
 
 type Asked = { readonly context: RequestContext; readonly info: GraphQLResolveInfo }
 
-/** Returns null when there is no such order, or it is not the caller's. Reads the sections that are selected below `info`. */
+/**
+ * Returns null when there is no such order, or it is not the caller's. Reads the sections that are selected below `info`.
+ */
 export async function readVisibleOrder(
   pages: Pages,
   id: string,

@@ -21,8 +21,8 @@ const MINUTE_MS = 60_000
 const LIFETIME = { ttlMs: 10 * MINUTE_MS, staleMs: 20 * MINUTE_MS } as const
 
 /**
- * Which products are listed, and in which order, depends on which products there are and on how they are described and priced;
- * each card changes with its product. A list of products in stock, and counts, change with every product.
+ * Which products are listed, and in which order, depends on which products there are and on how they are described and
+ * priced; each card changes with its product. A list of products in stock, and counts, change with every product.
  */
 export const productList = definePage({
   name: 'product-list',

@@ -11,7 +11,9 @@ export type ProductPageData = ProductPagePartsFragment
 
 export const PAGE_FIELDS = ['description', 'weightGrams', 'dimensions', 'stock', 'variants'] as const
 
-/** Returns whether the client selected what the page alone shows, of the products at any of `paths` below the resolved field. */
+/**
+ * Returns whether the client selected what the page alone shows, of the products at any of `paths` below the resolved field.
+ */
 export function selectsPage(
   info: Parameters<typeof selectedBelow>[0],
   ...paths: readonly (readonly string[])[]

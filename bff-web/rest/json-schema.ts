@@ -49,7 +49,10 @@ function presentOutput(scope: Scope, type: GraphQLOutputType, selection?: Select
   return named(scope, type)
 }
 
-/** Returns the name of the schema of `selection`: a selection of one fragment alone is named after it, any other after its type. */
+/**
+ * Returns the name of the schema of `selection`: a selection of one fragment alone is named after it, any other after its
+ * type.
+ */
 export function schemaName(type: GraphQLObjectType, { selections }: SelectionSetNode): string {
   const [only, ...others] = selections
   return only?.kind === Kind.FRAGMENT_SPREAD && others.length === 0

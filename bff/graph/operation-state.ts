@@ -1,4 +1,5 @@
-// Keeps what the resolvers of one operation know about a parent, beside the parent itself: that may be a shared cached value.
+// Keeps what the resolvers of one operation know about a parent, beside the parent itself: that may be a shared cached
+// value.
 import type { RequestContext } from '#platform/graphql/context.ts'
 
 /** Returns a function that returns the state of a parent in an operation, made at its first use. */

@@ -21,7 +21,9 @@ export type PageOf = {
 /** Items of a page whose size is not given. */
 const DEFAULT_SIZE = 20
 
-/** Throws CallerError BAD_USER_INPUT for a size that is not from 1 to `max`, and for arguments that contradict each other. */
+/**
+ * Throws CallerError BAD_USER_INPUT for a size that is not from 1 to `max`, and for arguments that contradict each other.
+ */
 export function pageOf({ first, after, last, before }: PageArguments, max: number): PageOf {
   if (first != null && last != null) throw refused('last', '`first` or `last` is given, not both')
   if (after != null && before != null) throw refused('before', '`after` or `before` is given, not both')

@@ -1,4 +1,5 @@
-// Refusals: the members of results that say why a command was not carried out, and the place of the input that they are about.
+// Refusals: the members of results that say why a command was not carried out, and the place of the input that they are
+// about.
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 

@@ -24,7 +24,10 @@ export function selectedBelow(info: SelectionInfo, ...path: readonly string[]): 
   return new Set(fieldsBelow(fields, info).map(field => field.name.value))
 }
 
-/** Returns the same for the resolved field itself, with what is in deferred fragments: for fields that cannot be loaded later. */
+/**
+ * Returns the same for the resolved field itself, with what is in deferred fragments: for fields that cannot be loaded
+ * later.
+ */
 export function selectedInAll(info: SelectionInfo): ReadonlySet<string> {
   return new Set(fieldsBelow(info.fieldNodes, info, true).map(field => field.name.value))
 }
@@ -45,8 +48,8 @@ type Collected = {
 }
 
 /**
- * Collects the selected fields. It ignores type conditions: of an interface or a union it finds what is selected of any of its
- * types.
+ * Collects the selected fields. It ignores type conditions: of an interface or a union it finds what is selected of any of
+ * its types.
  */
 function collect(set: SelectionSetNode, info: SelectionInfo, into: Collected): void {
   for (const selection of set.selections) {

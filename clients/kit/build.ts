@@ -1,4 +1,5 @@
-// Builds the package in the form that is published, into dist/ or the folder that is given: node clients/kit/build.ts [FOLDER]
+// Builds the package in the form that is published, into dist/ or the folder that is given: node clients/kit/build.ts
+// [FOLDER]
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

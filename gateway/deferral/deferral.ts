@@ -45,8 +45,8 @@ export type RunInParts = (execution: Execution, form: PartsForm) => Promise<Part
 const MAX_VARIANTS = 32
 
 /**
- * Apollo's planner plans the parts; its plan must have all fields of each part in time. Returns undefined for an operation of
- * which objects may have another type than their `__typename` says.
+ * Apollo's planner plans the parts; its plan must have all fields of each part in time. Returns undefined for an operation
+ * of which objects may have another type than their `__typename` says.
  */
 export function createDeferral(
   operation: DeferringOperation,

@@ -58,7 +58,10 @@ export function executionErrorOf(error: GraphQLError): ExecutionError {
   }
 }
 
-/** Completes values as the specification says, with the public graph. Errors of fetches are with the parts that they are about. */
+/**
+ * Completes values as the specification says, with the public graph. Errors of fetches are with the parts that they are
+ * about.
+ */
 export async function runInParts(plan: DeferredSteps, request: PartsRequest): Promise<PartResult> {
   const { execution, maxBytes } = request
   const run: Run = {
@@ -132,7 +135,9 @@ function afterFetch(run: Run, fields: DeferredFields): DeferredFields {
   }
 }
 
-/** Runs the plan of a part once, for all objects that it is of, after that of the part around it. Resolves with its errors. */
+/**
+ * Runs the plan of a part once, for all objects that it is of, after that of the part around it. Resolves with its errors.
+ */
 function fetchOnce(run: Run, label: string): Promise<readonly ExecutionError[]> {
   const found = run.fetched.get(label)
   if (found) return found

@@ -15,8 +15,8 @@ type PartsOptions = {
 }
 
 /**
- * Resolves once the last part is sent. The response is one to be sent where nothing was left to defer. Resolves with undefined,
- * and has fetched nothing, for an operation that is to be executed as a whole.
+ * Resolves once the last part is sent. The response is one to be sent where nothing was left to defer. Resolves with
+ * undefined, and has fetched nothing, for an operation that is to be executed as a whole.
  */
 export async function executeInParts(
   { runInParts, name, kind }: PreparedOperation,

@@ -39,8 +39,8 @@ function convertDeferred({ label, node }: DeferNode['deferred'][number]): Deferr
 }
 
 /**
- * Throws an Error for what the executor does not support: parts that are deferred somewhere within a plan, and arguments set by
- * `@fromContext`.
+ * Throws an Error for what the executor does not support: parts that are deferred somewhere within a plan, and arguments set
+ * by `@fromContext`.
  */
 export function convertApolloPlan(node: ApolloNode): PlanNode {
   switch (node.kind) {

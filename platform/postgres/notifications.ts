@@ -18,8 +18,8 @@ export type Notifications<Topic extends string = string> = AsyncDisposable & {
   listen(topic: Topic, listener: Listener): () => void
   /**
    * Returns the payload by which a statement of the caller's can tell other processes of `topic` with `pg_notify`, instead of
-   * `notify` and a statement of its own. Undefined while nobody else listens: then `notify` costs no statement. The statement
-   * may add a line break and a content for the listeners; NOTIFY takes less than 8,000 bytes altogether.
+   * `notify` and a statement of its own. Undefined while nobody else listens: then `notify` costs no statement. The
+   * statement may add a line break and a content for the listeners; NOTIFY takes less than 8,000 bytes altogether.
    */
   payloadOf(topic: Topic): string | undefined
   /**

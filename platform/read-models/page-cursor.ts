@@ -1,4 +1,5 @@
-// Reads pages of a sorted list by keyset, in both directions, and packs their cursors: a digest of the query, a sort value, an id.
+// Reads pages of a sorted list by keyset, in both directions, and packs their cursors: a digest of the query, a sort value,
+// an id.
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Json, parseJson } from '#platform/domain/json.ts'

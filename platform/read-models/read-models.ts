@@ -36,11 +36,17 @@ export type Query = {
   readonly orderBy?: { readonly path: string; readonly descending?: boolean }
   /** 1 to 1,000. */
   readonly limit: number
-  /** The page lies past this item: a cursor of an earlier page of the same query; anything else throws CallerError BAD_USER_INPUT. */
+  /**
+   * The page lies past this item: a cursor of an earlier page of the same query; anything else throws CallerError
+   * BAD_USER_INPUT.
+   */
   readonly after?: string
   /** The page lies ahead of this item, as `after`. */
   readonly before?: string
-  /** True for the last `limit` documents of what the cursors leave, in place of the first. Items are in the query's order either way. */
+  /**
+   * True for the last `limit` documents of what the cursors leave, in place of the first. Items are in the query's order
+   * either way.
+   */
   readonly fromEnd?: boolean
 }
 
@@ -48,7 +54,10 @@ export type Page<Doc> = {
   readonly items: readonly { readonly id: string; readonly doc: Doc; readonly cursor: string }[]
   /** Resolves to whether the list goes on past the page. It reads nothing, or one document when `before` bounds the page. */
   hasNext(): Promise<boolean>
-  /** Resolves to whether the list has anything ahead of the page. It reads nothing, or one document when `after` bounds the page. */
+  /**
+   * Resolves to whether the list has anything ahead of the page. It reads nothing, or one document when `after` bounds the
+   * page.
+   */
   hasPrevious(): Promise<boolean>
 }
 

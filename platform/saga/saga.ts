@@ -112,8 +112,8 @@ export interface SagaRunner<Event extends SagaEvent> extends AsyncDisposable {
    */
   deliver(sagaId: string, inputId: string, event: Event & { readonly meta?: EventMeta }): Promise<void>
   /**
-   * Returns a page of statuses in the order of their last change, as a page of a read model. A saga is listed two seconds after it paused,
-   * ended or got into trouble at the latest, so one that is moving may be listed as it was before.
+   * Returns a page of statuses in the order of their last change, as a page of a read model. A saga is listed two seconds
+   * after it paused, ended or got into trouble at the latest, so one that is moving may be listed as it was before.
    */
   list(filter: SagaFilter, page: SagaPage): Promise<Page<SagaStatus>>
   /** Resolves to the number of sagas that `list` has with the filter, or to `atMost` when there are more. */

@@ -7,8 +7,8 @@ export type Stage<Status extends string> = Status | 'OPEN'
 type Stages<Status extends string> = {
   of(status: Status): Stage<Status>
   /**
-   * Finds documents with one of `statuses` by their `stage` and, among the open ones, by their `status`. That filter lets all
-   * ended ones pass: were it to name the wanted ones again, a plan would expect few documents, and sort them all.
+   * Finds documents with one of `statuses` by their `stage` and, among the open ones, by their `status`. That filter lets
+   * all ended ones pass: were it to name the wanted ones again, a plan would expect few documents, and sort them all.
    */
   filters(statuses: readonly Status[]): Filter[]
 }

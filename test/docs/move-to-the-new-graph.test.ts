@@ -69,7 +69,9 @@ function missing(before: GraphQLSchema, now: GraphQLSchema, renamed: ReadonlyMap
   })
 }
 
-/** Lists the fields that are still there and have another type than their old one under its new name, as `Type.field: Type`. */
+/**
+ * Lists the fields that are still there and have another type than their old one under its new name, as `Type.field: Type`.
+ */
 function retyped(before: GraphQLSchema, now: GraphQLSchema, renamed: ReadonlyMap<string, string>): string[] {
   const nameNow = (name: string) => renamed.get(name) ?? name
   return Object.values(before.getTypeMap()).flatMap(({ name }) =>

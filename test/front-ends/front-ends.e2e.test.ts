@@ -1,4 +1,5 @@
-// Runs front ends with Apollo Client, urql and Relay in a browser, from other origins than the web BFF: those of this room, and those of the how-to.
+// Runs front ends with Apollo Client, urql and Relay in a browser, from other origins than the web BFF: those of this room,
+// and those of the how-to.
 import { buildSchema, isUnionType } from 'graphql'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

@@ -35,8 +35,8 @@ type PricedOperation = {
 /**
  * Counts each field once for each object that it is selected on. A list has as many items as `first` or `last` asks for,
  * on its field or the one around it, twenty where neither has a value, and ten without these arguments. A list that is asked
- * for by keys, such as ids, has as many items as keys. Selections on every type of an interface or union count. The document must
- * be valid; takes time in proportion to its selections, written out.
+ * for by keys, such as ids, has as many items as keys. Selections on every type of an interface or union count. The document
+ * must be valid; takes time in proportion to its selections, written out.
  */
 export function costOf({ schema, document, operation, variables = {} }: PricedOperation): number {
   const fragments = fragmentsOf(document)

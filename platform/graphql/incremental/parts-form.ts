@@ -2,8 +2,8 @@
 import { isObject } from '#platform/domain/json.ts'
 
 /**
- * The forms of incremental delivery. `ids`: the specification's draft, as in graphql-js 17, where parts are announced and have
- * ids. `paths`: its draft of 2022-08-24, where a part says for which path it is and repeats fields that others have.
+ * The forms of incremental delivery. `ids`: the specification's draft, as in graphql-js 17, where parts are announced and
+ * have ids. `paths`: its draft of 2022-08-24, where a part says for which path it is and repeats fields that others have.
  */
 export type PartsForm = 'ids' | 'paths'
 

@@ -23,7 +23,10 @@ export function evolveFamily({ members }: Family, { data: { sku, options } }: Fa
   return { members: [...members, { sku, options }] }
 }
 
-/** All members have the same options, each with a value of its own in at least one. A member that joins again changes nothing. */
+/**
+ * All members have the same options, each with a value of its own in at least one. A member that joins again changes
+ * nothing.
+ */
 export function joinFamily(
   { members }: Family,
   { family, sku, options }: Member & { readonly family: string },

@@ -109,8 +109,8 @@ function tally(
 }
 
 /**
- * Returns the names of options by how many products have them, each as the first product writes it. Thousands of products write
- * a name in a few ways, and only those are folded.
+ * Returns the names of options by how many products have them, each as the first product writes it. Thousands of products
+ * write a name in a few ways, and only those are folded.
  */
 function optionNames(docs: readonly ProductDoc[]): string[] {
   const written = new Map<string, number>()

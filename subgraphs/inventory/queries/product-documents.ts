@@ -52,7 +52,9 @@ export function productAfter(
   return changes.length > 0 ? withStock(doc, changes.reduce(moved, doc.stock)) : doc
 }
 
-/** Fields that later events change come first: of a changed document, PostgreSQL logs nothing of the end that stays the same. */
+/**
+ * Fields that later events change come first: of a changed document, PostgreSQL logs nothing of the end that stays the same.
+ */
 function added(data: ProductFacts & { sku: string; addedAt: string }): ProductDoc {
   const { description: _, images: _images, ...listed } = data
   const { title, price, familyPlace = 0 } = listed

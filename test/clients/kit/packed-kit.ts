@@ -44,7 +44,9 @@ export async function packKit(peers: readonly string[] = []): Promise<PackedKit>
   }
 }
 
-/** Checks files of the app and the types of the kit, the strict way and without those of a browser. Resolves with the errors. */
+/**
+ * Checks files of the app and the types of the kit, the strict way and without those of a browser. Resolves with the errors.
+ */
 export async function checkTypes({ app }: PackedKit, files: readonly string[]): Promise<string[]> {
   const options = {
     compilerOptions: {

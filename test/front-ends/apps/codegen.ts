@@ -1,4 +1,5 @@
-// Generates the types and documents of the front ends with Apollo Client and urql, and what their caches must know of the graph.
+// Generates the types and documents of the front ends with Apollo Client and urql, and what their caches must know of the
+// graph.
 import type { CodegenConfig } from '@graphql-codegen/cli'
 
 const config: CodegenConfig = {

@@ -4,7 +4,9 @@
 export type Refusal = {
   readonly code: string
   readonly message: string
-  /** The part of the input that it is about, such as `['input', 'lines', '0', 'sku']`; null when it is about no single one. */
+  /**
+   * The part of the input that it is about, such as `['input', 'lines', '0', 'sku']`; null when it is about no single one.
+   */
   readonly path?: readonly string[] | null
 }
 

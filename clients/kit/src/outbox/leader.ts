@@ -10,9 +10,9 @@ declare const navigator: { readonly locks?: Locks } | undefined
 const LEASE_MS = 10_000
 
 /**
- * Calls `lead(true)` once this tab is the one that sends under `name`, and `lead(false)` should it not be any more. Ends when
- * `signal` aborts. Web Locks decide, which free a lock as soon as its tab is gone; without them a lease in the store, which
- * a tab that was killed keeps for up to 10 s; without either, this is the only one.
+ * Calls `lead(true)` once this tab is the one that sends under `name`, and `lead(false)` should it not be any more. Ends
+ * when `signal` aborts. Web Locks decide, which free a lock as soon as its tab is gone; without them a lease in the store,
+ * which a tab that was killed keeps for up to 10 s; without either, this is the only one.
  */
 export function elect(
   name: string,

@@ -13,7 +13,9 @@ const keys = Object.fromEntries(
     .map(({ name }) => [name, () => null]),
 )
 
-/** The cache is told the schema, which types have no id, which field is a list, and what a cancellation will probably give. */
+/**
+ * The cache is told the schema, which types have no id, which field is a list, and what a cancellation will probably give.
+ */
 export function createClient(session: Session): Client {
   const headers = { authorization: `Bearer ${session.token}` }
   const sockets = createSockets({ url: socketUrl(session), connectionParams: headers })

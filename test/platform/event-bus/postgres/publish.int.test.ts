@@ -15,7 +15,10 @@ beforeAll(async () => {
 /** Sessions wait for the disk, as they do unless a server of tests says otherwise. */
 const WAITS = encodeURIComponent('-c synchronous_commit=on')
 
-/** Opens a publisher whose statements are noted, and where the server's write-ahead log ended after each. `payloadOf` says that nobody else listens when left out. */
+/**
+ * Opens a publisher whose statements are noted, and where the server's write-ahead log ended after each. `payloadOf` says
+ * that nobody else listens when left out.
+ */
 function publishing(payloadOf: (topic: string) => string | undefined = () => undefined) {
   const statements: string[] = []
   const logEnds: string[] = []
