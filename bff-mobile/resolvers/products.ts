@@ -3,6 +3,7 @@ import { connectionOf, ITEMS, selectsCount } from '#bff/graph/connection.ts'
 import { productId } from '#bff/graph/node-ids.ts'
 import { pageOf } from '#bff/graph/paging.ts'
 import { selectedInAll } from '#bff/graph/selection.ts'
+import { asVariants } from '#bff/graph/variants.ts'
 import { type Pages, whole } from '#bff/pages/pages.ts'
 import { categoriesPage, productPage, productsPage } from '#bff-mobile/resolvers/pages.ts'
 import { quoteShipping } from '#bff-mobile/resolvers/shipping-quote.ts'
@@ -94,7 +95,8 @@ export function productFields(pages: Pages): ProductResolvers {
     id: ({ sku }) => productId(sku),
     description: async (product, _args, context) =>
       (await withDetails(pages, product, context)).description ?? null,
-    variants: async (product, _args, context) => (await withDetails(pages, product, context)).variants ?? [],
+    variants: async (product, _args, context) =>
+      asVariants(product.variants ?? (await withDetails(pages, product, context)).variants ?? []),
     availabilityText: ({ availability }, _args, context) =>
       localizationOf(context).translations.availability[availability],
     canOrder: ({ availability }) => availability !== 'OUT_OF_STOCK',
@@ -108,7 +110,7 @@ async function withDetails(
   product: ProductSource,
   context: RequestContext,
 ): Promise<ProductSource> {
-  if (product.variants !== undefined) return product
+  if (product.description !== undefined) return product
   return (
     (await readProduct(pages, { sku: product.sku, details: true }, context)) ?? unavailable('the product')
   )

@@ -1,6 +1,7 @@
 // The resolvers of the type Product: what its page alone shows is read when it was not read with the product.
 import { productId } from '#bff/graph/node-ids.ts'
 import { createSections } from '#bff/graph/sections.ts'
+import { asVariants } from '#bff/graph/variants.ts'
 import { type Pages, whole } from '#bff/pages/pages.ts'
 import { checkCountry } from '#bff-web/resolvers/access.ts'
 import { productPage, productShipping } from '#bff-web/resolvers/product-pages.ts'
@@ -24,13 +25,14 @@ export function productResolvers(
       return value === undefined ? (await readPage(pages, product.sku, context))[field] : value
     }
   const stock = onPage('stock')
+  const variants = onPage('variants')
   return {
     id: ({ sku }) => productId(sku),
     description: onPage('description'),
     weightGrams: onPage('weightGrams'),
     dimensions: onPage('dimensions'),
     stock: (product, args, context) => (isStaff(context.viewer) ? stock(product, args, context) : null),
-    variants: onPage('variants'),
+    variants: async (product, args, context) => asVariants(await variants(product, args, context)),
     shippingEstimate: (product, { country }, context) =>
       sections.read(product, context, {
         section: 'SHIPPING_ESTIMATE',

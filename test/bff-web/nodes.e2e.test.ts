@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { newId, siblingId } from '#platform/domain/ids.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
-import { type GraphSession, placeOrder } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession, placeOrder } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import { addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
@@ -156,5 +156,36 @@ describe('nodes', () => {
     const { result, requests } = await fresh.during(() => browser.data<{ nodes: object[] }>(query, { ids }))
     expect(result.nodes).toMatchObject(ids.map(id => ({ id })))
     expect(requests).toHaveLength(1)
+  })
+
+  test('reads no more for the variants of variants', async () => {
+    const ADD =
+      'mutation ($input: AddProductInput!) { addProduct(input: $input) { ... on ProductChanged { product { id } } ... on Refusal { message } } }'
+    const ops = openGraphSession(platform, 'bff-web', await platform.token('ops'))
+    for (const size of ['S', 'M']) {
+      const input = {
+        ...{ idempotencyKey: `vest-${size}`, sku: `vest-${size}`, title: `Vest ${size}`, weightGrams: 100 },
+        ...{
+          price: { amount: '20.00', currency: 'USD' },
+          family: 'vest',
+          options: [{ name: 'size', value: size }],
+        },
+        dimensions: { lengthCm: 10, widthCm: 10, heightCm: 10 },
+      }
+      expect(await ops.data(ADD, { input })).toEqual({ addProduct: { product: { id: `prd_vest-${size}` } } })
+    }
+    await using fresh = await startRecordedBff(platform)
+    const query = '{ product(sku: "vest-M") { variants { sku variants { variants { sku } } } } }'
+    const { result, requests } = await fresh.during(() => fresh.browser().data(query))
+    const family = ['vest-S', 'vest-M'].map(sku => ({ sku }))
+    expect(result).toEqual({
+      product: {
+        variants: family.map(product => ({
+          ...product,
+          variants: [{ variants: family }, { variants: family }],
+        })),
+      },
+    })
+    expect(requests.flat()).toHaveLength(1)
   })
 })

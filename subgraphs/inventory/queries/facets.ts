@@ -74,7 +74,11 @@ export function facetsOf(
           return { currency, min: amount(Math.min(...minors)), max: amount(Math.max(...minors)) }
         })
     },
-    capped: async () => (await read()).isCapped,
+    async capped() {
+      const facets = Object.keys(conditions).filter(about => about !== 'text')
+      const counted = await Promise.all([read(), ...facets.map(facet => read(facet))])
+      return counted.some(({ isCapped }) => isCapped)
+    },
   }
 }
 
