@@ -96,7 +96,7 @@ async function history(): Promise<{ events: SeenEvent[]; owners: Map<string, str
       for (const message of batch) {
         const orderId = orderIdOf(message)
         if (!orderId) continue
-        events.push({ id: message.eventId, service: topic, orderId })
+        events.push({ id: message.eventId, service: topic.toUpperCase(), orderId })
         const { customer } = message.data
         if (message.type === 'OrderPlaced' && typeof customer === 'object' && customer && 'id' in customer)
           owners.set(orderId, String(customer.id))
@@ -108,7 +108,7 @@ async function history(): Promise<{ events: SeenEvent[]; owners: Map<string, str
 }
 
 function byService(events: readonly SeenEvent[]): Record<string, string[]> {
-  const grouped: Record<string, string[]> = { orders: [], inventory: [], payment: [], shipping: [] }
+  const grouped: Record<string, string[]> = { ORDERS: [], INVENTORY: [], PAYMENT: [], SHIPPING: [] }
   for (const { service, id } of events) grouped[service]?.push(id)
   return grouped
 }
