@@ -19,6 +19,7 @@ const TARGETS = {
   'bff-web': {
     root: 'products',
     rootType: 'ProductConnection',
+    most: 100,
     list: 'nodes',
     itemType: 'Product',
     leaf: 'sku',
@@ -30,6 +31,7 @@ const TARGETS = {
   'bff-mobile': {
     root: 'products',
     rootType: 'ProductConnection',
+    most: 50,
     list: 'nodes',
     itemType: 'Product',
     leaf: 'sku',
@@ -41,6 +43,7 @@ const TARGETS = {
   gateway: {
     root: 'searchProducts',
     rootType: 'ProductConnection',
+    most: 100,
     list: 'nodes',
     itemType: 'Product',
     leaf: 'sku',

@@ -5,6 +5,8 @@ export type HostileTarget = {
   /** A root field that returns a list, such as `products`. */
   readonly root: string
   readonly rootType: string
+  /** The most items that a page of the list may have. */
+  readonly most: number
   readonly list: string
   readonly itemType: string
   readonly leaf: string
@@ -44,10 +46,10 @@ export function hostileRequests(target: HostileTarget): HostileRequest[] {
     'one field with an argument, many times': `{${times(300, () => `${root}(first:1){__typename}`)}}`,
     'one field with other arguments each time': `{${times(300, n => `${root}(first:${n}){__typename}`)}}`,
     'one field with long arguments': `{${times(200, () => `${root}(${text('y'.repeat(1000))}){__typename}`)}}`,
-    'aliases of a list': `{${times(400, n => `a${n}:${root}(first:100){${list}{${leaf}}}`)}}`,
-    'aliases of a list, just within the limit': `{${times(50, n => `a${n}:${root}(first:100){${list}{${leaf}}}`)}}`,
-    'aliases of a list with all its leaves': `{${times(90, n => `a${n}:${root}(first:100){${list}{${target.leaves}}}`)}}`,
-    'aliases of a list with all its leaves, just within the cost': `{${times(20, n => `a${n}:${root}(first:100){${list}{${target.leaves}}}`)}}`,
+    'aliases of a list': `{${times(400, n => `a${n}:${root}(first:${target.most}){${list}{${leaf}}}`)}}`,
+    'aliases of a list, just within the limit': `{${times(50, n => `a${n}:${root}(first:${target.most}){${list}{${leaf}}}`)}}`,
+    'aliases of a list with all its leaves': `{${times(90, n => `a${n}:${root}(first:${target.most}){${list}{${target.leaves}}}`)}}`,
+    'aliases of a list with all its leaves, just within the cost': `{${times(20, n => `a${n}:${root}(first:${target.most}){${list}{${target.leaves}}}`)}}`,
     'aliases of a leaf': onItems(times(1900, n => `a${n}:${leaf}`)),
     'nested inline fragments': onItems(`${times(900, () => `...on ${itemType}{`)}${leaf}${'}'.repeat(900)}`),
     'nested inline fragments without a type': onItems(`${'...{'.repeat(1500)}${leaf}${'}'.repeat(1500)}`),
