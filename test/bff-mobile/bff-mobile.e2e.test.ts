@@ -308,7 +308,7 @@ describe('a command by phone that is refused', () => {
       'a card that is declined',
       { tenders: [{ kind: 'CARD', token: 'tok_decline' }] },
       'PaymentDeclined',
-      null,
+      ['tenders', '0'],
     ],
     [
       'another total than is expected',
