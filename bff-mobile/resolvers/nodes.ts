@@ -1,6 +1,7 @@
 // The queries `node` and `nodes`: find anything by its id, as if what is not the caller's were not there.
 import type { GraphQLResolveInfo } from 'graphql'
 import { nodeKeyOf } from '#bff/graph/node-ids.ts'
+import { checkNodeIds, typed } from '#bff/graph/nodes.ts'
 import type { Pages } from '#bff/pages/pages.ts'
 import { loadVisibleOrder } from '#bff-mobile/resolvers/order-reads.ts'
 import { shownOrder } from '#bff-mobile/resolvers/order-state.ts'
@@ -9,12 +10,9 @@ import { readProduct } from '#bff-mobile/resolvers/products.ts'
 import { selectedSections } from '#bff-mobile/views/order-source.ts'
 import { selectsDetails } from '#bff-mobile/views/product-source.ts'
 import { mayActFor, requireViewer } from '#platform/auth/viewer.ts'
-import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { QueryResolvers, ResolversTypes } from '#schema/generated/bff-mobile.ts'
 import { ShipmentDocument } from '#schema/generated/bff-mobile-operations.ts'
-
-const MAX_NODES = 100
 
 type Node = Awaited<ResolversTypes['Node']>
 type Asked = { readonly context: RequestContext; readonly info: GraphQLResolveInfo }
@@ -23,12 +21,7 @@ export function nodeQueries(pages: Pages): Required<Pick<QueryResolvers, 'node' 
   return {
     node: (_root, { id }, context, info) => readNode(pages, id, { context, info }),
     nodes(_root, { ids }, context, info) {
-      if (ids.length < 1 || ids.length > MAX_NODES)
-        throw new CallerError(
-          'BAD_USER_INPUT',
-          `\`ids\` should have 1 to ${MAX_NODES} entries; got ${ids.length}`,
-          { field: 'ids' },
-        )
+      checkNodeIds(ids)
       // Each item fails by itself. The generated type of a list of promises does not know that an item may be null.
       return ids.map(id => readNode(pages, id, { context, info }) as Promise<Node>)
     },
@@ -78,8 +71,4 @@ async function readShipment(pages: Pages, id: string, context: RequestContext): 
   return shipment && mayActFor(context.viewer, shipment.order.customer.id)
     ? typed('Shipment', shipment)
     : null
-}
-
-function typed<Name extends string, Value extends object>(name: Name, value: Value | null | undefined) {
-  return value ? { ...value, __typename: name } : null
 }

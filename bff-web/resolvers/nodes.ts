@@ -1,6 +1,7 @@
 // The queries `node` and `nodes`: find anything by its id, as if what is not the caller's were not there.
 import type { GraphQLResolveInfo } from 'graphql'
 import { type NodeKey, nodeKeyOf } from '#bff/graph/node-ids.ts'
+import { checkNodeIds, typed } from '#bff/graph/nodes.ts'
 import { type Pages, whole } from '#bff/pages/pages.ts'
 import { visibleOrder } from '#bff-web/resolvers/access.ts'
 import { profile, shipmentPage } from '#bff-web/resolvers/order-pages.ts'
@@ -9,13 +10,10 @@ import { NO_SECTIONS } from '#bff-web/resolvers/order-view.ts'
 import { readVisibleOrder } from '#bff-web/resolvers/orders.ts'
 import { readProduct } from '#bff-web/resolvers/products.ts'
 import { isStaff, mayActFor, requireViewer } from '#platform/auth/viewer.ts'
-import { CallerError } from '#platform/domain/errors.ts'
 import { siblingId } from '#platform/domain/ids.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { QueryResolvers, ResolversTypes } from '#schema/generated/bff-web.ts'
 import { OneFulfilmentDocument, OneRefusedMovementDocument } from '#schema/generated/bff-web-operations.ts'
-
-const MAX_NODES = 100
 
 type Node = Awaited<ResolversTypes['Node']>
 type Asked = { readonly context: RequestContext; readonly info: GraphQLResolveInfo }
@@ -24,12 +22,7 @@ export function nodeQueries(pages: Pages): Required<Pick<QueryResolvers, 'node' 
   return {
     node: (_root, { id }, context, info) => readNode(pages, id, { context, info }),
     nodes(_root, { ids }, context, info) {
-      if (ids.length < 1 || ids.length > MAX_NODES)
-        throw new CallerError(
-          'BAD_USER_INPUT',
-          `\`ids\` should have 1 to ${MAX_NODES} entries; got ${ids.length}`,
-          { field: 'ids' },
-        )
+      checkNodeIds(ids)
       // Each item fails by itself. The generated type of a list of promises does not know that an item may be null.
       return ids.map(id => readNode(pages, id, { context, info }) as Promise<Node>)
     },
@@ -112,8 +105,4 @@ async function readMovement(pages: Pages, id: string, context: RequestContext): 
   if (!isStaff(context.viewer)) return null
   const { refusedMovement } = await pages.run(OneRefusedMovementDocument, { id }, context)
   return typed('RefusedMovement', refusedMovement)
-}
-
-function typed<Name extends string, Value extends object>(name: Name, value: Value | null | undefined) {
-  return value ? { ...value, __typename: name } : null
 }
